@@ -4,7 +4,7 @@
     python tools/develop.py build      only compile what changed in native/
     python tools/develop.py reference  .venv-conformance, with PyTorch and gleed's own wheel
 
-Every command does nothing where nothing changed, and commands of several shells wait for one another.
+Every command does nothing where nothing changed. Commands in several shells wait for one another.
 """
 
 import fcntl
@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 DEVELOPMENT = ROOT / ".venv"
 REFERENCE = ROOT / ".venv-conformance"
-CORE_BUILD = BUILD / "develop"
-WERROR = f"-Ccmake.define.GLEED_WERROR={'ON' if os.environ.get('CI') else 'OFF'}"
+CORE_BUILD = BUILD / f"develop-{sys.implementation.cache_tag}"
+WHEEL_BUILD = BUILD / f"wheel-{sys.implementation.cache_tag}"
+WERROR = "ON" if os.environ.get("CI") else "OFF"
+CORE_OPTIONS = ("--no-build-isolation", f"-Ccmake.define.GLEED_WERROR={WERROR}")
 
 
 def run(*command: str | Path) -> None:
@@ -61,16 +64,16 @@ def install_editable(environment: Path) -> None:
     pip(environment, "install", "--group", "dev")
     options = ("--no-build-isolation", f"-Cbuild-dir={CORE_BUILD}", WERROR)
     # Link-time optimisation would make every small change link for many seconds.
-    pip(
-        environment, "install", *options, "-Ccmake.define.GLEED_LTO=OFF", "--editable", ".[demo]"
-    )
+    pip(environment, "install", *options, "-Ccmake.define.GLEED_LTO=OFF", "--editable", ".[demo]")
 
 
 def build_core() -> None:
     """Compile what changed and put it in place whole, so that a running import never sees half."""
     run(DEVELOPMENT / "bin/cmake", "--build", CORE_BUILD, "--", "--quiet")
     (built,) = CORE_BUILD.glob("_C*.so")
-    installed = next(DEVELOPMENT.glob("lib/python*/site-packages")) / "gleed" / built.name
+    base = str(DEVELOPMENT)
+    site = Path(sysconfig.get_path("platlib", "venv", {"base": base, "platbase": base}))
+    installed = site / "gleed" / built.name
     if installed.exists() and installed.stat().st_mtime_ns == built.stat().st_mtime_ns:
         return
     arriving = installed.with_suffix(".arriving")
@@ -89,18 +92,18 @@ def reference() -> None:
     make_environment(REFERENCE, lambda new: pip(new, "install", "--group", "conformance"))
     wheels = BUILD / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
-    options = ("--no-build-isolation", "--no-deps", f"-Cbuild-dir={BUILD / 'wheel'}", WERROR)
-    pip(DEVELOPMENT, "wheel", *options, "--wheel-dir", wheels, ".")
+    options = (*CORE_OPTIONS, f"-Cbuild-dir={WHEEL_BUILD}")
+    pip(DEVELOPMENT, "wheel", *options, "--no-deps", "--wheel-dir", wheels, ".")
     (wheel,) = wheels.glob("*.whl")
+    pip(REFERENCE, "uninstall", "--yes", "gleed")  # pip keeps what has the same version
     pip(REFERENCE, "install", wheel)
-    pip(REFERENCE, "install", "--force-reinstall", "--no-deps", wheel)
 
 
 def main() -> None:
     commands = {"setup": setup, "build": build_core, "reference": reference}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file runs before gleed's metadata is read
         sys.exit(f"gleed: Python 3.11 or newer is needed; this is {sys.version.split()[0]}")
     BUILD.mkdir(exist_ok=True)
     with open(BUILD / "develop.lock", "w") as lock:
