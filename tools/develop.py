@@ -62,9 +62,9 @@ def make_environment(environment: Path, fill: Callable[[Path], None]) -> None:
 
 def install_editable(environment: Path) -> None:
     pip(environment, "install", "--group", "dev")
-    options = ("--no-build-isolation", f"-Cbuild-dir={CORE_BUILD}", WERROR)
     # Link-time optimisation would make every small change link for many seconds.
-    pip(environment, "install", *options, "-Ccmake.define.GLEED_LTO=OFF", "--editable", ".[demo]")
+    options = (*CORE_OPTIONS, f"-Cbuild-dir={CORE_BUILD}", "-Ccmake.define.GLEED_LTO=OFF")
+    pip(environment, "install", *options, "--editable", ".[demo]")
 
 
 def build_core() -> None:
