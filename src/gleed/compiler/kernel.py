@@ -492,3 +492,18 @@ def topological(roots: Iterable[Node]) -> list[Node]:
         else:
             stack.extend(reversed(pending))
     return list(order)
+
+
+ORIENTATIONS = ("map", "row", "column")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One version of a kernel's machine code: its orientation, and for each operand the class of
+    its innermost stride ("0" invariant, "1" unit, "s" any)."""
+
+    orientation: str
+    strides: str
+
+    def __str__(self) -> str:
+        return f"{self.orientation}_{self.strides}"

@@ -1,0 +1,76 @@
+"""Kernel to object code: lower, emit LLVM IR, let LLVM generate an ELF object.
+
+The IR is already vectorised, unrolled and free of redundancy, so LLVM's optimisation passes, most
+of the time of a usual compilation, are left out; its instruction selection, scheduling and register
+allocation are what is wanted.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from gleed.compiler import target as targets
+from gleed.compiler.emit_column import ColumnEmitter
+from gleed.compiler.emit_row import RowEmitter
+from gleed.compiler.kernel import ORIENTATIONS, Kernel, KernelError, Variant
+from gleed.compiler.lower import lower
+from gleed.compiler.target import Target
+
+_ATTRIBUTES = 'nounwind "no-builtins" "frame-pointer"="none"'
+_RELOCATION, _CODE_MODEL = "pic", "small"
+
+
+def symbol(kernel: Kernel, variant: Variant) -> str:
+    """The name of a variant's function."""
+    return f"{kernel.name}_{variant}"
+
+
+def emit_llvm(kernel: Kernel, variant: Variant, target: Target) -> str:
+    """The LLVM IR of one variant. The kernel must have been verified."""
+    if variant.orientation not in ORIENTATIONS:
+        raise KernelError(f"emit: unknown orientation {variant.orientation!r}")
+    if variant.orientation == "map" and kernel.reduces:
+        raise KernelError(f"emit: {kernel.name} has reduced axes; use a row or column variant")
+    emitter = ColumnEmitter if variant.orientation == "column" else RowEmitter
+    function = emitter(lower(kernel), variant, target)
+    function.emit()
+    signature = f"void @{symbol(kernel, variant)}(ptr %pointers, ptr %geometry, ptr %params)"
+    return function.code.text(signature, _ATTRIBUTES)
+
+
+def compile_variant(
+    kernel: Kernel, variant: Variant, target: Target | None = None
+) -> tuple[bytes, str]:
+    """Compile one variant for `target`, or for this machine: an ELF object, and its symbol."""
+    from llvmlite import binding as llvm
+
+    target = target or targets.host()
+    machine = _machine(target)
+    module = llvm.parse_assembly(emit_llvm(kernel, variant, target))
+    module.triple = target.triple
+    module.data_layout = str(machine.target_data)
+    return machine.emit_object(module), symbol(kernel, variant)
+
+
+def assembly(kernel: Kernel, variant: Variant, target: Target | None = None) -> str:
+    """The assembly text of one variant, for people."""
+    from llvmlite import binding as llvm
+
+    target = target or targets.host()
+    module = llvm.parse_assembly(emit_llvm(kernel, variant, target))
+    return _machine(target).emit_assembly(module)
+
+
+@cache
+def _machine(target: Target):
+    from llvmlite import binding as llvm
+
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    return llvm.Target.from_triple(target.triple).create_target_machine(
+        cpu=target.cpu,
+        features=target.features,
+        opt=2,
+        reloc=_RELOCATION,
+        codemodel=_CODE_MODEL,
+    )

@@ -1,0 +1,464 @@
+"""What both loop structures share: where each value lives, addresses, evaluation, stores.
+
+Every node has a *place*, the shallowest loop in which it is constant, and it is computed there once;
+nodes that vary along n2 are vectors, all others scalars that are splatted where vectors meet them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from gleed.compiler import emit_memory as memory
+from gleed.compiler.emit_nodes import convert, emit_node
+from gleed.compiler.emit_reduce import Reducer
+from gleed.compiler.kernel import Check, Kernel, KernelError, Node, Store, Variant, item_size
+from gleed.compiler.llvm_text import (
+    SCALAR_TYPES,
+    Code,
+    Scope,
+    State,
+    iota,
+    literal,
+    value_type,
+    vector_type,
+)
+from gleed.compiler.passes import Keep, Pass, divide
+from gleed.compiler.target import Target
+
+_CHEAP, _MODERATE = 10, 32  # nodes of a pass up to which it is unrolled 4 and 2 times
+
+
+class Place(IntEnum):
+    """Where a value is computed, outermost first. LINE is one i1 of the row orientation."""
+
+    FUNCTION = 0
+    ROW = 1
+    LINE = 2
+    POINT = 3
+
+
+class Emitter:
+    """Emits one variant of a lowered kernel. Subclasses give the loops."""
+
+    def __init__(self, kernel: Kernel, variant: Variant, target: Target) -> None:
+        self.kernel, self.variant, self.target = kernel, variant, target
+        if len(variant.strides) != len(kernel.operands):
+            raise KernelError(f"emit: variant {variant} of {len(kernel.operands)} operands")
+        self.code = Code()
+        self.scattered = {
+            s.k for s in kernel.stores if isinstance(s, Store) and s.offset is not None
+        }
+        self.reducers = {n: Reducer(n) for n in kernel.nodes if n.op in ("reduce", "scan")}
+        self.places: dict[Node, Place] = {}
+        self.varying: set[Node] = set()
+        for node in kernel.nodes:
+            self._place(node)
+        self.passes = divide(
+            kernel, lambda n: n in self.varying and self.places[n] == Place.POINT
+        )
+        self.serial = kernel.sequential or self._scans_along_n2()
+        self.lanes = 1 if self.serial else _lanes(kernel, target)
+        self.unroll = 1 if self.serial else self._unroll()
+        self.types: dict = {}
+        self.scopes: dict[Place, Scope] = {Place.FUNCTION: self.code.scope()}
+        self.stages: list[Scope] = []
+        self.mask: str | None = None
+        self.loop: dict[str, str] = {}  # loop variables by name: i0, i1, i2
+
+    # ---- where values live ----
+
+    def _place(self, node: Node) -> None:
+        raise NotImplementedError
+
+    def _scans_along_n2(self) -> bool:
+        raise NotImplementedError
+
+    def stride_class(self, k: int) -> str:
+        """The class of operand k's stride along n2; an output always has one to write along."""
+        given = self.variant.strides[k]
+        return "1" if given == "0" and self.kernel.operands[k].kind == "out" else given
+
+    def _unroll(self) -> int:
+        size = max((len(p.nodes) for p in self.passes.passes), default=0)
+        if not self.vector_tail:
+            return 1
+        return 4 if size <= _CHEAP else 2 if size <= _MODERATE else 1
+
+    @property
+    def vector_tail(self) -> bool:
+        """Whether the last, incomplete vector is masked rather than done lane by lane: not where
+        a masked access would become a branch for every lane."""
+        irregular = [k for k, c in enumerate(self.variant.strides) if c == "s"]
+        irregular += [n.attr for n in self.kernel.nodes if n.op == "gather"]
+        return self.target.masks and all(
+            item_size(self.kernel.operands[k].dtype) >= 4 or self.kernel.operands[k].kind == "index"
+            for k in irregular
+        )
+
+    def scope_of(self, node: Node) -> Scope:
+        place = self.places[node]
+        if place == Place.ROW:
+            return self.stages[self.passes.stages[node]]
+        return self.scopes[place]
+
+    # ---- values ----
+
+    def get(self, node: Node, lanes: int, u: int = 0) -> str:
+        """The value of a node that has been computed, as `lanes` values; `u` is the copy."""
+        if node.op == "const":
+            return literal(node.attr, node.dtype, lanes)
+        scope = self.scope_of(node)
+        if node in self.varying:
+            return scope.values[node, u]
+        if lanes == 1:
+            return scope.values[node]
+        key = (node, "splat", lanes)
+        if key not in scope.values:
+            with self.code.inside(scope):
+                scope.values[key] = self.code.splat(
+                    scope.values[node], SCALAR_TYPES[node.dtype], lanes
+                )
+        return scope.values[key]
+
+    def splat_of(self, name: str, value: str, place: Place, scalar: str, lanes: int) -> str:
+        """A scalar that is not a node (a stride, a loop variable), in all lanes."""
+        if lanes == 1:
+            return value
+        scope = self.scope_at(place)
+        key = (name, "splat", lanes)
+        if key not in scope.values:
+            with self.code.inside(scope):
+                scope.values[key] = self.code.splat(value, scalar, lanes)
+        return scope.values[key]
+
+    def scope_at(self, place: Place) -> Scope:
+        return self.stages[0] if place == Place.ROW else self.scopes[place]
+
+    def evaluate(self, nodes: Iterable[Node], lanes: int, copies: int) -> None:
+        """Compute nodes in their own scopes, which must be open at the end."""
+        for node in nodes:
+            scope = self.scope_of(node)
+            if node.op in ("const", "reduce"):
+                continue
+            with self.code.inside(scope):
+                if node not in self.varying:
+                    scope.values[node] = self.compute(node, 1, 0)
+                    continue
+                for u in range(copies):
+                    scope.values[node, u] = self.compute(node, lanes, u)
+
+    def evaluate_function(self) -> None:
+        self.evaluate((n for n in self.kernel.nodes if self.places[n] == Place.FUNCTION), 1, 1)
+
+    def open_stage(self, lanes: int, copies: int, results: State) -> None:
+        """Compute the row values that become known with the results of reductions."""
+        stage = len(self.stages)
+        self.stages.append(self.code.scope())
+        self.stages[-1].values.update(results)
+        self.evaluate(
+            (
+                n
+                for n in self.kernel.nodes
+                if self.places[n] == Place.ROW and self.passes.stages[n] == stage
+            ),
+            lanes,
+            copies,
+        )
+
+    def compute(self, node: Node, lanes: int, u: int) -> str:
+        if node.op == "param":
+            return self._param(node)
+        if node.op == "load":
+            return self._load(node, lanes, u)
+        if node.op == "gather":
+            return self._gather(node, lanes, u)
+        if node.op == "index":
+            return self._index(node, lanes, u)
+        return emit_node(self.code, node, [self.get(arg, lanes, u) for arg in node.args], lanes)
+
+    def _param(self, node: Node) -> str:
+        cell = "double" if node.dtype in ("f64", "f32", "f16", "bf16") else "i64"
+        pointer = self.code.op(f"getelementptr i64, ptr %params, i64 {node.attr}")
+        value = self.code.op(f"load {cell}, ptr {pointer}, align 8")
+        if node.dtype in ("f16", "bf16"):
+            value = convert(self.code, value, "f64", "f32", 1)
+            return convert(self.code, value, "f32", node.dtype, 1)
+        source = "f64" if cell == "double" else "i64"
+        return value if source == node.dtype else convert(self.code, value, source, node.dtype, 1)
+
+    def _load(self, node: Node, lanes: int, u: int) -> str:
+        k = int(node.attr)
+        place = self.places[node]
+        if node not in self.varying:
+            return memory.load_unit(self.code, node.dtype, self.address(k, place), 1, None)
+        return self.load_at(k, place, lanes, u)
+
+    def load_at(self, k: int, place: Place, lanes: int, u: int) -> str:
+        """Read copy `u` of the current point of operand k."""
+        dtype, pointer = self.kernel.operands[k].dtype, self.address(k, place)
+        if self.stride_class(k) == "1" or lanes == 1:
+            pointer = self.copy_address(k, pointer, lanes, u)
+            return memory.load_unit(self.code, dtype, pointer, lanes, self.mask)
+        pointers = self.lane_addresses(k, pointer, lanes, u)
+        return memory.load_lanes(self.code, dtype, pointers, lanes, self.mask)
+
+    def _gather(self, node: Node, lanes: int, u: int) -> str:
+        k = int(node.attr)
+        lanes = lanes if node in self.varying else 1
+        pointers = self._offset_addresses(k, node.args[0], self.places[node], lanes, u)
+        if lanes == 1:
+            return memory.load_unit(self.code, node.dtype, pointers, 1, None)
+        return memory.load_lanes(self.code, node.dtype, pointers, lanes, self.mask)
+
+    def _offset_addresses(self, k: int, offset: Node, place: Place, lanes: int, u: int) -> str:
+        """Addresses `offset` elements from the current points of operand k."""
+        base = self.address(k, place)
+        if lanes > 1 and self.moves(k):
+            base = self.lane_addresses(k, base, lanes, u)
+            base = f"{vector_type('ptr', lanes)} {base}"
+        else:
+            base = f"ptr {base}"
+        element = memory.memory_type(self.kernel.operands[k].dtype)
+        offsets = f"{value_type('i64', lanes)} {self.get(offset, lanes, u)}"
+        return self.code.op(f"getelementptr {element}, {base}, {offsets}")
+
+    def _index(self, node: Node, lanes: int, u: int) -> str:
+        k = int(node.attr)
+        value = self.address(k, self.places[node])
+        if node not in self.varying or lanes == 1:
+            return value
+        vector = vector_type("i64", lanes)
+        value = self.code.splat(value, "i64", lanes)
+        return self.code.op(f"add {vector} {value}, {self.lane_steps(k, lanes, u)}")
+
+    # ---- addresses (of "index" operands: the integers themselves) ----
+
+    def moves(self, k: int) -> bool:
+        """Whether operand k's address varies along the vectorised axis at its current place."""
+        raise NotImplementedError
+
+    def address(self, k: int, place: Place) -> str:
+        """The address of operand k in the innermost open scope of `place`."""
+        scope = self.scope_at(place)
+        key = ("address", k)
+        if key not in scope.values:
+            with self.code.inside(scope):
+                scope.values[key] = self._new_address(k, place)
+        return scope.values[key]
+
+    def _new_address(self, k: int, place: Place) -> str:
+        if place == Place.FUNCTION:
+            cell = self.code.op(f"getelementptr ptr, ptr %pointers, i64 {k}")
+            kind = "i64" if self.kernel.operands[k].kind == "index" else "ptr"
+            return self.code.op(f"load {kind}, ptr {cell}, align 8")
+        return self.step_into(k, place)
+
+    def step_into(self, k: int, place: Place) -> str:
+        """The address of operand k at `place`, from that of the place outside it."""
+        raise NotImplementedError
+
+    def advance(self, k: int, address: str, axis: int) -> str:
+        """Move along a loop by its variable."""
+        i = self.loop[f"i{axis}"]
+        if self.kernel.operands[k].kind == "index":
+            unit = axis == 2 and self.stride_class(k) == "1"
+            step = i if unit else self.code.op(f"mul i64 {i}, {self.stride(k, axis)}")
+            return self.code.op(f"add i64 {address}, {step}")
+        if axis == 2 and self.stride_class(k) == "1":
+            element = memory.memory_type(self.kernel.operands[k].dtype)
+            return self.code.op(f"getelementptr {element}, ptr {address}, i64 {i}")
+        step = self.code.op(f"mul i64 {i}, {self.stride(k, axis)}")
+        return self.code.op(f"getelementptr i8, ptr {address}, i64 {step}")
+
+    def copy_address(self, k: int, pointer: str, lanes: int, u: int) -> str:
+        """The unit-stride address of unrolled copy `u`."""
+        if u == 0:
+            return pointer
+        offset = u * lanes * item_size(self.kernel.operands[k].dtype)
+        return self.code.op(f"getelementptr i8, ptr {pointer}, i64 {offset}")
+
+    def lane_addresses(self, k: int, pointer: str, lanes: int, u: int) -> str:
+        """A vector of the lanes' addresses."""
+        steps = self.lane_steps(k, lanes, u)
+        vector = vector_type("i64", lanes)
+        return self.code.op(f"getelementptr i8, ptr {pointer}, {vector} {steps}")
+
+    def lane_steps(self, k: int, lanes: int, u: int) -> str:
+        """Offsets of the lanes of copy `u`, in bytes (in units for an "index" operand)."""
+        scope, key = self.scopes[Place.FUNCTION], ("steps", k, lanes, u)
+        if key in scope.values:
+            return scope.values[key]
+        vector = vector_type("i64", lanes)
+        numbers = f"<{', '.join(f'i64 {u * lanes + i}' for i in range(lanes))}>"
+        operand = self.kernel.operands[k]
+        if self.stride_class(k) == "1":
+            size = 1 if operand.kind == "index" else item_size(operand.dtype)
+            steps = f"<{', '.join(f'i64 {(u * lanes + i) * size}' for i in range(lanes))}>"
+        else:
+            stride = self.splat_of(f"stride{k}", self.stride(k, 2), Place.FUNCTION, "i64", lanes)
+            with self.code.inside(scope):
+                steps = self.code.op(f"mul {vector} {numbers}, {stride}")
+        scope.values[key] = steps
+        return steps
+
+    def size(self, axis: int) -> str:
+        return self._geometry(axis)
+
+    def stride(self, k: int, axis: int) -> str:
+        return self._geometry(3 + 3 * k + axis)
+
+    def _geometry(self, cell: int) -> str:
+        scope = self.scopes[Place.FUNCTION]
+        if ("geometry", cell) not in scope.values:
+            with self.code.inside(scope):
+                pointer = self.code.op(f"getelementptr i64, ptr %geometry, i64 {cell}")
+                scope.values["geometry", cell] = self.code.op(f"load i64, ptr {pointer}, align 8")
+        return scope.values["geometry", cell]
+
+    def whole_steps(self, size: str, step: int) -> str:
+        """The largest multiple of `step`, a power of two, that is at most `size`."""
+        scope, key = self.scopes[Place.FUNCTION], ("whole", size, step)
+        if key not in scope.values:
+            with self.code.inside(scope):
+                scope.values[key] = self.code.op(f"and i64 {size}, {-step}")
+        return scope.values[key]
+
+    def tail_mask(self, i: str, stop: str, lanes: int) -> str:
+        """Which lanes of the vector at `i` are before `stop`."""
+        rest = self.code.op(f"sub i64 {stop}, {i}")
+        rest = self.code.op(f"trunc i64 {rest} to i32")
+        rest = self.code.splat(rest, "i32", lanes)
+        return self.code.op(f"icmp ult {vector_type('i32', lanes)} {iota('i32', lanes)}, {rest}")
+
+    # ---- writing ----
+
+    def store(self, store: Store | Check, place: Place, lanes: int, u: int) -> None:
+        if isinstance(store, Check):
+            self._check(store, lanes, u)
+            return
+        k = store.k
+        dtype = self.kernel.operands[k].dtype
+        value = self.get(store.value, lanes, u)
+        if store.offset is not None:
+            pointer = self._offset_addresses(k, store.offset, place, 1, u)
+            memory.store_unit(self.code, dtype, value, pointer, 1, None)
+            return
+        self.store_at(k, value, place, lanes, u)
+
+    def store_at(self, k: int, value: str, place: Place, lanes: int, u: int) -> None:
+        """Write a value to the current point of operand k."""
+        dtype, pointer = self.kernel.operands[k].dtype, self.address(k, place)
+        if self.stride_class(k) == "1" or lanes == 1:
+            pointer = self.copy_address(k, pointer, lanes, u)
+            memory.store_unit(self.code, dtype, value, pointer, lanes, self.mask)
+        else:
+            pointers = self.lane_addresses(k, pointer, lanes, u)
+            memory.store_lanes(self.code, dtype, value, pointers, lanes, self.mask)
+
+    def _check(self, check: Check, lanes: int, u: int) -> None:
+        bits = vector_type("i1", lanes)
+        failed = self.code.op(
+            f"xor {bits} {self.get(check.condition, lanes, u)}, {literal(True, 'bool', lanes)}"
+        )
+        if self.mask is not None:
+            failed = self.code.op(f"and {bits} {failed}, {self.mask}")
+        if lanes > 1:
+            word = self.code.op(f"bitcast {bits} {failed} to i{lanes}")
+            failed = self.code.op(f"icmp ne i{lanes} {word}, 0")
+        cell = self.address(check.k, Place.FUNCTION)
+
+        def report() -> State:
+            self.code.line(f"  store i64 1, ptr {cell}, align 8")
+            return {}
+
+        self.code.when(failed, {}, {}, report)
+
+    # ---- one point (or vector of points) of a pass ----
+
+    def at_point(self, now: Pass, lanes: int, copies: int, state: State, index: str) -> State:
+        """Compute a pass at the current point: values, reductions, stores. `index` is the linear
+        index of the first lane over the reduced axes."""
+        scope = self.scopes[Place.POINT] = self.code.scope()
+        state = dict(state)
+        keep = self.passes.keep
+        with self.code.inside(scope):
+            here = [n for n in now.nodes if self.places[n] == Place.POINT]
+            if keep and keep.node in here and self.passes.passes.index(now) > keep.first:
+                self._load_kept(keep, lanes, copies)
+                here.remove(keep.node)
+            first = [n for n in here if n.op == "load"]
+            self.evaluate(first, lanes, copies)
+            for node in here:
+                if node.op == "scan":
+                    self._scan(node, lanes, copies, state)
+                elif node.op != "load":
+                    self.evaluate([node], lanes, copies)
+            if keep and now is self.passes.passes[keep.first]:
+                for u in range(copies):
+                    self.store_at(
+                        keep.k, self.get(keep.node, lanes, u), Place.POINT, lanes, u
+                    )
+            for node in now.reductions:
+                self._accumulate(node, lanes, copies, state, index)
+            for store in now.stores:
+                for u in range(copies):
+                    self.store(store, Place.POINT, lanes, u)
+        return state
+
+    def _load_kept(self, keep: Keep, lanes: int, copies: int) -> None:
+        scope = self.scopes[Place.POINT]
+        for u in range(copies):
+            scope.values[keep.node, u] = self.load_at(keep.k, Place.POINT, lanes, u)
+
+    def _scan(self, node: Node, lanes: int, copies: int, state: State) -> None:
+        reducer, scope = self.reducers[node], self.scopes[Place.POINT]
+        for u in range(copies):
+            key = (node, u, 0)
+            x = self.get(node.args[0], lanes, u)
+            (state[key],) = reducer.update(self.code, [state[key]], x, str, lanes, None)
+            scope.values[node, u] = state[key]
+
+    def _accumulate(self, node: Node, lanes: int, copies: int, state: State, index: str) -> None:
+        reducer = self.reducers[node]
+        for u in range(copies):
+            slot = self.slot(lanes, u)
+            keys = [(node, slot, part) for part in range(len(reducer.parts))]
+            new = reducer.update(
+                self.code,
+                [state[key] for key in keys],
+                self.get(node.args[0], lanes, u),
+                lambda u=u: self.linear_index(index, lanes, u),
+                lanes,
+                self.mask,
+            )
+            state.update(zip(keys, new, strict=True))
+
+    def slot(self, lanes: int, u: int) -> int | str:
+        """Which accumulator copy `u` adds to; scalar tails have their own."""
+        return u if lanes == self.lanes else "tail"
+
+    def linear_index(self, index: str, lanes: int, u: int) -> str:
+        """The linear index over the reduced axes of each lane of copy `u`."""
+        raise NotImplementedError
+
+    def start_state(self, key: tuple, node: Node, lanes: int) -> State:
+        """The start of an accumulator, with the types of its parts noted."""
+        reducer, state = self.reducers[node], {}
+        for part, value in enumerate(reducer.start(lanes)):
+            state[*key, part] = value
+            self.types[*key, part] = value_type(reducer.parts[part], lanes)
+        return state
+
+    def read_state(self, state: State, *key: object) -> list[str]:
+        parts = self.reducers[key[0]].parts
+        return [state[*key, part] for part in range(len(parts))]
+
+
+def _lanes(kernel: Kernel, target: Target) -> int:
+    """As many lanes as the narrowest 4- or 8-byte dtype fills a vector with; kernels of narrower
+    dtypes alone fill it with those."""
+    sizes = {item_size(node.dtype) for node in kernel.nodes if node.dtype != "bool"}
+    sizes |= {item_size(o.dtype) for o in kernel.operands if o.kind not in ("status", "index")}
+    wide = [size for size in sizes if size >= 4]
+    return target.vector_bytes // (min(wide) if wide else max(sizes, default=1))

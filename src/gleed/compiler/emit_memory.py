@@ -1,0 +1,76 @@
+"""LLVM instructions that read and write operands: unit-stride, strided and gathered, masked."""
+
+from __future__ import annotations
+
+from gleed.compiler.kernel import item_size
+from gleed.compiler.llvm_text import SCALAR_TYPES, Code, suffix, value_type, vector_type
+
+
+def memory_type(dtype: str) -> str:
+    """The type in memory: a bool takes a byte."""
+    return "i8" if dtype == "bool" else SCALAR_TYPES[dtype]
+
+
+def load_unit(code: Code, dtype: str, pointer: str, lanes: int, mask: str | None) -> str:
+    """Load `lanes` neighbours; masked-out lanes are not touched and hold zero."""
+    scalar, align = memory_type(dtype), item_size(dtype)
+    kind = vector_type(scalar, lanes)
+    if mask is None:
+        return _from_memory(code, code.op(f"load {kind}, ptr {pointer}, align {align}"), dtype, lanes)
+    value = code.call(
+        f"llvm.masked.load.{suffix(scalar, lanes)}.p0", kind,
+        (f"ptr align {align}", pointer), (vector_type("i1", lanes), mask), (kind, "zeroinitializer"),
+    )  # fmt: skip
+    return _from_memory(code, value, dtype, lanes)
+
+
+def store_unit(
+    code: Code, dtype: str, value: str, pointer: str, lanes: int, mask: str | None
+) -> None:
+    scalar, align = memory_type(dtype), item_size(dtype)
+    kind, value = vector_type(scalar, lanes), _to_memory(code, value, dtype, lanes)
+    if mask is None:
+        code.line(f"  store {kind} {value}, ptr {pointer}, align {align}")
+        return
+    code.call(
+        f"llvm.masked.store.{suffix(scalar, lanes)}.p0", "void",
+        (kind, value), (f"ptr align {align}", pointer), (vector_type("i1", lanes), mask),
+    )  # fmt: skip
+
+
+def load_lanes(code: Code, dtype: str, pointers: str, lanes: int, mask: str | None) -> str:
+    """Load from a vector of pointers."""
+    scalar, align = memory_type(dtype), item_size(dtype)
+    kind = vector_type(scalar, lanes)
+    value = code.call(
+        f"llvm.masked.gather.{suffix(scalar, lanes)}.v{lanes}p0", kind,
+        (f"{vector_type('ptr', lanes)} align {align}", pointers),
+        (vector_type("i1", lanes), mask or "splat (i1 true)"), (kind, "zeroinitializer"),
+    )  # fmt: skip
+    return _from_memory(code, value, dtype, lanes)
+
+
+def store_lanes(
+    code: Code, dtype: str, value: str, pointers: str, lanes: int, mask: str | None
+) -> None:
+    """Store to a vector of pointers, in the order of the lanes."""
+    scalar, align = memory_type(dtype), item_size(dtype)
+    kind, value = vector_type(scalar, lanes), _to_memory(code, value, dtype, lanes)
+    code.call(
+        f"llvm.masked.scatter.{suffix(scalar, lanes)}.v{lanes}p0", "void", (kind, value),
+        (f"{vector_type('ptr', lanes)} align {align}", pointers),
+        (vector_type("i1", lanes), mask or "splat (i1 true)"),
+    )  # fmt: skip
+
+
+def _from_memory(code: Code, value: str, dtype: str, lanes: int) -> str:
+    if dtype != "bool":
+        return value
+    zero = "0" if lanes == 1 else "zeroinitializer"
+    return code.op(f"icmp ne {vector_type('i8', lanes)} {value}, {zero}")
+
+
+def _to_memory(code: Code, value: str, dtype: str, lanes: int) -> str:
+    if dtype != "bool":
+        return value
+    return code.op(f"zext {value_type('bool', lanes)} {value} to {vector_type('i8', lanes)}")

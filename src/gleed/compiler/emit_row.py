@@ -1,0 +1,213 @@
+"""The loops of the orientations "row" and "map": n2, the innermost, is what vectors run along.
+
+    for i0:                       a row: row values of stage 0
+        for each pass:
+            for i1:               a line: values that do not vary along n2
+                for i2:           vectors of points
+            row values of the next stage
+        row stores
+
+A map is one pass without reductions, in which every operand moves with every loop.
+"""
+
+from __future__ import annotations
+
+from gleed.compiler.emit_base import Emitter, Place
+from gleed.compiler.kernel import Node
+from gleed.compiler.llvm_text import State, iota, vector_type
+from gleed.compiler.passes import Pass
+
+# Sums flush their accumulators into a second level after this many additions each.
+_ADDITIONS = 64
+
+
+class RowEmitter(Emitter):
+    """Emits "row" and "map" variants."""
+
+    def emit(self) -> None:
+        self.evaluate_function()
+        self.code.loop("0", self.size(0), 1, {}, {}, self._row)
+
+    # ---- where values live ----
+
+    def _place(self, node: Node) -> None:
+        place = max((self.places[arg] for arg in node.args), default=Place.FUNCTION)
+        if node.op in ("load", "index", "gather"):
+            place = max(place, self._operand_place(int(node.attr)))
+        elif node.op == "reduce":
+            place = Place.ROW
+        elif node.op == "scan":
+            place = Place.POINT
+        self.places[node] = place
+        if place == Place.POINT:
+            self.varying.add(node)
+
+    def _operand_place(self, k: int) -> Place:
+        if k in self.scattered:
+            return Place.POINT
+        if not self.kernel.operands[k].element and self.variant.orientation == "row":
+            return Place.ROW
+        return Place.LINE if self.stride_class(k) == "0" else Place.POINT
+
+    def _scans_along_n2(self) -> bool:
+        return any(node.op == "scan" for node in self.kernel.nodes)
+
+    def moves(self, k: int) -> bool:
+        return self._operand_place(k) == Place.POINT and self.stride_class(k) != "0"
+
+    def step_into(self, k: int, place: Place) -> str:
+        outer = self.address(k, Place(place - 1))
+        if place == Place.ROW:
+            return self.advance(k, outer, 0)
+        fixed = self.variant.orientation == "row" and not self.kernel.operands[k].element
+        if fixed or (place == Place.POINT and self.stride_class(k) == "0"):
+            return outer
+        return self.advance(k, outer, int(place) - 1)
+
+    # ---- the loops ----
+
+    def _row(self, i0: str, state: State) -> State:
+        self.loop["i0"] = i0
+        self.stages = []
+        self.open_stage(1, 1, {})
+        for now in self.passes.passes:
+            self._pass(now)
+        done = {store for now in self.passes.passes for store in now.stores}
+        for store in self.kernel.stores:
+            if store not in done:
+                self.store(store, Place.ROW, 1, 0)
+        return state
+
+    def _pass(self, now: Pass) -> None:
+        state = self._start(now)
+        state = self.code.loop(
+            "0", self.size(1), 1, state, self.types, lambda i1, s: self._line(now, i1, s)
+        )
+        if not now.reductions:
+            return
+        self.open_stage(1, 1, {node: self._finish(node, state) for node in now.reductions})
+
+    def _start(self, now: Pass) -> State:
+        state: State = {}
+        for node in now.reductions:
+            for u in range(self.unroll):
+                state |= self.start_state((node, u), node, self.lanes)
+            if self._scalar_tail:
+                state |= self.start_state((node, "tail"), node, 1)
+            if self.reducers[node].cascades:
+                state |= self.start_state((node, "total"), node, self.lanes)
+                if self._scalar_tail:
+                    state |= self.start_state((node, "tail total"), node, 1)
+        if any(self.reducers[node].cascades for node in now.reductions):
+            state["count"], self.types["count"] = "0", "i64"
+        return state
+
+    @property
+    def _scalar_tail(self) -> bool:
+        return self.lanes > 1 and not self.vector_tail
+
+    def _line(self, now: Pass, i1: str, state: State) -> State:
+        self.loop["i1"] = i1
+        self.scopes[Place.LINE] = self.code.scope()
+        self.evaluate((n for n in now.nodes if self.places[n] == Place.LINE), 1, 1)
+        for node in now.nodes:
+            if node.op == "scan":
+                state = state | self.start_state((node, 0), node, 1)
+        if "count" not in state:
+            return self._stretch(now, "0", self.size(2), state)
+        block = _ADDITIONS * self.lanes * self.unroll
+        return self.code.loop(
+            "0", self.size(2), block, state, self.types, lambda c, s: self._block(now, c, block, s)
+        )
+
+    def _block(self, now: Pass, start: str, block: int, state: State) -> State:
+        """Part of a line, after which sums may flush."""
+        end = self.code.op(f"add i64 {start}, {block}")
+        end = self.code.call(
+            "llvm.smin.i64", "i64", ("i64", end), ("i64", self.size(2))
+        )
+        state = self._stretch(now, start, end, state)
+        length = self.code.op(f"sub i64 {end}, {start}")
+        state["count"] = self.code.op(f"add i64 {state['count']}, {length}")
+        full = self.code.op(f"icmp sge i64 {state['count']}, {block}")
+        return self.code.when(full, state, self.types, lambda: self._flush(now, state))
+
+    def _flush(self, now: Pass, state: State) -> State:
+        changed: State = {"count": "0"}
+        for node in now.reductions:
+            if not self.reducers[node].cascades:
+                continue
+            (changed[node, "total", 0],) = self._with_total(node, state)
+            for u in range(self.unroll):
+                changed |= self.start_state((node, u), node, self.lanes)
+            if self._scalar_tail:
+                tails = [self.read_state(state, node, s) for s in ("tail total", "tail")]
+                (changed[node, "tail total", 0],) = self.reducers[node].merge(self.code, *tails, 1)
+                changed |= self.start_state((node, "tail"), node, 1)
+        return changed
+
+    def _stretch(self, now: Pass, start: str, end: str, state: State) -> State:
+        """The points from `start` to `end` of a line: whole unrolled vectors, then the rest."""
+        step = self.lanes * self.unroll
+        length = end if start == "0" else self.code.op(f"sub i64 {end}, {start}")
+        whole = self.code.op(f"and i64 {length}, {-step}")
+        middle = whole if start == "0" else self.code.op(f"add i64 {start}, {whole}")
+        state = self.code.loop(
+            start, middle, step, state, self.types,
+            lambda i2, s: self._points(now, i2, self.lanes, self.unroll, s),
+        )  # fmt: skip
+        if step == 1:
+            return state
+        if self._scalar_tail:
+            return self.code.loop(
+                middle, end, 1, state, self.types, lambda i2, s: self._points(now, i2, 1, 1, s)
+            )
+
+        def masked(i2: str, s: State) -> State:
+            self.mask = self.tail_mask(i2, end, self.lanes)
+            s = self._points(now, i2, self.lanes, 1, s)
+            self.mask = None
+            return s
+
+        return self.code.loop(middle, end, self.lanes, state, self.types, masked)
+
+    def _points(self, now: Pass, i2: str, lanes: int, copies: int, state: State) -> State:
+        self.loop["i2"] = i2
+        index = ""
+        if any(self.reducers[node].indexed for node in now.reductions):
+            line = self.code.op(f"mul i64 {self.loop['i1']}, {self.size(2)}")
+            index = self.code.op(f"add i64 {line}, {i2}")
+        return self.at_point(now, lanes, copies, state, index)
+
+    def linear_index(self, index: str, lanes: int, u: int) -> str:
+        if lanes == 1:
+            return index
+        vector = vector_type("i64", lanes)
+        first = self.code.op(f"add i64 {index}, {u * lanes}")
+        first = self.code.splat(first, "i64", lanes)
+        return self.code.op(f"add {vector} {first}, {iota('i64', lanes)}")
+
+    # ---- the ends of reductions ----
+
+    def _finish(self, node: Node, state: State) -> str:
+        """Combine a reduction's accumulators: copies, then lanes, then the tail."""
+        reducer = self.reducers[node]
+        result = self._with_total(node, state) if reducer.cascades else self._copies(node, state)
+        result = reducer.across(self.code, result, self.lanes)
+        if self._scalar_tail:
+            for slot in ("tail", "tail total") if reducer.cascades else ("tail",):
+                result = reducer.merge(self.code, result, self.read_state(state, node, slot), 1)
+        return result[-1]
+
+    def _with_total(self, node: Node, state: State) -> list[str]:
+        copies = self._copies(node, state)
+        total = self.read_state(state, node, "total")
+        return self.reducers[node].merge(self.code, total, copies, self.lanes)
+
+    def _copies(self, node: Node, state: State) -> list[str]:
+        """The unrolled copies' accumulators, combined in pairs."""
+        values = [self.read_state(state, node, u) for u in range(self.unroll)]
+        while len(values) > 1:
+            pairs = zip(values[::2], values[1::2], strict=True)
+            values = [self.reducers[node].merge(self.code, a, b, self.lanes) for a, b in pairs]
+        return values[0]
