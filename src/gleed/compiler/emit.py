@@ -47,6 +47,7 @@ def compile_variant(
     target = target or targets.host()
     machine = _machine(target)
     module = llvm.parse_assembly(emit_llvm(kernel, variant, target))
+    module.verify()
     module.triple = target.triple
     module.data_layout = str(machine.target_data)
     return machine.emit_object(module), symbol(kernel, variant)

@@ -75,9 +75,11 @@ class Emitter:
         raise NotImplementedError
 
     def stride_class(self, k: int) -> str:
-        """The class of operand k's stride along n2; an output always has one to write along."""
+        """The class of operand k's stride along n2. An output that does not move along n2 has one
+        point there, whatever its stride, unless it is the base of computed offsets."""
         given = self.variant.strides[k]
-        return "1" if given == "0" and self.kernel.operands[k].kind == "out" else given
+        fixed = self.kernel.operands[k].kind == "out" and k not in self.scattered
+        return "1" if given == "0" and fixed else given
 
     def _unroll(self) -> int:
         size = max((len(p.nodes) for p in self.passes.passes), default=0)

@@ -115,5 +115,5 @@ def _parse_store(words: list[str], values: dict[str, Node]) -> Store | Check:
     if action != "store":
         raise ValueError(action)
     offset = values[rest[1]] if rest[:1] == ["at"] else None
-    rest = rest[2:] if offset else rest
+    rest = rest if offset is None else rest[2:]
     return Store(int(k), values[value], offset, rest[0] if rest else "set")

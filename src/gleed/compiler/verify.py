@@ -62,8 +62,11 @@ def verify(kernel: Kernel) -> Kernel:
         problem = _node_problem(kernel, node)
         if problem:
             _fail(kernel, f"{names[node]} = {print_node(node, names)}", problem)
+    written = [store.k for store in kernel.stores if isinstance(store, Store)]
     for store in kernel.stores:
         problem = _store_problem(kernel, store)
+        if isinstance(store, Store) and written.count(store.k) > 1:
+            problem = "an operand is written once"
         if problem:
             _fail(kernel, f"{type(store).__name__.lower()} {store.k}", problem)
     return kernel
@@ -205,6 +208,8 @@ def _store_problem(kernel: Kernel, store: Store | Check) -> str | None:
     if store.value.dtype != operand.dtype:
         return f"value is {store.value.dtype}, operand is {operand.dtype}"
     if store.offset is not None:
+        if kernel.reduces:
+            return "a kernel that stores at offsets has no reduced axes"
         return None if store.offset.dtype == "i64" else "an offset is i64"
     if kernel.level(store.value) == "element" and not operand.element:
         return "an element value needs an element operand; reduce it first"

@@ -1,0 +1,271 @@
+"""Compiled kernels against the interpreter: every operation, dtype, orientation, layout and size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gleed.compiler import kernel as k
+from gleed.compiler.interpret import NUMPY_DTYPES
+from gleed.compiler.kernel import DTYPES, Check, Kernel, Operand, Store
+
+from .machine import AXES, Affine, lay_out, make_array
+
+SIZES = (0, 1, 7, 16, 17, 63, 64, 65, 130)
+FLOATS = ("f32", "f64", "f16", "bf16")
+INTEGERS = ("u8", "i8", "i16", "i32", "i64")
+
+
+def operations(dtype: str, x: k.Node, y: k.Node, z: k.Node) -> dict[str, k.Node]:
+    """Every arithmetic operation that `dtype` has."""
+    compared = {name: getattr(k, name)(x, y) for name in ("lt", "le", "gt", "ge", "eq", "ne")}
+    chosen = {"select": k.select(k.eq(x, y), y, z)}
+    if dtype == "bool":
+        equal = {name: compared[name] for name in ("eq", "ne")}
+        return {"and": x & y, "or": x | y, "xor": x ^ y, "not": ~x, **equal, **chosen}
+    common = {
+        "add": x + y, "sub": x - y, "mul": x * y, "neg": -x, "abs": k.abs(x),
+        "minimum": k.minimum(x, y), "maximum": k.maximum(x, y),
+        "min_number": k.min_number(x, y), "max_number": k.max_number(x, y), **compared, **chosen,
+    }  # fmt: skip
+    if dtype in FLOATS:
+        rounded = {name: getattr(k, name)(x) for name in ("floor", "ceil", "trunc", "roundeven")}
+        return {**common, **rounded, "div": x / y, "fma": k.fma(x, y, z), "sqrt": k.sqrt(x)}
+    return {
+        **common, "and": x & y, "or": x | y, "xor": x ^ y, "not": ~x, "idiv": k.idiv(x, y),
+        "irem": k.irem(x, y), "shl": x << y, "shr": x >> y, "lshr": k.lshr(x, y),
+        "shl 3": x << 3, "shr 3": x >> 3,
+    }  # fmt: skip
+
+
+def as_numbers(array: np.ndarray, dtype: str) -> np.ndarray:
+    return (array.astype(np.uint32) << 16).view(np.float32) if dtype == "bf16" else array
+
+
+def assert_same(ours: np.ndarray, theirs: np.ndarray, dtype: str, what: str) -> None:
+    np.testing.assert_array_equal(as_numbers(ours, dtype), as_numbers(theirs, dtype), what)
+
+
+def check(machine, kernel, orientation, arguments, params=(), compare=assert_same, names=None):
+    """Run both on copies of the outputs and compare all memory under them."""
+    outs = [i for i, o in enumerate(kernel.operands) if o.kind in ("out", "status")]
+    results = []
+    for run in (machine.run, machine.interpret):
+        mine = list(arguments)
+        for i in outs:
+            view = arguments[i]
+            root = view if view.base is None else view.base
+            offset = view.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+            copy = root.copy()
+            mine[i] = np.ndarray(view.shape, view.dtype, copy, offset, view.strides)
+        run(kernel, orientation, mine, params)
+        results.append([mine[i].base for i in outs])
+    for i, ours, theirs in zip(outs, *results, strict=True):
+        what = f"{names[i] if names else i} {orientation} {[a.shape for a in arguments]}"
+        compare(ours, theirs, kernel.operands[i].dtype, what)
+
+
+@pytest.mark.parametrize("layouts", ["111", "0s1", "1ss"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_operations(machine, dtype, layouts):
+    rng = np.random.default_rng(sum(map(ord, dtype + layouts)))
+    ops = operations(dtype, k.load(0, dtype), k.load(1, dtype), k.load(2, dtype))
+    kernel = Kernel(
+        "operations",
+        (*(Operand(dtype, "in") for _ in range(3)), *(Operand(n.dtype, "out") for n in ops.values())),
+        (),
+        tuple(Store(3 + i, node) for i, node in enumerate(ops.values())),
+    )
+    for size in SIZES:
+        shape = (2, 3, max(size, 1))
+        inputs = [lay_out(make_array(rng, dtype, shape), c)[..., :size] for c in layouts]
+        outs = [
+            lay_out(np.zeros(shape, NUMPY_DTYPES[n.dtype]), "s" if layouts == "1ss" else "1")
+            for n in ops.values()
+        ]
+        outs = [out[..., :size] for out in outs]
+        check(machine, kernel, "map", [*inputs, *outs], names=["x", "y", "z", *ops])
+
+
+@pytest.mark.parametrize("source", DTYPES)
+def test_casts(machine, source):
+    rng = np.random.default_rng(7)
+    kernel = Kernel(
+        "casts",
+        (Operand(source, "in"), *(Operand(dtype, "out") for dtype in DTYPES)),
+        (),
+        tuple(Store(1 + i, k.cast(k.load(0, source), dtype)) for i, dtype in enumerate(DTYPES)),
+    )
+    for size in SIZES:
+        values = make_array(rng, source, (1, 2, size))
+        outs = [np.zeros((1, 2, size), NUMPY_DTYPES[dtype]) for dtype in DTYPES]
+        check(machine, kernel, "map", [values, *outs], names=["x", *DTYPES])
+
+
+def reductions(dtype: str) -> dict[str, k.Node]:
+    x = k.load(0, dtype)
+    if dtype == "bool":
+        return {op: k.reduce(op, x) for op in ("any", "all")}
+    ops = ("sum", "prod", "max", "min", "argmax", "argmin")
+    return {op: k.reduce(op, x) for op in ops}
+
+
+def assert_close(ours: np.ndarray, theirs: np.ndarray, dtype: str, what: str) -> None:
+    if dtype in FLOATS:
+        tolerance = {"f32": 2e-5, "f64": 1e-13, "f16": 1e-3, "bf16": 1e-2}[dtype]
+        ours, theirs = as_numbers(ours, dtype), as_numbers(theirs, dtype)
+        np.testing.assert_allclose(ours, theirs, tolerance, tolerance, err_msg=what)
+    else:
+        np.testing.assert_array_equal(ours, theirs, what)
+
+
+@pytest.mark.parametrize("layout", ["1", "s"])
+@pytest.mark.parametrize("orientation", ["row", "column"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_reductions(machine, dtype, orientation, layout):
+    rng = np.random.default_rng(3)
+    ops = reductions(dtype)
+    kernel = Kernel(
+        "reductions",
+        (Operand(dtype, "in", True), *(Operand(node.dtype, "out") for node in ops.values())),
+        (),
+        tuple(Store(1 + i, node) for i, node in enumerate(ops.values())),
+    )
+    shapes = [(3, 2, n) for n in SIZES] + [(2, 300, 5), (5, 3, 1000), (0, 3, 4), (3, 0, 4)]
+    for shape in shapes:
+        values = make_array(rng, dtype, shape)
+        if dtype in FLOATS and shape != (5, 3, 1000):
+            values = np.where(rng.random(shape) < 0.95, make_finite(rng, dtype, shape), values)
+        reduced = tuple(1 if i in AXES[orientation] else n for i, n in enumerate(shape))
+        outs = [np.zeros(reduced, NUMPY_DTYPES[node.dtype]) for node in ops.values()]
+        arguments = [lay_out(values, layout), *outs]
+        check(machine, kernel, orientation, arguments, (), assert_close, ["x", *ops])
+
+
+def make_finite(rng, dtype, shape):
+    """Values near 1 in size, some of them equal, whose products stay finite."""
+    values = rng.choice(np.array([-1.25, -1.0, -0.75, 0.5, 1.0, 1.5], np.float32), shape)
+    from gleed.compiler.interpret import convert
+
+    return values if dtype == "f32" else convert(values, "f32", dtype)
+
+
+@pytest.mark.parametrize("orientation", ["row", "column"])
+def test_passes_in_place(machine, orientation):
+    """Three passes, one of which keeps its values in the output, which is also the input."""
+    rng = np.random.default_rng(5)
+    x = k.load(0, "f32")
+    dear = x - k.reduce("max", x)
+    for i in range(6):
+        dear = k.fma(dear, dear * 0.125, 0.5 + i)
+    y = dear / k.reduce("sum", dear)
+    kernel = Kernel(
+        "normalise", (Operand("f32", "in", True), Operand("f32", "out", True)), (), (Store(1, y),)
+    )
+    for shape in [(3, 2, 7), (2, 3, 64), (3, 1, 200), (1, 5, 33)]:
+        values = rng.standard_normal(shape).astype(np.float32)
+        expected = np.zeros_like(values)
+        machine.interpret(kernel, orientation, [values, expected])
+        machine.run(kernel, orientation, [values, values])
+        np.testing.assert_allclose(values, expected, 2e-6)
+
+
+@pytest.mark.parametrize("orientation", ["row", "column"])
+def test_levels_mix(machine, orientation):
+    """Rows beside elements, invariants along n2, parameters, indices, row and element outputs."""
+    rng = np.random.default_rng(6)
+    x, row, line = k.load(0, "f32"), k.load(1, "f32"), k.load(2, "f32")
+    scale, shift = k.param(0, "f32"), k.param(1, "i32")
+    position = k.cast(k.index(3), "f32")
+    value = (x * row + line * line) * scale + k.cast(shift, "f32") + position
+    total = k.reduce("sum", value)
+    kernel = Kernel(
+        "levels",
+        (
+            Operand("f32", "in", True), Operand("f32", "in"), Operand("f32", "in", True),
+            Operand("i64", "index", True), Operand("f32", "out", True), Operand("f32", "out"),
+        ),
+        ("f32", "i32"),
+        (Store(4, value - total), Store(5, total * 2 + row)),
+    )  # fmt: skip
+    for shape in [(3, 4, 5), (2, 2, 16), (2, 5, 77), (1, 1, 1)]:
+        parallel = tuple(1 if i in AXES[orientation] else n for i, n in enumerate(shape))
+        arguments = [
+            rng.standard_normal(shape).astype(np.float32),
+            rng.standard_normal(parallel).astype(np.float32),
+            np.broadcast_to(rng.standard_normal((*shape[:2], 1)).astype(np.float32), shape),
+            Affine(5, (3, 100, 1), shape),
+            np.zeros(shape, np.float32),
+            np.zeros(parallel, np.float32),
+        ]
+        check(machine, kernel, orientation, arguments, (1.5, -3), assert_near)
+
+
+def assert_near(ours, theirs, dtype, what):
+    np.testing.assert_allclose(ours, theirs, 1e-4, 1e-3 * max(1, abs(theirs).max()), err_msg=what)
+
+
+@pytest.mark.parametrize("op", k.SCAN_OPS)
+@pytest.mark.parametrize("orientation", ["row", "column"])
+def test_scans(machine, op, orientation):
+    rng = np.random.default_rng(8)
+    scanned = k.scan(op, k.load(0, "i32"))
+    kernel = Kernel(
+        "scan", (Operand("i32", "in", True), Operand("i32", "out", True)), (), (Store(1, scanned),)
+    )
+    for shape in [(2, 3, 5), (2, 3, 100), (1, 40, 17)]:
+        values = make_array(rng, "i32", shape)
+        check(machine, kernel, orientation, [values, np.zeros(shape, np.int32)])
+
+
+@pytest.mark.parametrize("dtype", ["f32", "u8", "i64", "bf16"])
+def test_gather_and_check(machine, dtype):
+    """Indices out of range are reported and never followed, in masked lanes neither."""
+    rng = np.random.default_rng(9)
+    where = k.load(1, "i64")
+    valid = (where >= 0) & (where < 50)
+    value = k.gather(0, k.select(valid, where, 0), dtype)
+    kernel = Kernel(
+        "gather",
+        (Operand(dtype, "in"), Operand("i64", "in"), Operand(dtype, "out"), Operand("i64", "status")),
+        (),
+        (Store(2, value), Check(3, valid)),
+    )
+    table = make_array(rng, dtype, (50,))
+    for size in (1, 5, 16, 21, 100):
+        source = np.ndarray((1, 1, 1), table.dtype, table)
+        for bad in (False, True):
+            indices = rng.integers(0, 50, (1, 2, size))
+            if bad:
+                indices[0, 1, -1] = 1 << 40
+            status = np.zeros((1, 1, 1), np.int64)
+            out = np.zeros(indices.shape, table.dtype)
+            check(machine, kernel, "map", [source, indices, out, status])
+            machine.run(kernel, "map", [source, indices, out, status])
+            assert status.item() == bad
+
+
+@pytest.mark.parametrize("mode", k.STORE_MODES)
+def test_scatter(machine, mode):
+    """Stores at offsets happen in index order, duplicates included."""
+    rng = np.random.default_rng(10)
+    kernel = Kernel(
+        "scatter",
+        (Operand("f32", "in"), Operand("i64", "in"), Operand("f32", "out")),
+        (),
+        (Store(2, k.load(0, "f32"), k.load(1, "i64"), mode),),
+    )
+    values = rng.standard_normal((2, 3, 40)).astype(np.float32)
+    memory = rng.standard_normal(30).astype(np.float32)
+    out = np.ndarray((1, 1, 1), np.float32, memory)
+    check(machine, kernel, "map", [values, rng.integers(0, 30, (2, 3, 40)), out])
+
+
+@pytest.mark.parametrize("mode", k.STORE_MODES)
+def test_combining_stores(machine, mode):
+    kernel = Kernel(
+        "combine", (Operand("bf16", "in"), Operand("bf16", "out")), (),
+        (Store(1, k.load(0, "bf16"), mode=mode),),
+    )  # fmt: skip
+    rng = np.random.default_rng(11)
+    values, old = (make_array(rng, "bf16", (2, 3, 37)) for _ in range(2))
+    check(machine, kernel, "map", [values, old])

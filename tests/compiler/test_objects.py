@@ -1,0 +1,151 @@
+"""The object cache: hits, damage, distrust, packing, and no LLVM in a warm start."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from gleed.compiler import objects
+from gleed.compiler.kernel import Kernel, Operand, Store, Variant, load
+from gleed.compiler.objects import ObjectStore, object_for
+
+MAP = Variant("map", "11")
+
+
+def scaled(factor: float) -> Kernel:
+    value = load(0, "f32") * factor
+    return Kernel("scaled", (Operand("f32", "in"), Operand("f32", "out")), (), (Store(1, value),))
+
+
+@pytest.fixture
+def directory(tmp_path, monkeypatch):
+    """A fresh cache directory, which this process uses from now on."""
+    monkeypatch.setenv("GLEED_CACHE_DIR", str(tmp_path / "cache"))
+    objects._store.cache_clear()
+    yield tmp_path / "cache" / "objects"
+    objects._store.cache_clear()
+
+
+@pytest.fixture
+def compilations(monkeypatch):
+    """How many kernels were compiled."""
+    from gleed.compiler import emit
+
+    done = []
+    compile_variant = emit.compile_variant
+
+    def counted(kernel, variant, target=None):
+        done.append(kernel)
+        return compile_variant(kernel, variant, target)
+
+    monkeypatch.setattr(emit, "compile_variant", counted)
+    return done
+
+
+def test_second_request_is_read(directory, compilations):
+    first = object_for(scaled(2), MAP)
+    objects._store.cache_clear()
+    assert object_for(scaled(2), MAP) == first
+    assert len(compilations) == 1
+    object_for(scaled(3), MAP)
+    object_for(scaled(2), Variant("map", "1s"))
+    assert len(compilations) == 3
+
+
+def test_files_are_private(directory):
+    object_for(scaled(2), MAP)
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    (path,) = directory.iterdir()
+    assert not path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "shared"])
+def test_damaged_or_shared_files_are_compiled_again(directory, compilations, damage):
+    good = object_for(scaled(2), MAP)
+    (path,) = directory.iterdir()
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    changes = {"truncate": path.read_bytes()[:-9], "flip": bytes(data), "empty": b""}
+    if damage == "shared":
+        path.chmod(0o666)
+    else:
+        path.write_bytes(changes[damage])
+    objects._store.cache_clear()
+    assert object_for(scaled(2), MAP) == good
+    assert len(compilations) == 2
+
+
+def test_directory_that_others_may_write_is_not_used(directory, compilations):
+    object_for(scaled(2), MAP)
+    directory.chmod(0o777)
+    objects._store.cache_clear()
+    object_for(scaled(2), MAP)
+    assert len(compilations) == 2
+
+
+def test_unusable_directory_is_done_without(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("GLEED_CACHE_DIR", str(blocked))
+    objects._store.cache_clear()
+    assert object_for(scaled(2), MAP)
+    objects._store.cache_clear()
+
+
+def filled(directory, count=40):
+    store = ObjectStore.open(directory)
+    entries = {bytes([i]) * 32: os.urandom(3000 + i) for i in range(count)}
+    for key, code in entries.items():
+        store.put(key, code)
+    return entries
+
+
+def test_loose_objects_are_gathered(directory):
+    entries = filled(directory)
+    store = ObjectStore.open(directory)
+    assert [path.name for path in directory.iterdir()] == ["pack"]
+    assert all(store.get(key) == code for key, code in entries.items())
+    more = {bytes([200 + i]) * 32: b"x" * i for i in range(20)}
+    for key, code in more.items():
+        store.put(key, code)
+    again = ObjectStore.open(directory)
+    assert [path.name for path in directory.iterdir()] == ["pack"]
+    assert all(again.get(key) == code for key, code in (entries | more).items())
+    assert all(store.get(key) == code for key, code in entries.items())
+
+
+@pytest.mark.parametrize("size", [0, 10, 24, 60, 5000])
+def test_truncated_pack(directory, size):
+    entries = filled(directory)
+    ObjectStore.open(directory)
+    pack = directory / "pack"
+    os.truncate(pack, size)
+    store = ObjectStore.open(directory)
+    assert all(store.get(key) in (None, code) for key, code in entries.items())
+
+
+def test_warm_start_needs_no_llvm_and_is_quick(directory):
+    for i in range(70):
+        objects._store().put(objects._key(scaled(i), MAP), os.urandom(3000))
+    program = textwrap.dedent("""
+        import sys, time
+        from gleed.compiler.kernel import Kernel, Operand, Store, Variant, load
+        from gleed.compiler.objects import object_for
+        start = time.perf_counter()
+        for i in range(70):
+            value = load(0, "f32") * i
+            operands = Operand("f32", "in"), Operand("f32", "out")
+            object_for(Kernel("scaled", operands, (), (Store(1, value),)), Variant("map", "11"))
+        print(time.perf_counter() - start)
+        heavy = {"numpy", "llvmlite"} & set(sys.modules)
+        assert not heavy, heavy
+    """)
+    seconds = [
+        float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+        for _ in range(3)
+    ]  # fmt: skip
+    assert min(seconds) < 0.02, seconds
