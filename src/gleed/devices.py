@@ -1,0 +1,85 @@
+"""Where tensors live, and how their memory is organised."""
+
+from __future__ import annotations
+
+from gleed.errors import ArgumentError, DeviceError
+
+TYPES = ("cpu", "cuda")
+
+
+class device:  # noqa: N801 - PyTorch's name
+    """A place for memory: `device("cpu")`, `device("cuda:1")`, `device("cuda", 1)`.
+
+    Raises DeviceError for names that are no device.
+
+    >>> device("cuda:1")
+    device(type='cuda', index=1)
+    >>> device("cpu") == device(device("cpu")), str(device("cuda", 0))
+    (True, 'cuda:0')
+    """
+
+    __slots__ = ("index", "type")
+    type: str
+    index: int | None
+
+    def __init__(self, type: str | int | device, index: int | None = None):
+        if isinstance(type, device):
+            type, index = type.type, type.index if index is None else index
+        elif isinstance(type, int) and not isinstance(type, bool):
+            type, index = "cuda", type
+        if not isinstance(type, str):
+            came = type.__class__.__name__
+            raise ArgumentError(f"device: takes a name; a {came} came; use device('cpu')")
+        name, colon, number = type.partition(":")
+        if colon and index is not None:
+            raise DeviceError(f"device: one index is enough; '{type}' and {index} came")
+        if colon:
+            index = int(number) if number.isdecimal() else -1
+        if name not in TYPES or (index is not None and index < 0):
+            raise DeviceError(
+                f"device: must be one of {', '.join(TYPES)}, perhaps with an index; '{type}' came; "
+                "use 'cpu' or 'cuda:0', for example"
+            )
+        object.__setattr__(self, "type", name)
+        object.__setattr__(self, "index", index)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("device: does not change; make another one")
+
+    def __repr__(self) -> str:
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type='{self.type}'{index})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, device):
+            return NotImplemented
+        return self.type == other.type and self.index == other.index
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self) -> tuple[type[device], tuple[str, int | None]]:
+        return device, (self.type, self.index)
+
+
+CPU = device("cpu")
+
+
+class layout:  # noqa: N801 - PyTorch's name
+    """How a tensor's elements are stored; the one layout is `strided`."""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"gleed.{self._name}"
+
+    def __reduce__(self) -> str:
+        return self._name
+
+
+
+strided = layout("strided")
