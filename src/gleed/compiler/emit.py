@@ -42,15 +42,20 @@ def compile_variant(
     kernel: Kernel, variant: Variant, target: Target | None = None
 ) -> tuple[bytes, str]:
     """Compile one variant for `target`, or for this machine: an ELF object, and its symbol."""
+    target = target or targets.host()
+    return assemble(emit_llvm(kernel, variant, target), target), symbol(kernel, variant)
+
+
+def assemble(llvm_ir: str, target: Target) -> bytes:
+    """The ELF object of a module of LLVM IR that refers to nothing outside itself."""
     from llvmlite import binding as llvm
 
-    target = target or targets.host()
     machine = _machine(target)
-    module = llvm.parse_assembly(emit_llvm(kernel, variant, target))
+    module = llvm.parse_assembly(llvm_ir)
     module.verify()
     module.triple = target.triple
     module.data_layout = str(machine.target_data)
-    return machine.emit_object(module), symbol(kernel, variant)
+    return machine.emit_object(module)
 
 
 def assembly(kernel: Kernel, variant: Variant, target: Target | None = None) -> str:

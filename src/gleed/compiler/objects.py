@@ -19,6 +19,7 @@ import os
 import stat
 import struct
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -35,14 +36,27 @@ _LIMIT = 256 << 20  # bytes a pack may hold; the oldest objects make room
 
 def object_for(kernel: Kernel, variant: Variant) -> bytes:
     """The ELF object of one variant for this machine, from the cache or compiled now."""
-    key = _key(kernel, variant)
-    store = _store()
-    code = store.get(key) if store else None
-    if code is None:
+
+    def build() -> bytes:
         # LLVM is loaded only when something must be compiled.
         from gleed.compiler.emit import compile_variant
 
-        code, _ = compile_variant(kernel, variant)
+        return compile_variant(kernel, variant)[0]
+
+    return cached_object(_key(kernel, variant), build)
+
+
+def named_key(name: str) -> bytes:
+    """The key of an object for this machine that its name and the compiler's sources determine."""
+    return hashlib.sha256(f"{name}\n{_environment()}".encode()).digest()
+
+
+def cached_object(key: bytes, build: Callable[[], bytes]) -> bytes:
+    """The ELF object under `key`, from the cache, or made by `build` now."""
+    store = _store()
+    code = store.get(key) if store else None
+    if code is None:
+        code = build()
         if store:
             store.put(key, code)
     return code
@@ -58,8 +72,7 @@ def cache_directory() -> Path:
 
 
 def _key(kernel: Kernel, variant: Variant) -> bytes:
-    text = f"{print_kernel(kernel)}\n{variant}\n{_environment()}"
-    return hashlib.sha256(text.encode()).digest()
+    return named_key(f"{print_kernel(kernel)}\n{variant}")
 
 
 @cache
