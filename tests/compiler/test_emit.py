@@ -71,7 +71,10 @@ def test_operations(machine, dtype, layouts):
     ops = operations(dtype, k.load(0, dtype), k.load(1, dtype), k.load(2, dtype))
     kernel = Kernel(
         "operations",
-        (*(Operand(dtype, "in") for _ in range(3)), *(Operand(n.dtype, "out") for n in ops.values())),
+        (
+            *(Operand(dtype, "in") for _ in range(3)),
+            *(Operand(n.dtype, "out") for n in ops.values()),
+        ),
         (),
         tuple(Store(3 + i, node) for i, node in enumerate(ops.values())),
     )
@@ -226,7 +229,12 @@ def test_gather_and_check(machine, dtype):
     value = k.gather(0, k.select(valid, where, 0), dtype)
     kernel = Kernel(
         "gather",
-        (Operand(dtype, "in"), Operand("i64", "in"), Operand(dtype, "out"), Operand("i64", "status")),
+        (
+            Operand(dtype, "in"),
+            Operand("i64", "in"),
+            Operand(dtype, "out"),
+            Operand("i64", "status"),
+        ),
         (),
         (Store(2, value), Check(3, valid)),
     )

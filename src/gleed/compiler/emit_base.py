@@ -26,7 +26,7 @@ from gleed.compiler.llvm_text import (
 from gleed.compiler.passes import Keep, Pass, divide
 from gleed.compiler.target import Target
 
-_CHEAP, _MODERATE = 10, 32  # nodes of a pass up to which it is unrolled 4 and 2 times
+_CHEAP, _MODERATE = 10, 32  # nodes of the largest pass
 
 
 class Place(IntEnum):
@@ -54,12 +54,11 @@ class Emitter:
         self.varying: set[Node] = set()
         for node in kernel.nodes:
             self._place(node)
-        self.passes = divide(
-            kernel, lambda n: n in self.varying and self.places[n] == Place.POINT
-        )
+        self.passes = divide(kernel, lambda n: n in self.varying and self.places[n] == Place.POINT)
         self.serial = kernel.sequential or self._scans_along_n2()
-        self.lanes = 1 if self.serial else _lanes(kernel, target)
-        self.unroll = 1 if self.serial else self._unroll()
+        self.weight = max((len(p.nodes) for p in self.passes.passes), default=0)
+        self.lanes = 1 if self.serial else self._lanes()
+        self.unroll = self._unroll() if self.lanes > 1 and self.vector_tail else 1
         self.types: dict = {}
         self.scopes: dict[Place, Scope] = {Place.FUNCTION: self.code.scope()}
         self.stages: list[Scope] = []
@@ -82,10 +81,23 @@ class Emitter:
         return "1" if given == "0" and fixed else given
 
     def _unroll(self) -> int:
-        size = max((len(p.nodes) for p in self.passes.passes), default=0)
-        if not self.vector_tail:
-            return 1
-        return 4 if size <= _CHEAP else 2 if size <= _MODERATE else 1
+        """Copies of the body in the main loop: reductions need several chains in flight, and a
+        column of a few lines of cache is read far faster than one of a single line."""
+        if self.weight <= _CHEAP:
+            return 8 if self.variant.orientation == "column" else 4
+        return 2 if self.weight <= _MODERATE else 1
+
+    def _lanes(self) -> int:
+        """As many lanes as the narrowest 4- or 8-byte dtype fills a vector with; kernels of
+        narrower dtypes alone fill it with those."""
+        operands = [o for o in self.kernel.operands if o.kind not in ("status", "index")]
+        sizes = {item_size(n.dtype) for n in self.kernel.nodes if n.dtype != "bool"}
+        sizes |= {item_size(o.dtype) for o in operands}
+        wide = [size for size in sizes if size >= 4]
+        lanes = self.target.vector_bytes // (min(wide) if wide else max(sizes, default=1))
+        # A map that only moves data is bound by memory, which 32-byte stores use better.
+        moving = self.variant.orientation == "map" and self.weight <= _CHEAP
+        return lanes // 2 if moving and self.target.vector_bytes == 64 else lanes
 
     @property
     def vector_tail(self) -> bool:
@@ -398,9 +410,7 @@ class Emitter:
                     self.evaluate([node], lanes, copies)
             if keep and now is self.passes.passes[keep.first]:
                 for u in range(copies):
-                    self.store_at(
-                        keep.k, self.get(keep.node, lanes, u), Place.POINT, lanes, u
-                    )
+                    self.store_at(keep.k, self.get(keep.node, lanes, u), Place.POINT, lanes, u)
             for node in now.reductions:
                 self._accumulate(node, lanes, copies, state, index)
             for store in now.stores:
@@ -455,12 +465,3 @@ class Emitter:
     def read_state(self, state: State, *key: object) -> list[str]:
         parts = self.reducers[key[0]].parts
         return [state[*key, part] for part in range(len(parts))]
-
-
-def _lanes(kernel: Kernel, target: Target) -> int:
-    """As many lanes as the narrowest 4- or 8-byte dtype fills a vector with; kernels of narrower
-    dtypes alone fill it with those."""
-    sizes = {item_size(node.dtype) for node in kernel.nodes if node.dtype != "bool"}
-    sizes |= {item_size(o.dtype) for o in kernel.operands if o.kind not in ("status", "index")}
-    wide = [size for size in sizes if size >= 4]
-    return target.vector_bytes // (min(wide) if wide else max(sizes, default=1))

@@ -1,10 +1,10 @@
 """The loops of the orientation "column": n2 is parallel, and every lane reduces a row of its own.
 
-    for i2:                       a block of vectors: row values of stage 0
-        for each pass:
-            for i0, for i1:       points of the reduced axes
-            row values of the next stage
-        row stores
+for i2:                       a block of vectors: row values of stage 0
+    for each pass:
+        for i0, for i1:       points of the reduced axes
+        row values of the next stage
+    row stores
 """
 
 from __future__ import annotations

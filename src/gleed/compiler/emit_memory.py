@@ -16,7 +16,9 @@ def load_unit(code: Code, dtype: str, pointer: str, lanes: int, mask: str | None
     scalar, align = memory_type(dtype), item_size(dtype)
     kind = vector_type(scalar, lanes)
     if mask is None:
-        return _from_memory(code, code.op(f"load {kind}, ptr {pointer}, align {align}"), dtype, lanes)
+        return _from_memory(
+            code, code.op(f"load {kind}, ptr {pointer}, align {align}"), dtype, lanes
+        )
     value = code.call(
         f"llvm.masked.load.{suffix(scalar, lanes)}.p0", kind,
         (f"ptr align {align}", pointer), (vector_type("i1", lanes), mask), (kind, "zeroinitializer"),

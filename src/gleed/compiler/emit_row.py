@@ -123,9 +123,7 @@ class RowEmitter(Emitter):
     def _block(self, now: Pass, start: str, block: int, state: State) -> State:
         """Part of a line, after which sums may flush."""
         end = self.code.op(f"add i64 {start}, {block}")
-        end = self.code.call(
-            "llvm.smin.i64", "i64", ("i64", end), ("i64", self.size(2))
-        )
+        end = self.code.call("llvm.smin.i64", "i64", ("i64", end), ("i64", self.size(2)))
         state = self._stretch(now, start, end, state)
         length = self.code.op(f"sub i64 {end}, {start}")
         state["count"] = self.code.op(f"add i64 {state['count']}, {length}")
