@@ -30,6 +30,11 @@ bool is_number(PyObject* o) {
 }
 
 static bool read_int(PyObject* o, const char* what, int64_t* out) {
+  if (PyLong_CheckExact(o)) [[likely]] {
+    int overflow;
+    *out = PyLong_AsLongLongAndOverflow(o, &overflow);
+    if (!overflow) return true;
+  }
   PyObject* number = PyIndex_Check(o) ? PyNumber_Index(o) : nullptr;
   if (!number) {
     if (!PyErr_Occurred()) {
@@ -48,9 +53,12 @@ static bool read_int(PyObject* o, const char* what, int64_t* out) {
 }
 
 int read_ints(PyObject* o, const char* what, int64_t* out) {
-  if (PyIndex_Check(o) && !PySequence_Check(o)) return read_int(o, what, out) ? 1 : -1;
+  if (PyLong_CheckExact(o) || (PyIndex_Check(o) && !PySequence_Check(o)))
+    return read_int(o, what, out) ? 1 : -1;
   // A tuple of its own: reading an item may run code that changes the caller's list.
-  PyObject* items = PySequence_Check(o) && !PyUnicode_Check(o) ? PySequence_Tuple(o) : nullptr;
+  PyObject* items = PyTuple_CheckExact(o)                        ? Py_NewRef(o)
+                    : PySequence_Check(o) && !PyUnicode_Check(o) ? PySequence_Tuple(o)
+                                                                 : nullptr;
   if (!items) {
     if (!PyErr_Occurred()) {
       raise("ArgumentError", "%s: must be whole numbers; a %s came; pass a sequence of ints", what,

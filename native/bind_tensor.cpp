@@ -184,10 +184,14 @@ PyObject* view_of(PyObject*, PyObject* const* args, Py_ssize_t n) {
 // tensor_from_data(data, dtype=None)
 PyObject* py_tensor_from_data(PyObject*, PyObject* const* args, Py_ssize_t n) {
   if (!argument_count("tensor", n, 1, 2)) return nullptr;
-  if (n == 1 || args[1] == Py_None) return tensor_from_data(args[0], nullptr);
+  const bool given = n > 1 && args[1] != Py_None;
   DType dtype;
-  if (!dtype_argument("tensor", args[1], &dtype)) return nullptr;
-  return tensor_from_data(args[0], &dtype);
+  if (given && !dtype_argument("tensor", args[1], &dtype)) return nullptr;
+  try {
+    return tensor_from_data(args[0], given ? &dtype : nullptr);
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  }
 }
 
 PyObject* py_from_numpy(PyObject*, PyObject* array) { return from_numpy(array); }

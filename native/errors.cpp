@@ -2,6 +2,7 @@
 
 #include <cstdarg>
 #include <initializer_list>
+#include <string>
 
 namespace gleed {
 
@@ -17,11 +18,47 @@ static PyObject* exception_type(const char* name) {
   return Py_NewRef(PyExc_RuntimeError);
 }
 
+// PyUnicode_FromFormat takes ASCII only. Other bytes ("…", "×") travel as kMark and two letters.
+static constexpr char kMark = '\x1f', kLetter = '@';
+
+static std::string to_ascii(const char* text) {
+  std::string ascii;
+  for (; *text; ++text) {
+    const auto byte = static_cast<unsigned char>(*text);
+    if (byte < 0x80) {
+      ascii += *text;
+    } else {
+      ascii += kMark;
+      ascii += static_cast<char>(kLetter + (byte >> 4));
+      ascii += static_cast<char>(kLetter + (byte & 15));
+    }
+  }
+  return ascii;
+}
+
+// Takes the reference to `text`; new reference, or null with an exception set.
+static PyObject* from_ascii(PyObject* text) {
+  Py_ssize_t size;
+  const char* bytes = PyUnicode_AsUTF8AndSize(text, &size);
+  std::string decoded;
+  for (Py_ssize_t i = 0; bytes && i < size; ++i) {
+    if (bytes[i] == kMark && i + 2 < size) {
+      decoded += static_cast<char>((bytes[i + 1] - kLetter) << 4 | (bytes[i + 2] - kLetter));
+      i += 2;
+    } else {
+      decoded += bytes[i];
+    }
+  }
+  Py_DECREF(text);
+  return bytes ? PyUnicode_DecodeUTF8(decoded.data(), decoded.size(), "replace") : nullptr;
+}
+
 PyObject* raise(const char* type, const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  PyObject* message = PyUnicode_FromFormatV(format, arguments);
+  PyObject* message = PyUnicode_FromFormatV(to_ascii(format).c_str(), arguments);
   va_end(arguments);
+  if (message) message = from_ascii(message);
   if (!message) return nullptr;
   PyObject* exception = exception_type(type);
   PyErr_SetObject(exception, message);

@@ -1,7 +1,6 @@
 // gleed.tensor(data): numbers, nested sequences, arrays and tensors become a new tensor.
-#include <vector>
-
 #include "scalar.h"
+#include "small_buffer.h"
 #include "tensor_type.h"
 
 namespace gleed {
@@ -28,7 +27,7 @@ class Leaves {
   // False with an exception set.
   bool read(PyObject* data) { return measure(data) && walk(data, 0); }
 
-  const std::vector<PyObject*>& items() const { return items_; }
+  std::span<PyObject* const> items() const { return items_; }
   std::span<const int64_t> sizes() const { return {sizes_, static_cast<size_t>(ndim_)}; }
 
  private:
@@ -55,14 +54,13 @@ class Leaves {
     }
     Py_XDECREF(entry);
     if (!entry) return false;
-    items_.reserve(std::min<int64_t>(count(sizes()), 1 << 20));
     return true;
   }
 
   bool walk(PyObject* o, int axis) {
     if (axis == ndim_) {
       if (is_sequence(o)) return ragged_type("a number", axis, o);
-      items_.push_back(Py_NewRef(o));
+      items_.push(Py_NewRef(o));
       return true;
     }
     if (!is_sequence(o)) return ragged_type("a sequence", axis, o);
@@ -75,7 +73,7 @@ class Leaves {
     for (Py_ssize_t i = 0; ok && i < n && i < PySequence_Fast_GET_SIZE(items); ++i) {
       PyObject* entry = PySequence_Fast_GET_ITEM(items, i);
       if (PyFloat_CheckExact(entry) && axis + 1 == ndim_) {
-        items_.push_back(Py_NewRef(entry));
+        items_.push(Py_NewRef(entry));
         continue;
       }
       Py_INCREF(entry);
@@ -102,7 +100,7 @@ class Leaves {
     return false;
   }
 
-  std::vector<PyObject*> items_;  // counted
+  SmallBuffer<PyObject*, 64> items_;  // counted
   int64_t sizes_[kMaxDims];
   int ndim_ = 0;
 };
@@ -137,7 +135,7 @@ bool infer(PyObject* o, DType* out) {
 }
 
 // `out` keeps its value if there are no items.
-bool infer_all(const std::vector<PyObject*>& items, DType* out) {
+bool infer_all(std::span<PyObject* const> items, DType* out) {
   const PyTypeObject* last = nullptr;
   for (size_t i = 0; i < items.size(); ++i) {
     const PyTypeObject* type = Py_TYPE(items[i]);
@@ -174,8 +172,8 @@ PyObject* copy(const Layout& layout, const char* from, DType from_dtype, const D
 // Arrays of other libraries: NumPy makes one of ours of them. Null without an exception: `o` is
 // none.
 PyObject* as_array(PyObject* o) {
-  if (is_array(o)) return Py_NewRef(o);
   if (PyList_Check(o) || PyTuple_Check(o) || is_number(o)) return nullptr;
+  if (is_array(o)) return Py_NewRef(o);
   PyObject* method = PyObject_GetAttrString(o, "__array__");
   if (!method) {
     PyErr_Clear();

@@ -39,11 +39,36 @@ struct Item {
 constexpr int kMaxItems = 3 * kMaxDims;
 
 Kind read_integer(PyObject* o, Item* item) {
-  item->start = PyNumber_AsSsize_t(o, nullptr);  // clips what is too large, and so out of range
-  return item->start == -1 && PyErr_Occurred() ? kError : kSelect;
+  PyObject* number = PyLong_CheckExact(o) ? Py_NewRef(o) : PyNumber_Index(o);
+  if (!number) return kError;
+  int overflow;
+  item->start = PyLong_AsLongLongAndOverflow(number, &overflow);
+  if (overflow) {
+    raise("BoundsError", "index: out of range; index %S needs more than 64 bits; use a smaller one",
+          number);
+  }
+  Py_DECREF(number);
+  return overflow ? kError : kSelect;
+}
+
+// A bound or step of a slice that is None or a plain int, without a call into Python.
+inline bool read_plain(PyObject* o, Py_ssize_t missing, Py_ssize_t* out) {
+  if (o == Py_None) {
+    *out = missing;
+    return true;
+  }
+  if (!PyLong_CheckExact(o)) return false;
+  int overflow;
+  *out = PyLong_AsLongLongAndOverflow(o, &overflow);
+  return !overflow;
 }
 
 Kind read_slice(PyObject* o, Item* item) {
+  const PySliceObject* s = reinterpret_cast<PySliceObject*>(o);
+  if (read_plain(s->step, 1, &item->step) && item->step > 0 &&
+      read_plain(s->start, 0, &item->start) && read_plain(s->stop, PY_SSIZE_T_MAX, &item->stop)) {
+    return kSlice;
+  }
   if (PySlice_Unpack(o, &item->start, &item->stop, &item->step) == 0) return kSlice;
   if (PyErr_ExceptionMatches(PyExc_ValueError)) {
     PyErr_Clear();

@@ -1,5 +1,5 @@
 // gleed.dtype and gleed.Size.
-#include <string>
+#include <algorithm>
 
 #include "tensor_type.h"
 
@@ -131,8 +131,23 @@ bool make_dtype_objects(PyObject* module) {
 
 // ----------------------------------------------------------------------------------------- Size
 
+// A Size holds nothing but ints, so the garbage collector need not know of it.
+static PyObject* new_size(Py_ssize_t n) {
+  PyTupleObject* o = PyObject_GC_NewVar(PyTupleObject, SizeType, n);
+  if (o) std::fill_n(o->ob_item, n, nullptr);
+  return reinterpret_cast<PyObject*>(o);
+}
+
+static void size_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  for (Py_ssize_t i = 0; i < Py_SIZE(self); ++i) Py_XDECREF(PyTuple_GET_ITEM(self, i));
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
 PyObject* size_object(std::span<const int64_t> sizes) {
-  PyObject* o = SizeType->tp_alloc(SizeType, static_cast<Py_ssize_t>(sizes.size()));
+  PyObject* o = new_size(static_cast<Py_ssize_t>(sizes.size()));
   if (!o) return nullptr;
   for (size_t i = 0; i < sizes.size(); ++i) {
     PyObject* n = PyLong_FromLongLong(sizes[i]);
@@ -151,7 +166,7 @@ namespace {
 PyObject* as_size(PyObject* tuple) {
   if (!tuple || !PyTuple_Check(tuple)) return tuple;  // an error, or NotImplemented
   const Py_ssize_t n = PyTuple_GET_SIZE(tuple);
-  PyObject* o = SizeType->tp_alloc(SizeType, n);
+  PyObject* o = new_size(n);
   for (Py_ssize_t i = 0; o && i < n; ++i) {
     PyTuple_SET_ITEM(o, i, Py_NewRef(PyTuple_GET_ITEM(tuple, i)));
   }
@@ -159,7 +174,7 @@ PyObject* as_size(PyObject* tuple) {
   return o;
 }
 
-PyObject* size_new(PyTypeObject* cls, PyObject* args, PyObject* kwargs) {
+PyObject* size_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   PyObject* items = nullptr;
   if (kwargs && PyDict_GET_SIZE(kwargs)) {
     return raise("ArgumentError", "Size: takes no keyword arguments; some came; pass one sequence");
@@ -167,7 +182,7 @@ PyObject* size_new(PyTypeObject* cls, PyObject* args, PyObject* kwargs) {
   if (!PyArg_UnpackTuple(args, "Size", 0, 1, &items)) return nullptr;
   PyObject* tuple = items ? PySequence_Tuple(items) : PyTuple_New(0);
   const Py_ssize_t n = tuple ? PyTuple_GET_SIZE(tuple) : 0;
-  PyObject* size = tuple ? cls->tp_alloc(cls, n) : nullptr;
+  PyObject* size = tuple ? new_size(n) : nullptr;
   for (Py_ssize_t i = 0; size && i < n; ++i) {
     PyObject* item = PyTuple_GET_ITEM(tuple, i);
     PyObject* number = PyIndex_Check(item) ? PyNumber_Index(item) : nullptr;
@@ -223,6 +238,7 @@ PyMethodDef size_methods[] = {
 
 bool make_size_type(PyObject* module) {
   PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(size_new)},
+                         {Py_tp_dealloc, reinterpret_cast<void*>(size_dealloc)},
                          {Py_tp_repr, reinterpret_cast<void*>(size_repr)},
                          {Py_tp_methods, size_methods},
                          {Py_nb_add, reinterpret_cast<void*>(size_add)},
