@@ -9,9 +9,9 @@
 
 namespace gleed {
 
-namespace {
+PyTypeObject* GradRecordType = nullptr;
 
-PyTypeObject* record_type = nullptr;
+namespace {
 
 GradRecord* as_record(PyObject* o) { return reinterpret_cast<GradRecord*>(o); }
 
@@ -340,9 +340,9 @@ PyObject* tensor_backward(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 void bind_autograd(nanobind::module_& m) {
   PyObject* module = m.ptr();
-  record_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&record_spec));
-  if (!record_type ||
-      PyModule_AddObjectRef(module, "GradRecord", reinterpret_cast<PyObject*>(record_type)) < 0 ||
+  GradRecordType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&record_spec));
+  if (!GradRecordType ||
+      PyModule_AddObjectRef(module, "GradRecord", reinterpret_cast<PyObject*>(GradRecordType)) < 0 ||
       PyModule_AddFunctions(module, functions) < 0 || !init_node_type(module) ||
       !init_grad_modes(module) || !init_function(module) || !init_tensor_autograd(module) ||
       !init_module_base(module)) {

@@ -1,5 +1,5 @@
-// Routines: what runs in a plan's "library" steps, next to generated kernels (matmul, sort, nonzero,
-// random fills …). A routine lives in a file of its own and registers itself by name:
+// Routines: what runs in a plan's "library" steps, next to generated kernels (matmul, sort,
+// nonzero, random fills …). A routine lives in a file of its own and registers itself by name:
 //
 //   namespace {
 //   bool prepare(const RoutineGeometry& g, RoutinePlan& plan) {
@@ -12,7 +12,8 @@
 //   }  // namespace
 //
 // A plan names it as ("library", "sort", values, dims, scalars): `values` are its operands (earlier
-// values to read, allocated ones to write), `dims` dim cells, `scalars` indices of run-time numbers.
+// values to read, allocated ones to write), `dims` dim cells, `scalars` indices of run-time
+// numbers.
 #pragma once
 
 #include <cstddef>

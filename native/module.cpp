@@ -1,4 +1,13 @@
 // The Python module gleed._C.
 #include <nanobind/nanobind.h>
 
-NB_MODULE(_C, m) { m.attr("__version__") = GLEED_VERSION; }
+#include "bind_autograd.h"
+#include "bind_engine.h"
+#include "bind_tensor.h"
+
+NB_MODULE(_C, m) {
+  m.attr("__version__") = GLEED_VERSION;
+  gleed::bind_tensor(m);
+  gleed::bind_engine(m);
+  gleed::bind_autograd(m);
+}

@@ -69,6 +69,7 @@ struct GradRecord {
   std::vector<std::pair<int, int>> sizes;
   int saved_dims;  // the ranks of the saved tensors together, or -1 before the first call
 };
+extern PyTypeObject* GradRecordType;
 
 // Modes, thread-local.
 struct Modes {

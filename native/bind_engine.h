@@ -1,0 +1,11 @@
+// The part of gleed._C about op calls, plans, kernels and threads.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace gleed {
+
+// After bind_tensor. Throws nanobind::python_error if the types cannot be made.
+void bind_engine(nanobind::module_& m);
+
+}  // namespace gleed

@@ -1,0 +1,581 @@
+// Plan to binding: values are laid out, temporaries share one block, kernels become loops.
+#include "binding.h"
+
+#include <algorithm>
+
+#include "launch.h"
+#include "pointwise_layout.h"
+
+namespace gleed {
+
+Binding::~Binding() {
+  Py_XDECREF(plan);
+  Py_XDECREF(explain);
+}
+
+namespace {
+
+constexpr int64_t kAlignment = 64;
+
+struct BoundValue {
+  Place place;    // of the first element; a negative root -1-t is temporary t
+  Layout layout;  // its offset is 0: it is in the place
+  DType dtype;
+};
+
+// Memory that steps [first, last] of the plan use.
+struct Temporary {
+  size_t bytes;
+  int first, last;
+  size_t offset = 0;
+};
+
+size_t aligned(size_t bytes) {
+  return bytes > SIZE_MAX - kAlignment ? SIZE_MAX : (bytes + kAlignment - 1) & -kAlignment;
+}
+
+// Gives every temporary the lowest place that nothing alive at the same time has. Returns the
+// bytes.
+size_t place_temporaries(std::vector<Temporary>& temporaries) {
+  size_t total = 0;
+  for (size_t i = 0; i < temporaries.size(); ++i) {
+    Temporary& t = temporaries[i];
+    std::vector<std::pair<size_t, size_t>> taken;
+    for (size_t j = 0; j < i; ++j) {
+      const Temporary& other = temporaries[j];
+      if (other.first <= t.last && t.first <= other.last) {
+        taken.emplace_back(other.offset, other.offset + other.bytes);
+      }
+    }
+    std::sort(taken.begin(), taken.end());
+    for (const auto& [lo, hi] : taken) {
+      if (lo >= t.offset && lo - t.offset >= t.bytes) break;
+      t.offset = std::max(t.offset, hi);
+    }
+    total = t.bytes > SIZE_MAX - t.offset ? SIZE_MAX : std::max(total, t.offset + t.bytes);
+    if (total == SIZE_MAX) break;
+  }
+  return total;
+}
+
+class Binder {
+ public:
+  Binder(Binding& binding, const Plan& plan, const Call& call, const std::vector<int64_t>& cells)
+      : binding_(binding), plan_(plan), call_(call), cells_(cells), values_(plan.values.size()) {
+    const int inputs = static_cast<int>(plan.inputs.size());
+    binding.inputs = inputs;
+    for (int k = 0; k < inputs; ++k) {
+      values_[k] = {{binding.input_root(k), 0}, call.tensors[k]->layout, plan.inputs[k].dtype};
+      values_[k].layout.offset = 0;
+    }
+    binding.alike.assign(plan.writes.size() * inputs, 1);
+    written_.assign(inputs, false);
+    find_escaping();
+  }
+
+  bool bind() {
+    LaunchTarget target{binding_.steps,
+                        [this](int64_t bytes, Place& place) { return scratch(bytes, place); }};
+    target_ = &target;
+    for (; step_ < static_cast<int>(plan_.steps.size()); ++step_) {
+      if (!std::visit([this](const auto& s) { return step(s); }, plan_.steps[step_])) return false;
+    }
+    if (!bind_results()) return false;
+    binding_.arena = place_temporaries(temporaries_);
+    settle_places();
+    return true;
+  }
+
+ private:
+  // Values whose memory outlives the run, because an output is in it.
+  void find_escaping() {
+    escapes_.assign(plan_.values.size(), false);
+    for (int v : plan_.outputs) escapes_[v] = true;
+    for (int v : plan_.residuals) escapes_[v] = true;
+    for (auto it = plan_.steps.rbegin(); it != plan_.steps.rend(); ++it) {
+      if (const auto* view = std::get_if<ViewStep>(&*it)) {
+        if (escapes_[view->value]) escapes_[view->source] = true;
+      } else if (const auto* compact = std::get_if<CompactStep>(&*it)) {
+        if (escapes_[compact->value]) escapes_[compact->source] = true;
+      }
+    }
+  }
+
+  bool sizes_of(int v, Layout& layout) {
+    int64_t sizes[kMaxDims];
+    const std::vector<int>& dims = plan_.values[v].dims;
+    for (size_t i = 0; i < dims.size(); ++i) {
+      sizes[i] = cells_[dims[i]];
+      if (sizes[i] < 0) {
+        raise("RuntimeError", "sizes: a size cannot be negative; %lld came out for dimension %zd",
+              static_cast<long long>(sizes[i]), static_cast<Py_ssize_t>(i));
+        return false;
+      }
+    }
+    layout = contiguous_layout({sizes, dims.size()});
+    return true;
+  }
+
+  Place make_memory(int v, const Layout& layout) {
+    const size_t bytes = packed_bytes(layout, plan_.dtype(v));
+    if (escapes_[v]) {
+      binding_.fresh.push_back(bytes);
+      return {binding_.fresh_root(static_cast<int>(binding_.fresh.size()) - 1), 0};
+    }
+    temporaries_.push_back({aligned(bytes), step_, step_});
+    return {-static_cast<int32_t>(temporaries_.size()), 0};
+  }
+
+  bool scratch(int64_t bytes, Place& place) {
+    temporaries_.push_back({aligned(static_cast<size_t>(bytes)), step_, step_});
+    place = {-static_cast<int32_t>(temporaries_.size()), 0};
+    return true;
+  }
+
+  const BoundValue& use(int v) {
+    const int32_t root = values_[v].place.root;
+    if (root < 0) temporaries_[-1 - root].last = step_;
+    return values_[v];
+  }
+
+  // ---- steps
+
+  bool step(const AllocStep& s) {
+    Layout layout;
+    if (!sizes_of(s.value, layout)) return false;
+    if (!s.like.empty()) {
+      std::vector<const Layout*> like;
+      for (int v : s.like) like.push_back(&values_[v].layout);
+      layout = pointwise_layout(layout.shape(), like);
+    }
+    values_[s.value] = {make_memory(s.value, layout), layout, plan_.dtype(s.value)};
+    return true;
+  }
+
+  bool step(const ViewStep& s) {
+    const BoundValue& source = use(s.source);
+    Layout expected, out;
+    if (!sizes_of(s.value, expected)) return false;
+    Place place = source.place;
+    if (!move(s, source, expected, out, place)) return false;
+    if (!same_sizes(out, expected)) {
+      raise("RuntimeError", "view: the plan's sizes are not what the movement gives");
+      return false;
+    }
+    place.offset += out.offset * itemsize(source.dtype);
+    out.offset = 0;
+    values_[s.value] = {place, out, plan_.dtype(s.value)};
+    return true;
+  }
+
+  bool move(const ViewStep& s, const BoundValue& source, const Layout& expected, Layout& out,
+            Place& place) {
+    const Layout& in = source.layout;
+    const std::vector<int>& a = s.arguments;
+    switch (s.movement) {
+      case Movement::kPermute: {
+        const std::vector<int64_t> axes(a.begin(), a.end());
+        out = permute(in, axes);
+        return true;
+      }
+      case Movement::kReshape:
+        if (expected.numel == in.numel && reshape(in, expected.shape(), out)) return true;
+        raise("ViewError",
+              "view: the new shape must be reachable without copying; the strides do not allow it; "
+              "use reshape()");
+        return false;
+      case Movement::kExpand:
+        return expand_to(in, expected, out);
+      case Movement::kSlice: {
+        const int64_t start = cells_[a[1]], length = cells_[a[3]], size = in.sizes[a[0]];
+        const int64_t last = start + (length - 1) * a[2];
+        const bool inside = start >= 0 && start <= size && length >= 0 && length <= size &&
+                            (length == 0 || (start < size && last >= 0 && last < size));
+        if (!inside) return outside("slice", start, length, size);
+        out = slice(in, a[0], start, a[2], length);
+        return true;
+      }
+      case Movement::kDiagonal:
+        out = diagonal(in, cells_[a[2]], a[0], a[1]);
+        return true;
+      case Movement::kWindow: {
+        const int64_t size = cells_[a[1]], step = cells_[a[2]];
+        if (size < 0 || size > in.sizes[a[0]] || step <= 0) {
+          return outside("unfold", step, size, in.sizes[a[0]]);
+        }
+        out = window(in, a[0], size, step);
+        return true;
+      }
+      default:
+        return stride_freely(s, source, expected, out, place);
+    }
+  }
+
+  static bool outside(const char* op, int64_t start, int64_t length, int64_t size) {
+    raise("BoundsError", "%s: it must lie inside the dimension; start %lld, length %lld, size %lld",
+          op, static_cast<long long>(start), static_cast<long long>(length),
+          static_cast<long long>(size));
+    return false;
+  }
+
+  static bool expand_to(const Layout& in, const Layout& expected, Layout& out) {
+    for (int i = 0; i < in.ndim; ++i) {
+      const int64_t to = expected.sizes[expected.ndim - in.ndim + i];
+      if (in.sizes[i] == to || in.sizes[i] == 1) continue;
+      raise("ShapeError", "expand: only dimensions of size 1 can be repeated; size %lld to %lld",
+            static_cast<long long>(in.sizes[i]), static_cast<long long>(to));
+      return false;
+    }
+    out = expand(in, expected.shape());
+    return true;
+  }
+
+  // as_strided counts from the start of the storage, and may reach anything in it.
+  bool stride_freely(const ViewStep& s, const BoundValue& source, const Layout& expected,
+                     Layout& out, Place& place) {
+    int64_t strides[kMaxDims];
+    for (int i = 0; i < expected.ndim; ++i) strides[i] = cells_[s.arguments[i]];
+    const int offset_dim = s.arguments.back();
+    const size_t ndim = static_cast<size_t>(expected.ndim);
+    out = as_strided(expected.shape(), {strides, ndim}, offset_dim < 0 ? 0 : cells_[offset_dim]);
+    const int input = place.root - kFirstRoot;
+    const bool of_input = input >= 0 && input < 2 * binding_.inputs;
+    if (offset_dim >= 0) {
+      place.offset = 0;
+      if (of_input) place.root = binding_.storage_root(input % binding_.inputs);
+    }
+    int64_t lo, hi;
+    extent(out, &lo, &hi);
+    const int64_t item = itemsize(source.dtype);
+    constexpr int64_t kFar = INT64_MAX / 4;
+    lo = std::clamp(lo, -kFar / item, kFar / item) * item + place.offset;
+    hi = std::clamp(hi, -kFar / item, kFar / item) * item + place.offset;
+    if (out.numel == 0) return true;
+    if (of_input) {
+      const bool absolute = place.root >= binding_.storage_root(0);
+      binding_.reaches.push_back({input % binding_.inputs, absolute, lo, hi});
+      return true;
+    }
+    const int32_t root = place.root;
+    const size_t bytes =
+        root < 0 ? temporaries_[-1 - root].bytes : binding_.fresh[root - binding_.fresh_root(0)];
+    if (lo >= 0 && static_cast<size_t>(hi) <= bytes) return true;
+    raise("BoundsError",
+          "as_strided: the view must lie inside the storage; it needs bytes %lld to "
+          "%lld of %zd",
+          static_cast<long long>(lo), static_cast<long long>(hi), static_cast<Py_ssize_t>(bytes));
+    return false;
+  }
+
+  bool step(const CompactStep& s) {
+    const BoundValue& source = use(s.source);
+    Layout expected, viewed;
+    if (!sizes_of(s.value, expected)) return false;
+    if (expected.numel != source.layout.numel) {
+      raise("ShapeError", "reshape: the number of elements must stay the same; %lld to %lld",
+            static_cast<long long>(source.layout.numel), static_cast<long long>(expected.numel));
+      return false;
+    }
+    if (reshape(source.layout, expected.shape(), viewed)) {
+      values_[s.value] = {source.place, viewed, source.dtype};
+      values_[s.value].layout.offset = 0;
+      return true;
+    }
+    const Place place = make_memory(s.value, expected);
+    values_[s.value] = {place, expected, source.dtype};
+    return copy(s.kernel, values_[s.source], place);
+  }
+
+  // Copies a value row-major to a place.
+  bool copy(Kernel* kernel, const BoundValue& from, const Place& to) {
+    const Layout packed = contiguous_layout(from.layout.shape());
+    const int64_t item = itemsize(from.dtype);
+    Launch launch;
+    launch.kernel = kernel;
+    launch.parallel = from.layout.ndim;
+    Access source{from.place, from.dtype, true, false};
+    Access target{to, from.dtype, true, true};
+    for (int i = 0; i < from.layout.ndim; ++i) {
+      launch.sizes[i] = from.layout.sizes[i];
+      source.strides[i] = from.layout.strides[i] * item;
+      target.strides[i] = packed.strides[i] * item;
+    }
+    launch.operands = {source, target};
+    return bind_launch(std::move(launch), *target_);
+  }
+
+  bool step(const KernelStep& s) {
+    Launch launch;
+    launch.kernel = s.kernel;
+    launch.parallel = s.parallel;
+    launch.reduced = static_cast<int>(s.axes.size()) - s.parallel;
+    for (size_t i = 0; i < s.axes.size(); ++i) {
+      launch.sizes[i] = cells_[s.axes[i]];
+      if (launch.sizes[i] < 0) {
+        raise("RuntimeError", "kernel: a size cannot be negative; %lld came out",
+              static_cast<long long>(launch.sizes[i]));
+        return false;
+      }
+    }
+    for (size_t k = 0; k < s.operands.size(); ++k) {
+      Access access;
+      const bool writes = static_cast<int>(k) >= s.kernel->inputs;
+      if (!access_of(s.operands[k], writes, launch, access)) return false;
+      launch.operands.push_back(access);
+    }
+    if (!separate_overlaps(s, launch)) return false;
+    note_writes(launch);
+    for (const ParamEntry& param : s.params) {
+      if (!add_param(param, launch)) return false;
+    }
+    return bind_launch(std::move(launch), *target_);
+  }
+
+  bool access_of(const OperandEntry& entry, bool writes, const Launch& launch, Access& access) {
+    access = {{kStatusRoot, 0}, DType::kInt64, false, false};
+    if (entry.kind == OperandEntry::Kind::kStatus) return true;
+    if (entry.kind == OperandEntry::Kind::kIndex) {
+      access.place = {kNoRoot, entry.value < 0 ? 0 : cells_[entry.value]};
+      for (size_t i = 0; i < entry.mapping.size(); ++i) {
+        access.strides[i] = entry.mapping[i] < 0 ? 0 : cells_[entry.mapping[i]];
+        access.element |= static_cast<int>(i) >= launch.parallel && entry.mapping[i] >= 0;
+      }
+      return true;
+    }
+    return memory_access(use(entry.value), entry, writes, launch, access);
+  }
+
+  bool memory_access(const BoundValue& value, const OperandEntry& entry, bool writes,
+                     const Launch& launch, Access& access) {
+    access = {value.place, value.dtype, true, writes};
+    const int64_t item = itemsize(value.dtype);
+    for (size_t i = 0; i < entry.mapping.size(); ++i) {
+      const int d = entry.mapping[i];
+      if (d < 0) continue;
+      access.element |= static_cast<int>(i) >= launch.parallel;
+      const int64_t size = value.layout.sizes[d];
+      if (size < launch.sizes[i] && size != 1) {
+        raise("RuntimeError", "kernel: an axis of size %lld runs over a dimension of size %lld",
+              static_cast<long long>(launch.sizes[i]), static_cast<long long>(size));
+        return false;
+      }
+      if (size > 1) access.strides[i] += value.layout.strides[d] * item;
+      if (writes && size > 1 && value.layout.strides[d] == 0) {
+        raise("RuntimeError",
+              "in-place: every written element needs memory of its own; dimension %d of the tensor "
+              "is expanded; clone() it first",
+              d);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  static bool same_access(const Launch& launch, const Access& a, const Access& b) {
+    if (a.place.offset != b.place.offset) return false;
+    for (int i = 0; i < launch.axes(); ++i) {
+      if (launch.sizes[i] != 1 && a.strides[i] != b.strides[i]) return false;
+    }
+    return true;
+  }
+
+  static void reach(const BoundValue& value, int64_t& lo, int64_t& hi) {
+    extent(value.layout, &lo, &hi);
+    const int64_t item = itemsize(value.dtype);
+    lo = lo * item + value.place.offset;
+    hi = hi * item + value.place.offset;
+  }
+
+  // A kernel may read and write the same memory only if it does so at the same points. What
+  // overlaps otherwise is copied before it is overwritten.
+  bool separate_overlaps(const KernelStep& s, Launch& launch) {
+    for (size_t r = 0; r < launch.operands.size(); ++r) {
+      Access& read = launch.operands[r];
+      if (!read.value || read.writes) continue;
+      const BoundValue& value = values_[s.operands[r].value];
+      int64_t lo, hi;
+      reach(value, lo, hi);
+      bool overlaps = false;
+      for (size_t w = 0; w < launch.operands.size(); ++w) {
+        const Access& write = launch.operands[w];
+        if (!write.writes || write.place.root != read.place.root) continue;
+        if (same_access(launch, read, write)) continue;
+        int64_t write_lo, write_hi;
+        reach(values_[s.operands[w].value], write_lo, write_hi);
+        overlaps |= lo < write_hi && write_lo < hi;
+      }
+      if (!overlaps || value.layout.numel == 0) continue;
+      Kernel* identity = identity_kernel(value.dtype);
+      if (!identity) return false;
+      BoundValue packed{{}, contiguous_layout(value.layout.shape()), value.dtype};
+      if (!scratch(static_cast<int64_t>(packed_bytes(packed.layout, value.dtype)), packed.place) ||
+          !copy(identity, value, packed.place) ||
+          !memory_access(packed, s.operands[r], false, launch, read)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  int input_of(const Place& place) const {
+    const int k = place.root - kFirstRoot;
+    return k >= 0 && k < 2 * binding_.inputs ? k % binding_.inputs : -1;
+  }
+
+  // Keeps Binding::alike: which inputs may be the same memory as a written one.
+  void note_writes(const Launch& launch) {
+    for (const Access& read : launch.operands) {
+      const int input = read.value && !read.writes ? input_of(read.place) : -1;
+      if (input < 0) continue;
+      for (size_t w = 0; w < plan_.writes.size(); ++w) {
+        bool alike = !written_[plan_.writes[w]];
+        for (const Access& write : launch.operands) {
+          if (!write.writes || input_of(write.place) != plan_.writes[w]) continue;
+          alike &= same_access(launch, read, write);
+        }
+        if (!alike) binding_.alike[w * binding_.inputs + input] = 0;
+      }
+    }
+    for (const Access& write : launch.operands) {
+      const int input = write.writes ? input_of(write.place) : -1;
+      if (input >= 0) written_[input] = true;
+    }
+  }
+
+  bool add_param(const ParamEntry& param, Launch& launch) {
+    uint64_t bits = 0;
+    if (param.kind == ParamEntry::Kind::kScalar) {
+      if (!check_scalar(param.a)) return false;
+      launch.scalars.emplace_back(static_cast<int>(launch.params.size()), param.a);
+    } else if (param.kind == ParamEntry::Kind::kDim) {
+      bits = static_cast<uint64_t>(cells_[param.a]);
+    } else {
+      bits = static_cast<uint64_t>(values_[param.a].layout.strides[param.b]);
+    }
+    launch.params.push_back(bits);
+    return true;
+  }
+
+  bool check_scalar(int scalar) const {
+    if (static_cast<size_t>(scalar) < call_.scalars.size()) return true;
+    raise("RuntimeError", "plan: run-time number %d does not exist in the call", scalar);
+    return false;
+  }
+
+  bool step(const LibraryStep& s) {
+    BoundRoutine bound{s.routine, {}, {}, {}, {}, {}, s.scalars, {}, {}};
+    const size_t known = s.values.size() - s.routine->dynamic;
+    for (size_t i = 0; i < s.values.size(); ++i) {
+      const int v = s.values[i];
+      if (i >= known) {
+        Layout sizes;
+        if (!sizes_of(v, sizes)) return false;
+        bound.dynamic.push_back(binding_.dynamic++);
+        values_[v] = {{kNoRoot, 0}, sizes, plan_.dtype(v)};
+        dynamic_.emplace_back(v, bound.dynamic.back());
+      }
+      const BoundValue& value = use(v);
+      bound.layouts.push_back(value.layout);
+      bound.places.push_back(value.place);
+      bound.operands.push_back({value.dtype, nullptr});
+    }
+    for (int scalar : s.scalars) {
+      if (!check_scalar(scalar)) return false;
+    }
+    for (int d : s.dims) bound.dims.push_back(cells_[d]);
+    for (size_t i = 0; i < s.values.size(); ++i) bound.operands[i].layout = &bound.layouts[i];
+    if (!s.routine->prepare({bound.operands, bound.dims}, bound.plan)) return false;
+    if (!scratch(static_cast<int64_t>(bound.plan.workspace), bound.workspace)) return false;
+    std::fill(binding_.alike.begin(), binding_.alike.end(), 0);
+    // Moving the vectors keeps their elements, and with them what `operands` points to.
+    binding_.steps.emplace_back(std::move(bound));
+    return true;
+  }
+
+  // ---- the end
+
+  bool bind_results() {
+    for (const std::vector<int>* list : {&plan_.outputs, &plan_.residuals}) {
+      for (int v : *list) {
+        BoundOutput output;
+        if (!result_of(v, output)) return false;
+        binding_.outputs.push_back(output);
+      }
+    }
+    return true;
+  }
+
+  bool result_of(int v, BoundOutput& output) {
+    const BoundValue& value = values_[v];
+    output.dtype = value.dtype;
+    output.layout = value.layout;
+    output.layout.offset = value.place.offset / itemsize(value.dtype);
+    const int input = input_of(value.place);
+    for (const auto& [number, made] : dynamic_) {
+      if (number != v) continue;
+      output.kind = BoundOutput::Kind::kDynamic;
+      output.source = made;
+      return true;
+    }
+    if (v < binding_.inputs) {
+      output.kind = BoundOutput::Kind::kSame;
+      output.source = v;
+    } else if (input >= 0) {
+      output.kind = BoundOutput::Kind::kView;
+      output.source = input;
+      output.absolute = value.place.root >= binding_.storage_root(0);
+    } else if (value.place.root >= binding_.fresh_root(0)) {
+      output.kind = BoundOutput::Kind::kFresh;
+      output.source = value.place.root - binding_.fresh_root(0);
+    } else {
+      raise("RuntimeError", "plan: output %d has no memory", v);
+      return false;
+    }
+    return true;
+  }
+
+  void settle(Place& place) const {
+    if (place.root >= 0) return;
+    place.offset += static_cast<int64_t>(temporaries_[-1 - place.root].offset);
+    place.root = kArenaRoot;
+  }
+
+  void settle_places() {
+    for (BoundStep& step : binding_.steps) {
+      if (auto* kernel = std::get_if<BoundKernel>(&step)) {
+        for (Place& place : kernel->places) settle(place);
+        binding_.nanoseconds += kernel->nanoseconds;
+      } else {
+        auto& routine = std::get<BoundRoutine>(step);
+        for (Place& place : routine.places) settle(place);
+        settle(routine.workspace);
+        binding_.nanoseconds += routine.plan.nanoseconds;
+      }
+    }
+  }
+
+  Binding& binding_;
+  const Plan& plan_;
+  const Call& call_;
+  const std::vector<int64_t>& cells_;
+  std::vector<BoundValue> values_;
+  std::vector<bool> escapes_, written_;
+  std::vector<Temporary> temporaries_;
+  std::vector<std::pair<int, int>> dynamic_;  // value, number
+  LaunchTarget* target_ = nullptr;
+  int step_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Binding> bind(Plan* plan, PyObject* explain, const Call& call,
+                              const std::vector<int64_t>& cells) {
+  auto binding = std::make_unique<Binding>();
+  Py_INCREF(plan);
+  binding->plan = plan;
+  binding->explain = Py_XNewRef(explain);
+  if (!Binder(*binding, *plan, call, cells).bind()) return nullptr;
+  return binding;
+}
+
+}  // namespace gleed

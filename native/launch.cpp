@@ -1,0 +1,427 @@
+#include "launch.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+namespace gleed {
+
+namespace {
+
+// Estimates, in nanoseconds on one thread; only sizes enter them, never the number of threads.
+constexpr double kPerByte = 0.04;
+constexpr double kWorthDividing = 20e3;  // waking a thread costs some 5 µs
+constexpr double kPerTask = 10e3;
+constexpr int64_t kMaxTasks = 256;
+constexpr int64_t kLineElements = 64;  // chunks of an innermost loop end where cache lines do
+constexpr int64_t kMinSplitReduction = 1 << 15;
+constexpr int64_t kTileEdge = 32;
+
+int64_t saturating_product(int64_t a, int64_t b) {
+  int64_t product;
+  return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+void swap_axes(Launch& launch, int i, int j) {
+  std::swap(launch.sizes[i], launch.sizes[j]);
+  for (Access& access : launch.operands) std::swap(access.strides[i], access.strides[j]);
+}
+
+void remove_axis(Launch& launch, int axis) {
+  for (int i = axis; i + 1 < launch.axes(); ++i) swap_axes(launch, i, i + 1);
+  --(axis < launch.parallel ? launch.parallel : launch.reduced);
+}
+
+// Whether axis j should lie outside of axis i, by the first operand that tells: written ones first.
+bool belongs_outside(const Launch& launch, int i, int j) {
+  for (bool writes : {true, false}) {
+    for (const Access& access : launch.operands) {
+      if (!access.value || access.writes != writes) continue;
+      const int64_t a = std::abs(access.strides[i]), b = std::abs(access.strides[j]);
+      if (a && b && a != b) return b > a;
+    }
+  }
+  return false;
+}
+
+void sort_axes(Launch& launch, int from, int to) {
+  for (int i = from + 1; i < to; ++i) {
+    for (int j = i; j > from && belongs_outside(launch, j - 1, j); --j) swap_axes(launch, j - 1, j);
+  }
+}
+
+// Makes one axis of neighbours that every operand walks through as one.
+void collapse(Launch& launch, int from, int to) {
+  for (int i = to - 1; i > from; --i) {
+    const bool joined =
+        std::all_of(launch.operands.begin(), launch.operands.end(), [&](const Access& access) {
+          int64_t step;
+          return !__builtin_mul_overflow(access.strides[i], launch.sizes[i], &step) &&
+                 access.strides[i - 1] == step;
+        });
+    if (!joined) continue;
+    launch.sizes[i - 1] *= launch.sizes[i];
+    for (Access& access : launch.operands) access.strides[i - 1] = access.strides[i];
+    remove_axis(launch, i);
+  }
+}
+
+void simplify(Launch& launch) {
+  for (int i = launch.axes() - 1; i >= 0; --i) {
+    if (launch.sizes[i] == 1) remove_axis(launch, i);
+  }
+  const Kernel& kernel = *launch.kernel;
+  if (!kernel.sequential) sort_axes(launch, 0, launch.parallel);
+  if (!kernel.ordered) sort_axes(launch, launch.parallel, launch.axes());
+  collapse(launch, launch.parallel, launch.axes());
+  collapse(launch, 0, launch.parallel);
+}
+
+// Row-major byte strides over the axes of a launch that `moves` tells to take part. Returns the
+// bytes.
+template <class Moves>
+int64_t dense_strides(const Launch& launch, Access& access, Moves moves) {
+  int64_t bytes = itemsize(access.dtype);
+  for (int i = launch.axes() - 1; i >= 0; --i) {
+    access.strides[i] = moves(i) ? bytes : 0;
+    if (moves(i)) bytes = saturating_product(bytes, launch.sizes[i]);
+  }
+  return bytes;
+}
+
+bool bind_copy(const Launch& shape, Access from, Access to, LaunchTarget& target) {
+  Launch copy;
+  copy.kernel = identity_kernel(from.dtype);
+  if (!copy.kernel) return false;
+  copy.parallel = shape.axes();
+  copy.sizes = shape.sizes;
+  for (int i = 0; i < copy.parallel; ++i) {
+    if (from.strides[i] == 0 && to.strides[i] == 0) copy.sizes[i] = 1;
+  }
+  from.writes = false;
+  to.writes = true;
+  copy.operands = {from, to};
+  return bind_launch(std::move(copy), target);
+}
+
+// Loops have room for two reduced axes. Where more are left, operands that move along them are
+// copied into the order of the iteration, in which they collapse; written ones are copied back by
+// the caller.
+bool stage_reduced(Launch& launch, LaunchTarget& target,
+                   std::vector<std::pair<Access, Access>>& written) {
+  if (launch.kernel->gathers) {
+    raise(
+        "RuntimeError",
+        "kernel: computed addresses need reduced axes that collapse to two; %d are left; make the "
+        "reduced tensor contiguous",
+        launch.reduced);
+    return false;
+  }
+  for (Access& access : launch.operands) {
+    const auto reduced = [&](int i) { return i >= launch.parallel; };
+    bool moves = false;
+    for (int i = launch.parallel; i < launch.axes(); ++i) moves |= access.strides[i] != 0;
+    if (!moves) continue;
+    if (!access.value) {
+      raise("RuntimeError", "kernel: %d reduced axes cannot be walked by an index", launch.reduced);
+      return false;
+    }
+    Access staged = access;
+    const int64_t bytes =
+        dense_strides(launch, staged, [&](int i) { return reduced(i) || access.strides[i] != 0; });
+    if (!target.scratch(bytes, staged.place)) return false;
+    if (access.writes) {
+      written.emplace_back(staged, access);
+    } else if (!bind_copy(launch, access, staged, target)) {
+      return false;
+    }
+    access = staged;
+  }
+  return true;
+}
+
+bool is_unit(const Access& access, int axis) {
+  return std::abs(access.strides[axis]) == itemsize(access.dtype);
+}
+
+// Which way a reduction runs: along rows of the reduced axes, or along columns of parallel ones.
+Orientation choose_orientation(const Launch& launch) {
+  if (launch.reduced == 0 && !launch.kernel->reduces) return Orientation::kMap;
+  if (launch.parallel == 0 || launch.reduced == 0 || launch.kernel->sequential) {
+    return Orientation::kRow;
+  }
+  const int column = launch.parallel - 1, row = launch.axes() - 1;
+  const int64_t columns = launch.sizes[column], rows = launch.count(launch.parallel, row + 1);
+  bool unit_row = true, unit_column = true;
+  int64_t row_stride = 0, column_stride = 0;
+  for (const Access& access : launch.operands) {
+    if (!access.value || !access.element) continue;
+    unit_row &= access.strides[row] == 0 || is_unit(access, row);
+    unit_column &= access.strides[column] == 0 || is_unit(access, column);
+    row_stride = std::max(row_stride, std::abs(access.strides[row]));
+    column_stride = std::max(column_stride, std::abs(access.strides[column]));
+  }
+  if (rows <= 8 && columns >= 32) return Orientation::kColumn;  // too short to be worth vectors
+  if (columns < 8) return Orientation::kRow;
+  if (unit_row != unit_column) return unit_row ? Orientation::kRow : Orientation::kColumn;
+  return row_stride <= column_stride ? Orientation::kRow : Orientation::kColumn;
+}
+
+// Which axis each of the three loops runs along (-1: once), and the parallel axes left to the core.
+struct Loops {
+  std::array<int, 3> axes = {-1, -1, -1};
+  std::vector<int> outer;
+};
+
+Loops choose_loops(const Launch& launch, Orientation orientation) {
+  Loops loops;
+  const int parallel = launch.parallel, last = launch.axes() - 1;
+  const auto reduced = [&](int slot) {
+    if (launch.reduced > 0) loops.axes[slot] = last;
+    if (launch.reduced > 1) loops.axes[slot - 1] = last - 1;
+  };
+  std::vector<int> inner;
+  if (orientation == Orientation::kMap) {
+    for (int slot = 2, axis = parallel - 1; slot >= 0 && axis >= 0; --slot, --axis) {
+      loops.axes[slot] = axis;
+    }
+  } else if (orientation == Orientation::kColumn) {
+    reduced(1);
+    loops.axes[2] = parallel - 1;
+  } else {
+    reduced(2);
+    // The longest loop inside the machine code; in order, though, where order matters.
+    int axis = parallel - 1;
+    for (int i = 0; i < parallel && !launch.kernel->sequential; ++i) {
+      if (launch.sizes[i] > launch.sizes[axis]) axis = i;
+    }
+    loops.axes[0] = axis;
+  }
+  for (int i = 0; i < parallel; ++i) {
+    if (std::find(loops.axes.begin(), loops.axes.end(), i) == loops.axes.end()) {
+      loops.outer.push_back(i);
+    }
+  }
+  return loops;
+}
+
+std::string stride_classes(const Launch& launch, int innermost) {
+  std::string classes;
+  for (const Access& access : launch.operands) {
+    const int64_t stride = innermost < 0 ? 0 : access.strides[innermost];
+    const int64_t unit = access.value ? itemsize(access.dtype) : 1;
+    classes += stride == 0 ? '0' : stride == unit ? '1' : 's';
+  }
+  return classes;
+}
+
+double estimate(const Launch& launch) {
+  double bytes = 0;
+  for (const Access& access : launch.operands) {
+    if (access.value) bytes += itemsize(access.dtype);
+  }
+  const double points = static_cast<double>(launch.count(0, launch.axes()));
+  return points * (launch.kernel->cost + bytes * kPerByte);
+}
+
+// Divides the outermost parallel axis that is long enough, else the longest.
+void divide(const Launch& launch, const Loops& loops, Orientation orientation, BoundKernel& bound) {
+  if (bound.nanoseconds < kWorthDividing || launch.kernel->sequential) return;
+  const int64_t wanted = std::min(kMaxTasks, static_cast<int64_t>(bound.nanoseconds / kPerTask));
+  int64_t best = 1;
+  const auto consider = [&](int place, int axis, bool innermost) {
+    const int64_t unit = innermost ? kLineElements : 1;
+    const int64_t parts = std::min(wanted, ceil_div(launch.sizes[axis], unit));
+    if (parts <= best) return;
+    const int64_t chunk = ceil_div(ceil_div(launch.sizes[axis], parts), unit) * unit;
+    best = parts;
+    bound.axis = place;
+    bound.chunk = chunk;
+    bound.tasks = ceil_div(launch.sizes[axis], chunk);
+  };
+  for (size_t i = 0; i < loops.outer.size(); ++i) {
+    consider(3 + static_cast<int>(i), loops.outer[i], false);
+  }
+  for (int slot = 0; slot < 3; ++slot) {
+    const int axis = loops.axes[slot];
+    if (axis < 0 || axis >= launch.parallel) continue;
+    consider(slot, axis, slot == 2 && orientation != Orientation::kRow);
+  }
+}
+
+// Whether operands disagree on which of the two innermost loops has unit strides, as in a
+// transposing copy: then cache lines are used up only if both loops are walked in blocks.
+bool wants_tiles(const Launch& launch, const Loops& loops, Orientation orientation) {
+  if (orientation != Orientation::kMap || launch.kernel->sequential) return false;
+  const int n1 = loops.axes[1], n2 = loops.axes[2];
+  if (n1 < 0 || launch.sizes[n1] < 2 * kTileEdge || launch.sizes[n2] < 2 * kTileEdge) return false;
+  bool across = false;
+  for (const Access& access : launch.operands) {
+    const bool unit_n1 = access.value && is_unit(access, n1);
+    across |= unit_n1 && std::abs(access.strides[n2]) > 2 * itemsize(access.dtype);
+  }
+  return across;
+}
+
+bool add_kernel(const Launch& launch, LaunchTarget& target) {
+  const Orientation orientation = choose_orientation(launch);
+  const Loops loops = choose_loops(launch, orientation);
+  BoundKernel bound;
+  bound.function = find_variant(launch.kernel, orientation, stride_classes(launch, loops.axes[2]));
+  if (!bound.function) return false;
+  const size_t operands = launch.operands.size();
+  bound.geometry.assign(3 + 3 * operands, 0);
+  for (int slot = 0; slot < 3; ++slot) {
+    const int axis = loops.axes[slot];
+    bound.geometry[slot] = axis < 0 ? 1 : launch.sizes[axis];
+    for (size_t k = 0; axis >= 0 && k < operands; ++k) {
+      bound.geometry[3 + 3 * k + slot] = launch.operands[k].strides[axis];
+    }
+  }
+  for (int axis : loops.outer) {
+    bound.outer_sizes.push_back(launch.sizes[axis]);
+    for (const Access& access : launch.operands) {
+      bound.outer_strides.push_back(access.strides[axis]);
+    }
+  }
+  for (const Access& access : launch.operands) bound.places.push_back(access.place);
+  bound.params = launch.params;
+  bound.scalars = launch.scalars;
+  bound.nanoseconds = estimate(launch);
+  bound.tiled = wants_tiles(launch, loops, orientation);
+  divide(launch, loops, orientation, bound);
+  target.steps.emplace_back(std::move(bound));
+  return true;
+}
+
+// A long reduction to few results keeps one thread busy; its range is then reduced in chunks.
+bool wants_split(const Launch& launch) {
+  if (!launch.kernel->split || launch.kernel->ordered || launch.reduced == 0) return false;
+  const int64_t results = launch.count(0, launch.parallel);
+  const int64_t range = launch.count(launch.parallel, launch.axes());
+  return range >= kMinSplitReduction && results < 8 * kLineElements;
+}
+
+Access accumulator(const Launch& partial, DType dtype, int64_t& bytes) {
+  Access access{{}, dtype, true, true, false, {}};
+  bytes = dense_strides(partial, access, [&](int i) { return i < partial.parallel; });
+  return access;
+}
+
+// The part of a launch that reduces `chunks` chunks of one reduced axis, from position `start` on.
+Launch chunked(const Launch& launch, int axis, int64_t start, int64_t chunks, int64_t length) {
+  Launch partial = launch;
+  partial.kernel = launch.kernel->split->partial;
+  partial.operands.resize(launch.kernel->inputs);
+  ++partial.parallel;
+  for (int i = launch.axes(); i > 0; --i) partial.sizes[i] = launch.sizes[i - 1];
+  partial.sizes[0] = chunks;
+  partial.sizes[axis + 1] = length;
+  for (Access& access : partial.operands) {
+    const int64_t stride = access.strides[axis];
+    for (int i = launch.axes(); i > 0; --i) access.strides[i] = access.strides[i - 1];
+    access.strides[0] = stride * length;
+    access.place.offset += stride * start;
+  }
+  return partial;
+}
+
+bool bind_split(const Launch& launch, LaunchTarget& target) {
+  const Split& split = *launch.kernel->split;
+  int axis = launch.parallel;
+  for (int i = axis; i < launch.axes(); ++i) {
+    if (launch.sizes[i] > launch.sizes[axis]) axis = i;
+  }
+  const int64_t extent = launch.sizes[axis];
+  const int64_t points = launch.count(0, launch.axes());
+  const int64_t wanted = std::clamp<int64_t>(points / kMinSplitReduction * 2, 2, 64);
+  const int64_t length = ceil_div(ceil_div(extent, wanted), kLineElements) * kLineElements;
+  const int64_t chunks = ceil_div(extent, length), whole = extent / length;
+
+  Launch all = chunked(launch, axis, 0, chunks, length);
+  std::vector<Access> accumulators;
+  for (DType dtype : split.accumulators) {
+    int64_t bytes;
+    Access access = accumulator(all, dtype, bytes);
+    if (!target.scratch(bytes, access.place)) return false;
+    accumulators.push_back(access);
+  }
+  const auto reduce = [&](int64_t first, int64_t count, int64_t size) {
+    Launch partial = chunked(launch, axis, first * length, count, size);
+    for (Access access : accumulators) {
+      access.place.offset += first * access.strides[0];
+      partial.operands.push_back(access);
+    }
+    return bind_launch(std::move(partial), target);
+  };
+  if (whole > 0 && !reduce(0, whole, length)) return false;
+  if (whole < chunks && !reduce(whole, 1, extent - whole * length)) return false;
+
+  Launch finish = launch;
+  finish.kernel = split.finish;
+  finish.reduced = 1;
+  finish.sizes[launch.parallel] = chunks;
+  finish.operands.clear();
+  for (Access access : accumulators) {
+    const int64_t stride = access.strides[0];
+    for (int i = 0; i < launch.parallel; ++i) access.strides[i] = access.strides[i + 1];
+    access.strides[launch.parallel] = stride;
+    access.writes = false;
+    access.element = true;
+    finish.operands.push_back(access);
+  }
+  for (Access access : launch.operands) {
+    if (access.value && access.element) continue;
+    access.strides[launch.parallel] = 0;
+    finish.operands.push_back(access);
+  }
+  return bind_launch(std::move(finish), target);
+}
+
+Kernel* identity_kernels[kDTypeCount] = {};
+
+}  // namespace
+
+int64_t Launch::count(int from, int to) const {
+  int64_t product = 1;
+  for (int i = from; i < to; ++i) product = saturating_product(product, sizes[i]);
+  return product;
+}
+
+void set_identity_kernel(DType dtype, Kernel* kernel) {
+  Kernel*& slot = identity_kernels[static_cast<int>(dtype)];
+  Kernel* old = slot;
+  Py_INCREF(kernel);
+  slot = kernel;
+  Py_XDECREF(old);
+}
+
+Kernel* identity_kernel(DType dtype) {
+  Kernel* kernel = identity_kernels[static_cast<int>(dtype)];
+  if (!kernel) {
+    raise("RuntimeError", "copy: no identity kernel is registered for %s; import gleed first",
+          info(dtype).name);
+  }
+  return kernel;
+}
+
+bool bind_launch(Launch launch, LaunchTarget& target) {
+  if (launch.count(0, launch.parallel) == 0) return true;
+  simplify(launch);
+  std::vector<std::pair<Access, Access>> written;
+  const Launch before = launch;
+  if (launch.reduced > 2) {
+    if (!stage_reduced(launch, target, written)) return false;
+    simplify(launch);
+  }
+  const bool added = wants_split(launch) ? bind_split(launch, target) : add_kernel(launch, target);
+  if (!added) return false;
+  for (const auto& [from, to] : written) {
+    if (!bind_copy(before, from, to, target)) return false;
+  }
+  return true;
+}
+
+}  // namespace gleed

@@ -1,0 +1,50 @@
+// From a kernel over an iteration space to loops of machine code: staging, order and collapse of
+// axes, orientation, variant, division between threads.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <vector>
+
+#include "binding.h"
+
+namespace gleed {
+
+// One operand over the iteration space.
+struct Access {
+  Place place;
+  DType dtype;
+  bool value;  // memory; not an "index" or "status" operand
+  bool writes;
+  bool element = false;  // moves along reduced axes, or would if their sizes were not 1
+  std::array<int64_t, kMaxAxes> strides = {};  // per axis, in bytes ("index": plain numbers)
+};
+
+// A kernel over a concrete iteration space: parallel axes first, then reduced ones.
+struct Launch {
+  Kernel* kernel;
+  int parallel = 0, reduced = 0;
+  std::array<int64_t, kMaxAxes> sizes = {};
+  std::vector<Access> operands;
+  std::vector<uint64_t> params;
+  std::vector<std::pair<int, int>> scalars;
+
+  int axes() const { return parallel + reduced; }
+  int64_t count(int from, int to) const;  // product of sizes, saturating
+};
+
+// What launches are bound into.
+struct LaunchTarget {
+  std::vector<BoundStep>& steps;
+  // Memory that lives during the steps being added; false with an exception set.
+  std::function<bool(int64_t bytes, Place& place)> scratch;
+};
+
+// Adds the steps that run a launch. False with an exception set.
+bool bind_launch(Launch launch, LaunchTarget& target);
+
+// Kernels that copy, by dtype: for staging operands, and registered from Python.
+void set_identity_kernel(DType dtype, Kernel* kernel);
+Kernel* identity_kernel(DType dtype);  // borrowed; null with an exception set
+
+}  // namespace gleed

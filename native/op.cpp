@@ -1,0 +1,352 @@
+// The Op type: a callable that is a function of gleed and a method of Tensor at once.
+#include "op.h"
+
+#include <structmember.h>
+
+#include <cstddef>
+
+#include "tape.h"
+
+namespace gleed {
+
+PyTypeObject* OpType = nullptr;
+
+namespace {
+
+// Counts threads with an interceptor, so that calls look at thread-local state only where there is
+// one.
+int intercepting_threads = 0;
+thread_local PyObject* interceptor = nullptr;
+
+const char* const kKindNames[] = {"tensor", "tensor?", "operand", "tensors", "scalar", "scalar?",
+                                  "int",    "int?",    "ints",    "ints?",   "static", "generator"};
+const char* const kAccepted[] = {"Tensor",       "Tensor or None", "Tensor or number",
+                                 "Tensors",      "number",         "number or None",
+                                 "int",          "int or None",    "ints",
+                                 "ints or None", "static",         "Generator or None"};
+
+std::string text_of(PyObject* o) {
+  const char* text = PyUnicode_Check(o) ? PyUnicode_AsUTF8(o) : nullptr;
+  PyErr_Clear();
+  return text ? text : "?";
+}
+
+std::string repr_of(PyObject* o) {
+  PyObject* repr = PyObject_Repr(o);
+  std::string text = repr ? text_of(repr) : "…";
+  PyErr_Clear();
+  Py_XDECREF(repr);
+  return text;
+}
+
+// What an overload accepts: "add(input: Tensor, other: Tensor or number, *, alpha: number = 1)".
+std::string accepted(const Op& op, const Overload& overload) {
+  std::string text = std::string(op.text) + "(";
+  bool keyword_only = false;
+  for (size_t i = 0; i < overload.parameters.size(); ++i) {
+    const Parameter& parameter = overload.parameters[i];
+    if (i > 0) text += ", ";
+    if (parameter.keyword_only && !keyword_only) text += "*, ";
+    keyword_only |= parameter.keyword_only;
+    if (parameter.variadic) text += "*";
+    text += text_of(parameter.name) + ": " + kAccepted[static_cast<int>(parameter.kind)];
+    if (parameter.default_value) text += " = " + repr_of(parameter.default_value);
+  }
+  return text + ")";
+}
+
+PyObject* call_intercepted(Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  Mismatch mismatch;
+  for (size_t i = 0; i < op.overloads->size(); ++i) {
+    const Overload& overload = (*op.overloads)[i];
+    Arguments sorted;
+    const Fit fit = sort_arguments(overload, args, nargs, kwnames, sorted, mismatch);
+    if (fit == Fit::kError) return nullptr;
+    if (fit == Fit::kNo || !fits_loosely(overload, sorted)) continue;
+    PyObject* arguments = list_of(overload, sorted);
+    PyObject* result = arguments ? intercept(op, static_cast<int>(i), arguments) : nullptr;
+    Py_XDECREF(arguments);
+    return result;
+  }
+  return raise_mismatch(op, mismatch.empty() ? "the arguments do not fit" : mismatch);
+}
+
+PyObject* raise_traced(const Op& op) {
+  return raise(
+      "TraceError",
+      "%s: a stand-in has no value outside of its trace; it came as an argument; use it only "
+      "in the function that is being traced",
+      op.text);
+}
+
+PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  Op& op = *reinterpret_cast<Op*>(self);
+  const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+  if (intercepting_threads && interceptor) [[unlikely]] {
+    return call_intercepted(op, args, nargs, kwnames);
+  }
+  Mismatch mismatch;
+  const int overloads = static_cast<int>(op.overloads->size());
+  for (int i = 0; i < overloads; ++i) {
+    const Overload& overload = (*op.overloads)[i];
+    Arguments sorted;
+    Frame frame;
+    Fit fit = sort_arguments(overload, args, nargs, kwnames, sorted, mismatch);
+    if (fit == Fit::kYes) fit = encode_arguments(overload, sorted, frame, mismatch);
+    if (fit == Fit::kYes) [[likely]] {
+      return frame.traced ? raise_traced(op) : call_overload(op, i, sorted, frame);
+    }
+    if (fit == Fit::kError) return nullptr;
+  }
+  return raise_mismatch(op, mismatch);
+}
+
+// ---- construction
+
+bool parse_parameter(PyObject* entry, const char* op, bool first, Parameter& parameter) {
+  PyObject* name;
+  PyObject* default_value;
+  const char* kind;
+  const char* flags;
+  if (!PyArg_ParseTuple(entry, "UsOs:Op parameter", &name, &kind, &default_value, &flags)) {
+    return false;
+  }
+  const std::string wanted = kind;
+  int number = 0;
+  constexpr int kKinds = static_cast<int>(std::size(kKindNames));
+  while (number < kKinds && wanted != kKindNames[number]) ++number;
+  if (number == kKinds) {
+    raise("ValueError", "Op: unknown kind '%s' of argument '%U' of %s", kind, name, op);
+    return false;
+  }
+  const std::string marks = flags;
+  parameter.kind = static_cast<Kind>(number);
+  parameter.keyword_only = marks.find('k') != std::string::npos;
+  parameter.variadic = marks.find('*') != std::string::npos;
+  parameter.out = marks.find('o') != std::string::npos;
+  parameter.name = Py_NewRef(name);
+  PyUnicode_InternInPlace(&parameter.name);
+  const std::string text = text_of(name);
+  const auto alias = [](const char* other) { return PyUnicode_InternFromString(other); };
+  if (first && text != "self") parameter.alias = alias("self");
+  if (text == "dim") parameter.alias = alias("axis");
+  if (text == "keepdim") parameter.alias = alias("keepdims");
+  if (text == "input") parameter.second_alias = alias("x1");
+  if (text == "other") parameter.second_alias = alias("x2");
+  if (default_value != Py_Ellipsis) parameter.default_value = Py_NewRef(default_value);
+  return encode_default(op, parameter);
+}
+
+bool parse_overload(PyObject* entry, const char* op, Overload& overload) {
+  PyObject* parameters;
+  PyObject* compile;
+  PyObject* explain = Py_None;
+  PyObject* result_type = Py_None;
+  if (!PyArg_ParseTuple(entry, "O!O|OO:Op overload", &PyTuple_Type, &parameters, &compile, &explain,
+                        &result_type)) {
+    return false;
+  }
+  const Py_ssize_t count = PyTuple_GET_SIZE(parameters);
+  if (count > kMaxParameters) {
+    raise("ValueError", "Op: %s has more than %d parameters", op, kMaxParameters);
+    return false;
+  }
+  init_program(overload.program, compile, explain);
+  if (result_type != Py_None) overload.result_type = Py_NewRef(result_type);
+  bool keyword_only = false;
+  overload.parameters.resize(static_cast<size_t>(count));
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    Parameter& parameter = overload.parameters[i];
+    PyObject* parts = PyTuple_GET_ITEM(parameters, i);
+    if (!PyTuple_Check(parts)) {
+      raise("TypeError", "Op: a parameter is (name, kind, default, flags); got %s",
+            Py_TYPE(parts)->tp_name);
+      return false;
+    }
+    if (!parse_parameter(parts, op, i == 0, parameter)) return false;
+    keyword_only |= parameter.keyword_only;
+    if (!keyword_only) ++overload.positional;
+    parameter.keyword_only = keyword_only;
+    if (parameter.out) overload.out = static_cast<int>(i);
+  }
+  return true;
+}
+
+bool parse_overloads(Op& op, PyObject* entries) {
+  PyObject* fast = PySequence_Fast(entries, "Op: overloads must be a sequence");
+  if (!fast) return false;
+  const Py_ssize_t count = PySequence_Fast_GET_SIZE(fast);
+  op.overloads->resize(static_cast<size_t>(count));
+  bool good = true;
+  for (Py_ssize_t i = 0; good && i < count; ++i) {
+    PyObject* entry = PySequence_Fast_GET_ITEM(fast, i);
+    good = PyTuple_Check(entry) && parse_overload(entry, op.text, (*op.overloads)[i]);
+    if (!good && !PyErr_Occurred()) {
+      raise("TypeError", "Op: an overload is (parameters, compile, explain); got %s",
+            Py_TYPE(entry)->tp_name);
+    }
+  }
+  Py_DECREF(fast);
+  return good;
+}
+
+PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  static const char* const kNames[] = {"name", "overloads", nullptr};
+  PyObject* name;
+  PyObject* overloads;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UO:Op", const_cast<char**>(kNames), &name,
+                                   &overloads)) {
+    return nullptr;
+  }
+  PyObject* self = type->tp_alloc(type, 0);
+  if (!self) return nullptr;
+  Op& op = *reinterpret_cast<Op*>(self);
+  op.vectorcall = call;
+  op.name = Py_NewRef(name);
+  op.text = PyUnicode_AsUTF8(name);
+  op.overloads = new std::vector<Overload>;
+  op.dict = PyDict_New();
+  const bool good = op.text && op.dict && PyDict_SetItemString(op.dict, "__name__", name) == 0 &&
+                    PyDict_SetItemString(op.dict, "__qualname__", name) == 0 &&
+                    parse_overloads(op, overloads);
+  if (!good) Py_CLEAR(self);
+  return self;
+}
+
+int op_traverse(PyObject* self, visitproc visit, void* arg) {
+  Op& op = *reinterpret_cast<Op*>(self);
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(op.dict);
+  if (!op.overloads) return 0;
+  for (Overload& overload : *op.overloads) {
+    if (int result = traverse_program(overload.program, visit, arg)) return result;
+    Py_VISIT(overload.result_type);
+    for (Parameter& parameter : overload.parameters) Py_VISIT(parameter.default_value);
+  }
+  return 0;
+}
+
+int op_clear(PyObject* self) {
+  Op& op = *reinterpret_cast<Op*>(self);
+  Py_CLEAR(op.dict);
+  if (!op.overloads) return 0;
+  for (Overload& overload : *op.overloads) {
+    clear_program(overload.program);
+    Py_CLEAR(overload.result_type);
+  }
+  return 0;
+}
+
+void op_dealloc(PyObject* self) {
+  PyObject_GC_UnTrack(self);
+  Op& op = *reinterpret_cast<Op*>(self);
+  if (op.weakrefs) PyObject_ClearWeakRefs(self);
+  op_clear(self);
+  if (op.overloads) {
+    for (Overload& overload : *op.overloads) {
+      for (Parameter& parameter : overload.parameters) {
+        Py_XDECREF(parameter.name);
+        Py_XDECREF(parameter.alias);
+        Py_XDECREF(parameter.second_alias);
+        Py_XDECREF(parameter.default_value);
+      }
+    }
+    delete op.overloads;
+  }
+  Py_XDECREF(op.name);
+  PyTypeObject* type = Py_TYPE(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyObject* op_get(PyObject* self, PyObject* instance, PyObject*) {
+  return instance ? PyMethod_New(self, instance) : Py_NewRef(self);
+}
+
+PyObject* op_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<op %U>", reinterpret_cast<Op*>(self)->name);
+}
+
+// Pickled by name, as functions are.
+PyObject* op_reduce(PyObject* self, PyObject*) {
+  return PyObject_GetAttrString(self, "__qualname__");
+}
+
+PyMemberDef members[] = {
+    {"__dictoffset__", T_PYSSIZET, offsetof(Op, dict), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Op, weakrefs), READONLY, nullptr},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Op, vectorcall), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+PyGetSetDef getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+PyMethodDef methods[] = {
+    {"__reduce__", op_reduce, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyType_Slot slots[] = {
+    {Py_tp_new, reinterpret_cast<void*>(op_new)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(op_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(op_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(op_clear)},
+    {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+    {Py_tp_descr_get, reinterpret_cast<void*>(op_get)},
+    {Py_tp_repr, reinterpret_cast<void*>(op_repr)},
+    {Py_tp_members, members},
+    {Py_tp_getset, getset},
+    {Py_tp_methods, methods},
+    {Py_tp_getattro, reinterpret_cast<void*>(PyObject_GenericGetAttr)},
+    {Py_tp_setattro, reinterpret_cast<void*>(PyObject_GenericSetAttr)},
+    {0, nullptr},
+};
+
+PyType_Spec spec = {
+    "gleed._C.Op",
+    sizeof(Op),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+        Py_TPFLAGS_METHOD_DESCRIPTOR,
+    slots,
+};
+
+}  // namespace
+
+bool init_op_type(PyObject* module) {
+  PyObject* type = PyType_FromSpec(&spec);
+  OpType = reinterpret_cast<PyTypeObject*>(type);
+  return type && PyModule_AddObjectRef(module, "Op", type) == 0;
+}
+
+PyObject* raise_mismatch(const Op& op, const Mismatch& mismatch) {
+  std::string forms;
+  for (const Overload& overload : *op.overloads) {
+    if (!forms.empty()) forms += " or ";
+    forms += accepted(op, overload);
+  }
+  return raise("TypeError", "%s: %s; it takes %s", op.text, mismatch.c_str(), forms.c_str());
+}
+
+PyObject* exchange_interceptor(PyObject* next) {
+  PyObject* previous = interceptor;
+  interceptor = next == Py_None ? nullptr : Py_NewRef(next);
+  intercepting_threads += (interceptor != nullptr) - (previous != nullptr);
+  return previous ? previous : Py_NewRef(Py_None);
+}
+
+PyObject* intercept(Op& op, int overload, PyObject* arguments) {
+  PyObject* number = PyLong_FromLong(overload);
+  if (!number) return nullptr;
+  PyObject* callable = Py_NewRef(interceptor);
+  PyObject* result = PyObject_CallFunctionObjArgs(callable, reinterpret_cast<PyObject*>(&op),
+                                                  number, arguments, nullptr);
+  Py_DECREF(callable);
+  Py_DECREF(number);
+  return result;
+}
+
+}  // namespace gleed

@@ -1,0 +1,333 @@
+// Running bindings: memory, pointers, kernels.
+#include <algorithm>
+
+#include "binding.h"
+#include "program.h"
+#include "tape.h"
+#include "threads.h"
+
+namespace gleed {
+
+namespace {
+
+constexpr double kWorthReleasing = 50e3;  // nanoseconds of work for which the GIL is released
+constexpr double kBetweenSignals = 50e6;  // nanoseconds between two looks for Ctrl-C
+constexpr int64_t kTileEdge = 32;
+constexpr size_t kFewRoots = 64;
+constexpr size_t kFewStorages = 16;
+
+using Geometry = SmallBuffer<int64_t, 3 + 3 * kMaxOperands>;
+
+// A part of a kernel's iteration space, with pointers of its own.
+struct Region {
+  char* pointers[kMaxOperands];
+  Geometry geometry;
+  const uint64_t* params;
+};
+
+void advance(const BoundKernel& kernel, char** pointers, const int64_t* strides, int64_t steps) {
+  for (size_t k = 0; k < kernel.places.size(); ++k) pointers[k] += strides[k] * steps;
+}
+
+void advance_loop(const BoundKernel& kernel, char** pointers, int loop, int64_t steps) {
+  for (size_t k = 0; k < kernel.places.size(); ++k) {
+    pointers[k] += kernel.geometry[3 + 3 * k + loop] * steps;
+  }
+}
+
+// The two inner loops in square blocks.
+void run_tiles(const BoundKernel& kernel, Region& region, char* const* start) {
+  const int64_t n1 = region.geometry[1], n2 = region.geometry[2];
+  for (int64_t i = 0; i < n1; i += kTileEdge) {
+    for (int64_t j = 0; j < n2; j += kTileEdge) {
+      char* pointers[kMaxOperands];
+      std::copy_n(start, kernel.places.size(), pointers);
+      advance_loop(kernel, pointers, 1, i);
+      advance_loop(kernel, pointers, 2, j);
+      region.geometry[1] = std::min(kTileEdge, n1 - i);
+      region.geometry[2] = std::min(kTileEdge, n2 - j);
+      kernel.function(pointers, region.geometry.data(), region.params);
+    }
+  }
+  region.geometry[1] = n1;
+  region.geometry[2] = n2;
+}
+
+void run_loops(const BoundKernel& kernel, Region& region, char* const* pointers) {
+  if (kernel.tiled) return run_tiles(kernel, region, pointers);
+  kernel.function(pointers, region.geometry.data(), region.params);
+}
+
+// Walks the outer axes, the `divided` one only within [begin, end).
+void run_outer(const BoundKernel& kernel, Region& region, int divided, int64_t begin, int64_t end) {
+  const int axes = static_cast<int>(kernel.outer_sizes.size());
+  const size_t operands = kernel.places.size();
+  int64_t counts[kMaxAxes], position[kMaxAxes] = {};
+  for (int i = 0; i < axes; ++i) counts[i] = kernel.outer_sizes[i];
+  if (divided >= 0) {
+    advance(kernel, region.pointers, &kernel.outer_strides[divided * operands], begin);
+    counts[divided] = end - begin;
+  }
+  for (;;) {
+    run_loops(kernel, region, region.pointers);
+    int axis = axes - 1;
+    for (; axis >= 0; --axis) {
+      const int64_t* strides = &kernel.outer_strides[axis * operands];
+      if (++position[axis] < counts[axis]) {
+        advance(kernel, region.pointers, strides, 1);
+        break;
+      }
+      advance(kernel, region.pointers, strides, 1 - counts[axis]);
+      position[axis] = 0;
+    }
+    if (axis < 0) return;
+  }
+}
+
+void run_task(const BoundKernel& kernel, char* const* pointers, const uint64_t* params,
+              int64_t task) {
+  Region region;
+  std::copy_n(pointers, kernel.places.size(), region.pointers);
+  region.geometry.resize(kernel.geometry.size());
+  std::copy(kernel.geometry.begin(), kernel.geometry.end(), region.geometry.data());
+  region.params = params;
+  const int outer = kernel.axis - 3;
+  if (kernel.tasks == 1) return run_outer(kernel, region, -1, 0, 0);
+  const int64_t size = outer >= 0 ? kernel.outer_sizes[outer] : kernel.geometry[kernel.axis];
+  const int64_t begin = task * kernel.chunk, end = std::min(size, begin + kernel.chunk);
+  if (outer >= 0) return run_outer(kernel, region, outer, begin, end);
+  advance_loop(kernel, region.pointers, kernel.axis, begin);
+  region.geometry[kernel.axis] = end - begin;
+  run_outer(kernel, region, -1, 0, 0);
+}
+
+void run_kernel(const BoundKernel& kernel, char* const* roots, const uint64_t* scalars) {
+  char* pointers[kMaxOperands];
+  const size_t operands = kernel.places.size();
+  for (size_t k = 0; k < operands; ++k) {
+    pointers[k] = roots[kernel.places[k].root] + kernel.places[k].offset;
+  }
+  SmallBuffer<uint64_t, 16> own;
+  const uint64_t* params = kernel.params.data();
+  if (!kernel.scalars.empty()) {
+    own.resize(kernel.params.size());
+    std::copy(kernel.params.begin(), kernel.params.end(), own.data());
+    for (const auto& [param, scalar] : kernel.scalars) own[param] = scalars[scalar];
+    params = own.data();
+  }
+  if (kernel.tasks == 1 && kernel.outer_sizes.empty() && !kernel.tiled) {
+    return kernel.function(pointers, kernel.geometry.data(), params);
+  }
+  parallel_for(kernel.tasks, [&](int64_t task) { run_task(kernel, pointers, params, task); });
+}
+
+// What one run holds. Everything is released when it ends.
+class Run {
+ public:
+  Run(const Binding& binding, const Call& call) : binding_(binding), call_(call) { ++binding.pins; }
+  ~Run() {
+    --binding_.pins;
+    if (arena_) drop(arena_);
+    for (size_t k = 0; k < fresh_.size(); ++k) {
+      if (!given_[k]) drop(fresh_[k]);
+    }
+    for (Tensor* t : dynamic_) Py_XDECREF(t);
+    for (Storage* storage : held_) drop(storage);
+  }
+
+  bool execute(Tensor** outputs) {
+    if (!allocate_memory() || !check_reaches()) return false;
+    engine_stats.launches += static_cast<int64_t>(binding_.steps.size());
+    if (binding_.nanoseconds < kWorthReleasing) {
+      for (const BoundStep& step : binding_.steps) {
+        if (!run_step(step, nullptr)) return false;
+      }
+    } else if (!run_released()) {
+      return false;
+    }
+    if (status_ != 0) [[unlikely]]
+      return explain();
+    return make_outputs(outputs);
+  }
+
+ private:
+  bool allocate_memory() {
+    roots_.resize(binding_.roots());
+    roots_[kNoRoot] = nullptr;
+    roots_[kStatusRoot] = reinterpret_cast<char*>(&status_);
+    for (size_t bytes : binding_.fresh) {
+      Storage* storage = allocate(bytes);
+      if (!storage) return false;
+      roots_[binding_.fresh_root(static_cast<int>(fresh_.size()))] = storage->data;
+      fresh_.push(storage);
+      given_.push(false);
+    }
+    if (binding_.arena > 0) {
+      arena_ = allocate(binding_.arena);
+      if (!arena_) return false;
+      roots_[kArenaRoot] = arena_->data;
+    }
+    for (int k = 0; k < binding_.inputs; ++k) {
+      const Tensor* t = call_.tensors[k];
+      roots_[binding_.input_root(k)] = t->data();
+      roots_[binding_.storage_root(k)] = t->storage->data;
+    }
+    return true;
+  }
+
+  bool check_reaches() const {
+    for (const ReachCheck& check : binding_.reaches) {
+      const Tensor* t = call_.tensors[check.input];
+      const int64_t start =
+          check.absolute ? 0 : t->layout.offset * static_cast<int64_t>(itemsize(t->dtype));
+      const int64_t nbytes = static_cast<int64_t>(t->storage->nbytes);
+      if (start + check.lo >= 0 && start + check.hi <= nbytes) continue;
+      raise("BoundsError",
+            "as_strided: the view must lie inside the storage; it needs bytes %lld to %lld of %lld",
+            static_cast<long long>(start + check.lo), static_cast<long long>(start + check.hi),
+            static_cast<long long>(nbytes));
+      return false;
+    }
+    return true;
+  }
+
+  // Without the GIL, other threads may drop or replace what the inputs hold, so it is kept here.
+  bool run_released() {
+    for (Tensor* t : call_.tensors) held_.push(keep(t->storage));
+    PyThreadState* thread = PyEval_SaveThread();
+    double unchecked = 0;
+    for (const BoundStep& step : binding_.steps) {
+      if (unchecked > kBetweenSignals) {
+        PyEval_RestoreThread(thread);
+        if (PyErr_CheckSignals() != 0) return false;
+        thread = PyEval_SaveThread();
+        unchecked = 0;
+      }
+      if (!run_step(step, &thread)) return false;
+      const auto* kernel = std::get_if<BoundKernel>(&step);
+      unchecked += kernel ? kernel->nanoseconds : std::get<BoundRoutine>(step).plan.nanoseconds;
+    }
+    PyEval_RestoreThread(thread);
+    return PyErr_CheckSignals() == 0;
+  }
+
+  // `thread`: the released thread state, or null if the GIL is held. False with an exception set
+  // and the GIL held.
+  bool run_step(const BoundStep& step, PyThreadState** thread) {
+    if (const auto* kernel = std::get_if<BoundKernel>(&step)) {
+      run_kernel(*kernel, roots_.data(), call_.scalars.data());
+      return true;
+    }
+    return run_routine(std::get<BoundRoutine>(step), thread);
+  }
+
+  bool run_routine(const BoundRoutine& bound, PyThreadState** thread) {
+    SmallBuffer<char*, 16> pointers(bound.places.size());
+    for (size_t k = 0; k < bound.places.size(); ++k) {
+      pointers[k] = roots_[bound.places[k].root] + bound.places[k].offset;
+    }
+    SmallBuffer<uint64_t, 16> scalars(bound.scalars.size());
+    for (size_t k = 0; k < bound.scalars.size(); ++k) scalars[k] = call_.scalars[bound.scalars[k]];
+    const RoutineGeometry geometry{bound.operands, bound.dims};
+    char* workspace = bound.workspace.root == kNoRoot
+                          ? nullptr
+                          : roots_[bound.workspace.root] + bound.workspace.offset;
+    RoutineCall routine{geometry,  pointers.data(),        scalars.data(),
+                        workspace, bound.plan.state.get(), &status_};
+    if (!bound.dynamic.empty() && !make_dynamic(bound, routine, pointers.data(), thread)) {
+      return false;
+    }
+    bound.routine->execute(routine);
+    return true;
+  }
+
+  bool make_dynamic(const BoundRoutine& bound, const RoutineCall& routine, char** pointers,
+                    PyThreadState** thread) {
+    const size_t known = bound.layouts.size() - bound.dynamic.size();
+    SmallBuffer<int64_t, kMaxDims> sizes;
+    for (size_t k = known; k < bound.layouts.size(); ++k) {
+      for (int64_t size : bound.layouts[k].shape()) sizes.push(size);
+    }
+    bound.routine->measure(routine, sizes.data());
+    if (thread) PyEval_RestoreThread(*thread);
+    size_t next = 0;
+    for (size_t k = known; k < bound.layouts.size(); ++k) {
+      const size_t ndim = static_cast<size_t>(bound.layouts[k].ndim);
+      const Layout layout = contiguous_layout({sizes.data() + next, ndim});
+      next += ndim;
+      Tensor* made = empty_tensor(layout, bound.operands[k].dtype);
+      if (!made) return false;
+      dynamic_.push(made);
+      pointers[k] = made->data();
+    }
+    if (thread) *thread = PyEval_SaveThread();
+    return true;
+  }
+
+  bool explain() {
+    PyObject* arguments = binding_.explain ? arguments_of(call_) : nullptr;
+    PyObject* result = arguments ? PyObject_CallOneArg(binding_.explain, arguments) : nullptr;
+    Py_XDECREF(arguments);
+    Py_XDECREF(result);
+    if (!PyErr_Occurred()) {
+      raise("RuntimeError", "kernel: a check failed, with status %lld",
+            static_cast<long long>(status_));
+    }
+    return false;
+  }
+
+  bool make_outputs(Tensor** outputs) {
+    const size_t count = binding_.outputs.size();
+    for (size_t k = 0; k < count; ++k) {
+      outputs[k] = make_output(binding_.outputs[k]);
+      if (outputs[k]) continue;
+      while (k > 0) Py_DECREF(outputs[--k]);
+      return false;
+    }
+    return true;
+  }
+
+  Tensor* make_output(const BoundOutput& output) {
+    switch (output.kind) {
+      case BoundOutput::Kind::kFresh: {
+        // The first tensor takes the storage's first reference over.
+        Storage* storage = fresh_[output.source];
+        if (given_[output.source]) keep(storage);
+        given_[output.source] = true;
+        Tensor* made = new_tensor(storage, output.layout, output.dtype);
+        if (made) made->inference = inference_enabled();
+        return made;
+      }
+      case BoundOutput::Kind::kView:
+        return make_view(output);
+      case BoundOutput::Kind::kSame:
+        return reinterpret_cast<Tensor*>(Py_NewRef(object(call_.tensors[output.source])));
+      default:
+        return reinterpret_cast<Tensor*>(Py_NewRef(object(dynamic_[output.source])));
+    }
+  }
+
+  Tensor* make_view(const BoundOutput& output) const {
+    Tensor* source = call_.tensors[output.source];
+    Layout layout = output.layout;
+    if (!output.absolute) layout.offset += source->layout.offset;
+    return new_view(source, layout);
+  }
+
+  const Binding& binding_;
+  const Call& call_;
+  int64_t status_ = 0;
+  Storage* arena_ = nullptr;
+  SmallBuffer<char*, kFewRoots> roots_;
+  SmallBuffer<Storage*, kFewStorages> fresh_, held_;
+  SmallBuffer<bool, kFewStorages> given_;  // a tensor has taken the storage over
+  SmallBuffer<Tensor*, kFewStorages> dynamic_;
+};
+
+}  // namespace
+
+bool run(const Binding& binding, const Call& call, Tensor** outputs) {
+  return Run(binding, call).execute(outputs);
+}
+
+}  // namespace gleed

@@ -1,0 +1,125 @@
+// A plan as parsed from Python: docs/architecture.md, "Plans, as Python hands them to the core".
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "kernel.h"
+#include "library.h"
+#include "plan.h"
+
+namespace gleed {
+
+constexpr int kMaxAxes = 2 * kMaxDims;  // of one iteration space
+constexpr int kMaxOperands = 64;        // of one kernel
+
+struct DimExpression {
+  enum class Op : uint8_t { kConst, kSize, kInt, kAdd, kSub, kMul, kFloorDiv, kMod, kMin, kMax };
+  Op op;
+  int64_t a = 0, b = 0;
+};
+
+struct Guard {
+  enum class Relation : uint8_t { kEq, kNe, kLt, kLe };
+  Relation relation;
+  int a, b;  // dims
+};
+
+struct InputType {
+  DType dtype;
+  int ndim;
+};
+
+struct ValueType {
+  DType dtype;
+  std::vector<int> dims;
+};
+
+struct AllocStep {
+  int value;
+  std::vector<int> like;
+};
+
+enum class Movement : uint8_t {
+  kPermute,
+  kReshape,
+  kExpand,
+  kSlice,
+  kDiagonal,
+  kWindow,
+  kAsStrided,
+};
+
+struct ViewStep {
+  int value, source;
+  Movement movement;
+  std::vector<int> arguments;  // as_strided: the strides, then the offset
+};
+
+struct CompactStep {
+  int value, source;
+  Kernel* kernel;
+};
+
+struct OperandEntry {
+  enum class Kind : uint8_t { kValue, kIndex, kStatus };
+  Kind kind;
+  int value = -1;  // kIndex: the dim of the base, or -1
+  std::vector<int>
+      mapping;  // per axis: dimension of the value, or (kIndex) dim of the coefficient; -1
+};
+
+struct ParamEntry {
+  enum class Kind : uint8_t { kScalar, kDim, kStride };
+  Kind kind;
+  int a, b = 0;
+};
+
+struct KernelStep {
+  Kernel* kernel;
+  std::vector<int> axes;  // dims
+  int parallel;
+  std::vector<OperandEntry> operands;
+  std::vector<ParamEntry> params;
+};
+
+struct LibraryStep {
+  const Routine* routine;
+  std::vector<int> values, dims, scalars;
+};
+
+using Step = std::variant<AllocStep, ViewStep, CompactStep, KernelStep, LibraryStep>;
+
+struct Plan {
+  PyObject_HEAD;
+  std::vector<InputType> inputs;
+  std::vector<DimExpression> dims;
+  std::vector<Guard> guards;
+  std::vector<ValueType> values;  // the first inputs.size() stand for the inputs and are empty
+  std::vector<Step> steps;
+  std::vector<int> outputs, residuals, writes;
+  GradRecord* grad;              // null: none
+  std::vector<PyObject*> owned;  // kernels and the record
+
+  DType dtype(int value) const {
+    const size_t v = static_cast<size_t>(value);
+    return v < inputs.size() ? inputs[v].dtype : values[v].dtype;
+  }
+};
+
+extern PyTypeObject* PlanType;
+
+// Parses the arguments of _C.Plan into an empty plan. False with an exception set.
+bool parse_plan(Plan& plan, PyObject* args, PyObject* kwargs);
+void destroy_plan(Plan& plan);  // drops what it owns
+
+// Reads a dtype, or the compiler's spelling of one ("f32"). False with an exception set.
+bool read_dtype(PyObject* o, DType* dtype);
+
+// Evaluates the dims for a call. False with an exception set if one does not fit 64 bits.
+bool evaluate_dims(const Plan& plan, const Call& call, std::vector<int64_t>& cells);
+bool guards_hold(const Plan& plan, const std::vector<int64_t>& cells);
+
+}  // namespace gleed
