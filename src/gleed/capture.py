@@ -1,0 +1,412 @@
+"""From an op call that is new to a plan: trace the body, derive the gradient, compile.
+
+`plan_for` serves the core's misses. If a gradient may be asked for, the plan comes with a
+`_C.GradRecord`, whose backward plans are made here too when they are first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gleed import _C, primitives
+from gleed.compiler.dims import Dim, Size
+from gleed.compiler.graph import Graph, Node, Value, topological
+from gleed.compiler.kernel import is_float
+from gleed.compiler.planning import build_plan
+from gleed.compiler.schedule import Step
+from gleed.errors import DTypeError, ShapeError
+from gleed.gradient import Partition, differentiate
+from gleed.trace import Standin, Trace
+
+if TYPE_CHECKING:
+    from gleed.ops.record import Overload, Parameter
+
+
+class Arguments:
+    """The stand-ins for one call's arguments."""
+
+    def __init__(self, trace: Trace, parameters: Sequence[Parameter], sizes: Any, ints: Any):
+        self._trace, self._sizes, self._ints = trace, sizes, ints
+        self.tensors: list[Standin] = []
+        self.needs_grad: list[bool] = []
+        self.numbers = self.integers = 0
+        self._parameters = parameters
+
+    def standins(self, arguments: Sequence[Any]) -> list[Any]:
+        """What the body is called with."""
+        pairs = zip(self._parameters, arguments, strict=True)
+        return [self._standin(p.kind.removesuffix("?"), value) for p, value in pairs]
+
+    def _standin(self, kind: str, value: Any) -> Any:
+        if value is None:
+            return None
+        if kind == "tensors":
+            return [self._tensor(v) for v in value]
+        if kind == "tensor" or isinstance(value, _C.Tensor) and kind == "operand":
+            return self._tensor(value)
+        if kind in ("operand", "scalar"):
+            return self._number(value)
+        if kind == "int":
+            return self._integer()
+        if kind == "ints":
+            many = isinstance(value, list | tuple)
+            return tuple(self._integer() for _ in value) if many else (self._integer(),)
+        return value.kernel_name if isinstance(value, _C.dtype) else value
+
+    def _tensor(self, tensor: Any) -> Standin:
+        k = len(self.tensors)
+        self.tensors.append(self._trace.argument(tensor.dtype.kernel_name, self._sizes[k]))
+        self.needs_grad.append(tensor.requires_grad and _C.is_grad_enabled())
+        return self.tensors[-1]
+
+    def _number(self, value: Any) -> Standin:
+        kind = "bool" if isinstance(value, bool) else "f64" if isinstance(value, float) else "i64"
+        if kind == "i64" and not hasattr(value, "__index__"):
+            kind = "f64"
+        self.numbers += 1
+        return self._trace.param(self.numbers - 1, kind)
+
+    def _integer(self) -> Size:
+        self.integers += 1
+        k = self.integers - 1
+        return self._trace.scope.symbol(("int", k), self._ints[k])
+
+
+def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) -> Any:
+    """The plan for a call of `overload` with these arguments."""
+    trace = Trace()
+    call = Arguments(trace, overload.parameters, sizes, ints)
+    bound = call.standins(arguments)
+    if any(call.needs_grad):
+        trace.tape = {}
+    result = overload.inline(bound)
+    outputs = list(_flat(result))
+    written = _written(overload, bound, call.tensors, outputs)
+    if not any(call.needs_grad):
+        return build_plan(trace.graph(outputs), trace.scope, written=written)
+    formula = Formula(overload, trace, call, outputs, written)
+    residuals = formula.kept()
+    return build_plan(
+        trace.graph([*outputs, *residuals]),
+        trace.scope,
+        residuals=len(residuals),
+        written=written,
+        grad=formula.record(),
+    )
+
+
+def _flat(result: Any) -> Any:
+    if isinstance(result, list | tuple):
+        for item in result:
+            yield from _flat(item)
+    else:
+        yield result
+
+
+def _written(
+    overload: Overload, bound: list[Any], tensors: list[Standin], outputs: list[Standin]
+) -> dict[int, int]:
+    """Which output overwrites which tensor; the outputs are brought to its dtype and shape."""
+    targets = list(_flat([bound[i] for i in overload.writes]))
+    written = {}
+    for i, target in enumerate(targets):
+        outputs[i] = _fit(overload.name, outputs[i], target)
+        written[i] = next(k for k, t in enumerate(tensors) if t is target)
+    return written
+
+
+_ORDER = {"bool": 0, "unsigned": 1, "signed": 1, "float": 2}
+
+
+def _fit(name: str, result: Standin, target: Standin) -> Standin:
+    """A result as it is written over `target`."""
+    from gleed.compiler.kernel import DTYPES  # noqa: PLC0415
+
+    if _ORDER[DTYPES[result.dtype][1]] > _ORDER[DTYPES[target.dtype][1]]:
+        raise DTypeError(
+            f"{name}: the result must fit the dtype of the tensor written to; got a result of "
+            f"{result.dtype} for a tensor of {target.dtype}; convert the tensor first"
+        )
+    if len(result.shape) != len(target.shape) or any(
+        not a == b for a, b in zip(result.shape, target.shape, strict=True)
+    ):
+        raise ShapeError(
+            f"{name}: the result must have the shape of the tensor written to; got a result of "
+            f"shape {hints(result.shape)} for a tensor of shape {hints(target.shape)}; use the "
+            "out-of-place form"
+        )
+    return primitives.cast(result, dtype=target.dtype)
+
+
+def hints(shape: Sequence[Size]) -> list[int]:
+    """A shape as the numbers it stands for in the traced call."""
+    return [n.hint if isinstance(n, Dim) else n for n in shape]
+
+
+class Formula:
+    """The gradient of one traced call: what is saved, and backward plans for every need."""
+
+    def __init__(
+        self,
+        overload: Overload,
+        trace: Trace,
+        call: Arguments,
+        outputs: list[Standin],
+        written: dict[int, int],
+    ) -> None:
+        self.trace, self.outputs = trace, outputs
+        self.name = overload.grad_name or overload.name
+        self._inputs = [x.value for x in call.tensors]
+        self._integers = call.integers
+        self._forward = set(topological([y.value.node for y in outputs]))
+        self._double: dict[tuple[int, int], Any] = {}
+        self._overwritten = {self._inputs[k] for k in written.values()}
+        self.partition = Partition(
+            [v for v in self._inputs if v not in self._overwritten], [y.value for y in outputs]
+        )
+        edges = [k for k, x in enumerate(call.tensors) if call.needs_grad[k] and is_float(x.dtype)]
+        gradients = self._close([call.tensors[k] for k in edges])
+        self.edges = [k for k, g in zip(edges, gradients, strict=True) if g is not None]
+        self.sources = [call.tensors[k] for k in self.edges]
+        self.sizes = self._missing_sizes([g.value for g in gradients if g is not None])
+
+    @property
+    def residuals(self) -> list[Value]:
+        """Values kept for the backward that are neither arguments nor results."""
+        return self.partition.residuals
+
+    def kept(self) -> list[Standin]:
+        """The residuals as outputs of the forward program: an argument about to be overwritten is
+        copied."""
+        kept = (Standin(self.trace, v) for v in self.residuals)
+        return [primitives.copy(r) if r.value in self._overwritten else r for r in kept]
+
+    def _results(self) -> list[Standin]:
+        return [*self.outputs, *(Standin(self.trace, v) for v in self.residuals)]
+
+    def _close(self, sources: list[Standin]) -> list[Standin | None]:
+        """The gradients for cotangents of every output and residual; finds what they need."""
+        while True:
+            results = self._results()
+            cotangents = [self._cotangent(y) for y in results]
+            gradients = differentiate(self.trace, results, cotangents, sources)
+            starts = {g.value for g in cotangents if g is not None}
+            needed = [g.value for g in gradients if g is not None]
+            if not self.partition.close(self._forward, needed, starts):
+                return gradients
+
+    def _cotangent(self, y: Standin) -> Standin | None:
+        if not is_float(y.dtype):
+            return None
+        return Standin(self.trace, Node.leaf("input", ("cotangent",), y.dtype, y.shape).outputs[0])
+
+    # ---- sizes that the backward cannot read off its own tensors
+    def _missing_sizes(self, gradients: Sequence[Value]) -> list[tuple[int, int]]:
+        used: set[Dim] = set()
+        for node in topological([v.node for v in (*gradients, *(x.value for x in self.sources))]):
+            for size in _sizes_of(node):
+                _symbols(self.trace.scope.resolve(size), used)
+        known = self._symbols_of(self.partition.saved, 0)
+        missing = {d for d in used if d.op == "size" and d not in known}
+        return sorted((d.args[0], d.args[1]) for d in missing)  # type: ignore[misc]
+
+    def _symbols_of(self, values: Sequence[Value], first: int) -> dict[Dim, Step]:
+        """The symbols that are sizes of the given tensors, numbered from `first`."""
+        found: dict[Dim, Step] = {}
+        for i, value in enumerate(values):
+            for axis, size in enumerate(value.shape):
+                size = self.trace.scope.resolve(size)
+                if isinstance(size, Dim):
+                    found.setdefault(size, ("size", first + i, axis))
+        return found
+
+    # ---- backward plans
+    def record(self) -> Any:
+        """The core's record of this gradient; None if no argument has one."""
+        if not self.edges:
+            return None
+        saved = []
+        results = [y.value for y in self.outputs]
+        for value in self.partition.saved:
+            if value in self.partition.inputs:
+                saved.append(("input", self._inputs.index(value)))
+            elif value in results:
+                saved.append(("output", results.index(value)))
+            else:
+                saved.append(("residual", self.residuals.index(value)))
+        title = "".join(part.capitalize() for part in self.name.strip("_").split("_"))
+        return _C.GradRecord(
+            f"{title}Backward0",
+            self.compile,
+            self.formula,
+            tuple(self.edges),
+            tuple(saved),
+            tuple(self.sizes),
+        )
+
+    def compile(self, arguments: Any, sizes: Any, ints: Any, words: Any) -> Any:
+        """The backward plan for given masks of defined cotangents and needed gradients."""
+        defined, needed = arguments[0], arguments[1]
+        graph, symbols = self._backward(defined, needed)
+        return build_plan(graph, self.trace.scope, symbols=symbols)
+
+    def _backward(self, defined: int, needed: int) -> tuple[Graph, dict[Dim, Step]]:
+        """The program from defined cotangents and saved values to needed gradients."""
+        results = self._results()
+        cotangents = [
+            self._cotangent(y) if defined >> i & 1 else None for i, y in enumerate(results)
+        ]
+        gradients = differentiate(self.trace, results, cotangents, self.sources)
+        wanted = [
+            g if g is not None else self.trace.full(x.shape, 0, x.dtype)
+            for i, (g, x) in enumerate(zip(gradients, self.sources, strict=True))
+            if needed >> i & 1
+        ]
+        starts = [g.value for g in cotangents if g is not None]
+        leaves = [
+            Node.leaf("input", ("saved", i), v.dtype, v.shape).outputs[0]
+            for i, v in enumerate(self.partition.saved)
+        ]
+        replaced = dict(zip(self.partition.saved, leaves, strict=True))
+        outputs = substitute([g.value for g in wanted], replaced)
+        symbols = self._symbols_of([*starts, *leaves], 0)
+        for i, (tensor, axis) in enumerate(self.sizes):
+            size = self.trace.scope.resolve(self._inputs[tensor].shape[axis])
+            if isinstance(size, Dim):
+                symbols.setdefault(size, ("int", self._integers + i))
+        for i in range(self._integers):
+            symbols.setdefault(self.trace.scope.symbol(("int", i), 0), ("int", i))
+        return Graph([*starts, *leaves], outputs), symbols
+
+    def formula(
+        self, cotangents: Any, saved: Any, ints: Any, scalars: Any, needed: int
+    ) -> list[Any]:
+        """The same gradients through an ordinary op, so that they can be differentiated again."""
+        from gleed.ops.record import Op, Overload, Parameter  # noqa: PLC0415
+
+        defined = sum(1 << i for i, g in enumerate(cotangents) if g is not None)
+        operation = self._double.get((defined, needed))
+        if operation is None:
+            graph, symbols = self._backward(defined, needed)
+            numbers = sorted({n.attrs["key"] for n in graph.nodes if n.op == "param"})
+            body = _Replay(graph, symbols, self.trace.scope, numbers)
+            parameters = (
+                Parameter("tensors", "tensors", (), ""),
+                Parameter("ints", "ints", (), ""),
+                *(Parameter(f"number{k}", "scalar", 0, "") for k in numbers),
+            )
+            name = f"{self.name.strip('_')}_backward"
+            record = Op(name, None)
+            record.overloads.append(Overload(name, body, parameters))
+            operation = self._double[(defined, needed)] = record.public, numbers
+        call, numbers = operation
+        tensors = [*(g for g in cotangents if g is not None), *saved]
+        found = call(tensors, tuple(ints), *(scalars[k] for k in numbers))
+        results = iter(found if isinstance(found, tuple) else (found,))
+        return [next(results) if needed >> i & 1 else None for i in range(len(self.edges))]
+
+
+class _Replay:
+    """A graph as the body of an op."""
+
+    def __init__(
+        self, graph: Graph, symbols: dict[Dim, Step], scope: Any, numbers: list[int]
+    ) -> None:
+        self._graph, self._symbols, self._scope, self._numbers = graph, symbols, scope, numbers
+
+    def __call__(self, tensors: list[Standin], ints: tuple[Size, ...], *numbers: Standin) -> Any:
+        trace = tensors[0].trace
+        sizes: dict[Dim, Size] = {}
+        for symbol, (kind, k, *axis) in self._symbols.items():
+            sizes[symbol] = tensors[k].shape[axis[0]] if kind == "size" else ints[k]
+        made: dict[Value, Standin] = dict(zip(self._graph.inputs, tensors, strict=True))
+        params = dict(zip(self._numbers, numbers, strict=True))
+
+        def moved(attr: Any) -> Any:
+            if isinstance(attr, tuple):
+                return tuple(map(moved, attr))
+            return _translate(self._scope.resolve(attr), sizes) if isinstance(attr, Dim) else attr
+
+        for node in self._graph.nodes:
+            if node.outputs[0] in made:
+                continue
+            if node.op == "param":
+                made[node.outputs[0]] = params[node.attrs["key"]]
+            elif node.op == "const":
+                made[node.outputs[0]] = trace.const(node.attrs["key"], node.outputs[0].dtype)
+            elif node.op == "dim":
+                made[node.outputs[0]] = trace.size(moved(node.attrs["key"]))
+            else:
+                attrs = {name: moved(attr) for name, attr in node.attrs.items()}
+                results = trace.emit(node.primitive, tuple(made[v] for v in node.inputs), attrs)
+                results = results if isinstance(results, tuple) else (results,)
+                made |= dict(zip(node.outputs, results, strict=True))
+        return tuple(made[v] for v in self._graph.outputs)
+
+
+def _translate(size: Size, sizes: dict[Dim, Size]) -> Size:
+    """A size of one scope in another."""
+    if not isinstance(size, Dim):
+        return size
+    if size in sizes:
+        return sizes[size]
+    a, b = (_translate(arg, sizes) for arg in size.args)  # type: ignore[arg-type]
+    scope = next(d.scope for d in (a, b, *sizes.values()) if isinstance(d, Dim))
+    return scope.combine(size.op, a, b)
+
+
+def substitute(values: Sequence[Value], replaced: dict[Value, Value]) -> list[Value]:
+    """The same values computed from others."""
+    made = dict(replaced)
+
+    def now(value: Value) -> Value:
+        return made.get(value, value)
+
+    pending = [v.node for v in values if v not in made]
+    for node in _topological_until(pending, made):
+        inputs = tuple(now(v) for v in node.inputs)
+        if inputs != node.inputs:
+            types = [(v.dtype, v.shape) for v in node.outputs]
+            copy = Node(node.op, node.primitive, inputs, node.attrs, types)
+            made |= {
+                v: w for v, w in zip(node.outputs, copy.outputs, strict=True) if v not in replaced
+            }
+    return [now(v) for v in values]
+
+
+def _topological_until(roots: Sequence[Node], stop: dict[Value, Value]) -> list[Node]:
+    """As `topological`, not going beyond values in `stop`."""
+    order: dict[Node, None] = {}
+    stack = list(roots)[::-1]
+    while stack:
+        node = stack[-1]
+        pending = [v.node for v in node.inputs if v not in stop and v.node not in order]
+        if node in order or not pending:
+            order[stack.pop()] = None
+        else:
+            stack.extend(reversed(pending))
+    return list(order)
+
+
+def _sizes_of(node: Node) -> Any:
+    """Every size that a node mentions."""
+    for value in node.outputs:
+        yield from value.shape
+    stack = list(node.attrs.values())
+    while stack:
+        attr = stack.pop()
+        if isinstance(attr, tuple):
+            stack.extend(attr)
+        elif isinstance(attr, Dim):
+            yield attr
+
+
+def _symbols(size: Size, found: set[Dim]) -> None:
+    """Add the symbols of an expression."""
+    if isinstance(size, Dim):
+        if size.op in ("size", "int"):
+            found.add(size)
+        else:
+            for arg in size.args:
+                _symbols(arg, found)  # type: ignore[arg-type]

@@ -1,0 +1,258 @@
+"""Symbolic sizes: integers that are known only when a plan is bound.
+
+A `Dim` is an expression over symbols (sizes of arguments, integer arguments). It behaves as the
+integer that the traced call has (its *hint*), and every decision taken from it is remembered in its
+`Scope` as a guard, so that a plan made from the trace is used only where the same decisions hold.
+
+>>> scope = Scope()
+>>> n = scope.symbol(("size", 0, 0), hint=8)
+>>> 2 * n + 0 is 2 * n
+True
+>>> n > 4, scope.guards
+(True, [('lt', 4, size(0, 0))])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Expression = tuple[object, ...]
+
+
+class Dim:
+    """One interned expression of a scope. Arithmetic gives a `Dim`, or an `int` when it folds."""
+
+    __slots__ = ("args", "hint", "op", "scope")
+
+    def __init__(self, scope: Scope, op: str, args: Expression, hint: int) -> None:
+        self.scope, self.op, self.args, self.hint = scope, op, args, hint
+
+    def __repr__(self) -> str:
+        return f"{self.op}({', '.join(map(repr, self.args))})"
+
+    def __hash__(self) -> int:
+        return id(self) >> 4
+
+    def __add__(self, other: Size) -> Size:
+        return self.scope.combine("add", self, other)
+
+    def __radd__(self, other: Size) -> Size:
+        return self.scope.combine("add", other, self)
+
+    def __sub__(self, other: Size) -> Size:
+        return self.scope.combine("sub", self, other)
+
+    def __rsub__(self, other: Size) -> Size:
+        return self.scope.combine("sub", other, self)
+
+    def __mul__(self, other: Size) -> Size:
+        if not isinstance(other, Dim | int):
+            return NotImplemented
+        return self.scope.combine("mul", self, other)
+
+    def __rmul__(self, other: Size) -> Size:
+        if not isinstance(other, Dim | int):
+            return NotImplemented
+        return self.scope.combine("mul", other, self)
+
+    def __floordiv__(self, other: Size) -> Size:
+        return self.scope.combine("floordiv", self, other)
+
+    def __rfloordiv__(self, other: Size) -> Size:
+        return self.scope.combine("floordiv", other, self)
+
+    def __mod__(self, other: Size) -> Size:
+        return self.scope.combine("mod", self, other)
+
+    def __rmod__(self, other: Size) -> Size:
+        return self.scope.combine("mod", other, self)
+
+    def __neg__(self) -> Size:
+        return 0 - self
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Dim | int):
+            return NotImplemented
+        return self.scope.equal(self, other)
+
+    def __lt__(self, other: Size) -> bool:
+        return self.scope.less(self, other)
+
+    def __gt__(self, other: Size) -> bool:
+        return self.scope.less(other, self)
+
+    def __le__(self, other: Size) -> bool:
+        return not self.scope.less(other, self)
+
+    def __ge__(self, other: Size) -> bool:
+        return not self.scope.less(self, other)
+
+    def __bool__(self) -> bool:
+        return not self.scope.equal(self, 0)
+
+    def __index__(self) -> int:
+        """Using a size as a plain integer fixes it: the plan is for this value only."""
+        self.scope.equal(self, self.hint)
+        return self.hint
+
+    __int__ = __index__
+
+
+Size = int | Dim
+_OPERATIONS: dict[str, Callable[[int, int], int]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "floordiv": lambda a, b: a // b if b else 0,
+    "mod": lambda a, b: a % b if b else 0,
+    "min": min,
+    "max": max,
+}
+
+
+def hint(size: Size) -> int:
+    """The value that a size has in the call that is being traced."""
+    return size.hint if isinstance(size, Dim) else size
+
+
+def minimum(a: Size, b: Size) -> Size:
+    """The smaller size, without deciding which it is."""
+    return _scope(a, b).combine("min", a, b) if _symbolic(a, b) else min(hint(a), hint(b))
+
+
+def maximum(a: Size, b: Size) -> Size:
+    """The greater size, without deciding which it is."""
+    return _scope(a, b).combine("max", a, b) if _symbolic(a, b) else max(hint(a), hint(b))
+
+
+def product(sizes: tuple[Size, ...]) -> Size:
+    """The number of elements of a shape."""
+    result: Size = 1
+    for size in sizes:
+        result = result * size
+    return result
+
+
+def _symbolic(a: Size, b: Size) -> bool:
+    return isinstance(a, Dim) or isinstance(b, Dim)
+
+
+def _scope(a: Size, b: Size) -> Scope:
+    return (a if isinstance(a, Dim) else b).scope  # type: ignore[union-attr]
+
+
+class Scope:
+    """The symbols of one trace, the decisions taken on them, and the equalities these imply."""
+
+    def __init__(self) -> None:
+        self.guards: list[tuple[str, Size, Size]] = []
+        self._interned: dict[Expression, Dim] = {}
+        self._replaced: dict[Dim, Size] = {}
+        self._decided: dict[tuple[str, int, int], bool] = {}
+
+    def symbol(self, key: Expression, hint: int) -> Dim:
+        """The symbol that the plan finds under `key`: ("size", tensor, axis) or ("int", k)."""
+        op, *args = key
+        return self._intern(str(op), tuple(args), hint)
+
+    def _intern(self, op: str, args: Expression, hint: int) -> Dim:
+        key = (op, *(id(a) if isinstance(a, Dim) else ("const", a) for a in args))
+        dim = self._interned.get(key)
+        if dim is None:
+            dim = self._interned[key] = Dim(self, op, args, hint)
+        return dim
+
+    def resolve(self, size: Size) -> Size:
+        """The simplest size that is equal to `size` by the decisions taken so far."""
+        if not isinstance(size, Dim):
+            return size
+        if size in self._replaced:
+            target = self._replaced[size] = self.resolve(self._replaced[size])
+            return target
+        if size.op in _OPERATIONS:
+            a, b = (self.resolve(arg) for arg in size.args)  # type: ignore[arg-type]
+            if a is not size.args[0] or b is not size.args[1]:
+                return self.combine(size.op, a, b)
+        return size
+
+    def combine(self, op: str, a: Size, b: Size) -> Size:
+        """The size `op(a, b)`, simplified."""
+        a, b = self.resolve(a), self.resolve(b)
+        value = _OPERATIONS[op](hint(a), hint(b))
+        if not _symbolic(a, b):
+            return value
+        simple = _simplify(op, a, b)
+        if simple is not None:
+            return simple
+        if op in ("add", "mul", "min", "max") and not isinstance(b, Dim):
+            a, b = b, a  # constants first, so that equal sums are one object
+        return self._intern(op, (a, b), value)
+
+    def equal(self, a: Size, b: Size) -> bool:
+        """Decide `a == b` as the traced call has it, and remember the decision."""
+        a, b = self.resolve(a), self.resolve(b)
+        if a is b or not _symbolic(a, b):
+            return a is b or hint(a) == hint(b)
+        same = hint(a) == hint(b)
+        if self._remember("eq" if same else "ne", a, b) and same:
+            keep, drop = (a, b) if _weight(a) <= _weight(b) else (b, a)
+            self._replaced[drop] = keep  # type: ignore[index]
+        return same
+
+    def less(self, a: Size, b: Size) -> bool:
+        """Decide `a < b` as the traced call has it, and remember the decision."""
+        a, b = self.resolve(a), self.resolve(b)
+        if a is b or not _symbolic(a, b):
+            return hint(a) < hint(b)
+        if hint(a) < hint(b):
+            self._remember("lt", a, b)
+            return True
+        self._remember("le", b, a)
+        return False
+
+    def _remember(self, relation: str, a: Size, b: Size) -> bool:
+        """Add a guard; whether it is new."""
+        key = (relation, _key(a), _key(b))
+        if key in self._decided:
+            return False
+        self._decided[key] = True
+        self.guards.append((relation, a, b))
+        return True
+
+
+def _key(size: Size) -> int:
+    return id(size) if isinstance(size, Dim) else ~size
+
+
+def _weight(size: Size) -> int:
+    """How complicated a size is: constants, then symbols, then expressions."""
+    if not isinstance(size, Dim):
+        return 0
+    return 2 if size.op in _OPERATIONS else 1
+
+
+def _simplify(op: str, a: Size, b: Size) -> Size | None:
+    """The size that `op(a, b)` trivially is, or None."""
+    if op == "add":
+        return b if _is(a, 0) else a if _is(b, 0) else None
+    if op == "sub":
+        return 0 if a is b else a if _is(b, 0) else None
+    if op == "mul":
+        for x, y in ((a, b), (b, a)):
+            if _is(x, 0) or _is(x, 1):
+                return y if x else 0
+        return None
+    if op == "floordiv":
+        if a is b:
+            return 1
+        if isinstance(a, Dim) and a.op == "mul" and any(x is b for x in a.args):
+            return a.args[1] if a.args[0] is b else a.args[0]  # type: ignore[return-value]
+        return a if _is(b, 1) else None
+    if op == "mod":
+        divides = isinstance(a, Dim) and a.op == "mul" and any(x is b for x in a.args)
+        return 0 if a is b or divides or _is(b, 1) else None
+    return a if a is b else None
+
+
+def _is(size: Size, value: int) -> bool:
+    return not isinstance(size, Dim) and size == value

@@ -1,0 +1,307 @@
+"""From a graph value to the kernel that computes it.
+
+A value is *virtual* as long as it can be computed inside the kernel that uses it; the scheduler makes
+it *real* (gives it memory) where that is not so. `KernelBuilder` builds one kernel over one iteration
+space; what it cannot express there it asks the scheduler to make real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gleed.compiler import kernel as k
+from gleed.compiler.dims import Size
+from gleed.compiler.graph import Value
+
+# For every axis of a value, the axis of the iteration space it runs along; None: it does not move.
+Mapping = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Space:
+    """An iteration space: sizes of its axes, the first `parallel` of them parallel."""
+
+    sizes: tuple[Size, ...]
+    parallel: int
+
+    @property
+    def reduced(self) -> tuple[int, ...]:
+        """The numbers of the reduced axes."""
+        return tuple(range(self.parallel, len(self.sizes)))
+
+
+def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapping, Value | None]:
+    """The space in which `root` is computed, where its axes lie in it, and, if a reduction stands in
+    the way of fusion, that reduction: make it real, then ask again."""
+    shape, node = root.shape, root.node
+    identity: Mapping = tuple(range(len(shape)))
+    if node.kind == "reduce":
+        axes = node.attrs["axes"]
+        reduced = tuple(node.inputs[0].shape[a] for a in axes)
+        return Space((*shape, *reduced), len(shape)), identity, None
+    if node.kind == "scan":
+        axis = node.attrs["axis"]
+        order = [a for a in range(len(shape)) if a != axis]
+        place = {a: i for i, a in enumerate([*order, axis])}
+        sizes = tuple(shape[a] for a in [*order, axis])
+        return Space(sizes, len(order)), tuple(place[a] for a in range(len(shape))), None
+    found = _first_reduction(root, identity, is_real)
+    if found is None:
+        return Space(shape, len(shape)), identity, None
+    value, mapping = found
+    source, axes = value.node.inputs[0], value.node.attrs["axes"]
+    reduced = tuple(source.shape[a] for a in axes)
+    used = set(mapping)
+    free = [a for a in range(len(shape)) if a not in used and not _is_unit(shape[a])]
+    if not free:
+        return Space((*shape, *reduced), len(shape)), identity, None
+    rows = [a for a in range(len(shape)) if a not in free]
+    if not [a for a in rows if shape[a] != 1] or not _identical([shape[a] for a in free], reduced):
+        return Space(shape, len(shape)), identity, value
+    place = {a: i for i, a in enumerate([*rows, *free])}
+    sizes = tuple(shape[a] for a in [*rows, *free])
+    return Space(sizes, len(rows)), tuple(place[a] for a in range(len(shape))), None
+
+
+def _identical(a: Sequence[Size], b: Sequence[Size]) -> bool:
+    """Whether sizes are equal without deciding anything."""
+    return len(a) == len(b) and all(
+        x is y or (isinstance(x, int) and isinstance(y, int) and x == y)
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+def _first_reduction(
+    root: Value, mapping: Mapping, is_real: Callable[[Value], bool]
+) -> tuple[Value, Mapping] | None:
+    """The first reduction among the virtual values under `root`, and where its axes lie."""
+    stack: list[tuple[Value, Mapping]] = [(root, mapping)]
+    seen: set[tuple[Value, Mapping]] = set()
+    while stack:
+        value, where = stack.pop()
+        if (value, where) in seen or is_real(value):
+            continue
+        seen.add((value, where))
+        if value.node.kind == "reduce":
+            return value, where
+        if value.node.kind in ("pointwise", "gather"):
+            sources = value.node.inputs if value.node.kind == "pointwise" else value.node.inputs[1:]
+            stack.extend((source, where) for source in reversed(sources))
+        else:
+            inner = inner_mapping(value, where)
+            if inner is not None:
+                stack.append((value.node.inputs[0], inner))
+    return None
+
+
+def inner_mapping(value: Value, mapping: Mapping) -> Mapping | None:
+    """The mapping of the operand of a broadcast, permute or unit-size reshape; None for others."""
+    node = value.node
+    if node.kind == "broadcast":
+        source = node.inputs[0]
+        axes, shape = node.attrs["axes"], value.shape
+        pairs = zip(source.shape, axes, strict=True)
+        return tuple(
+            None if isinstance(n, int) and n == 1 and shape[a] is not n else mapping[a]
+            for n, a in pairs
+        )
+    if node.kind == "permute":
+        inner: list[int | None] = [None] * len(mapping)
+        for axis, source_axis in enumerate(node.attrs["axes"]):
+            inner[source_axis] = mapping[axis]
+        return tuple(inner)
+    if node.op == "reshape":
+        return _unit_reshape(node.inputs[0].shape, value.shape, mapping)
+    return None
+
+
+def _unit_reshape(
+    source: tuple[Size, ...], target: tuple[Size, ...], mapping: Mapping
+) -> Mapping | None:
+    """A reshape that only adds or drops axes of size 1, as a mapping."""
+    kept = [(n, m) for n, m in zip(target, mapping, strict=True) if not _is_unit(n)]
+    if not _identical([n for n in source if not _is_unit(n)], [n for n, _ in kept]):
+        return None
+    places = iter([m for _, m in kept])
+    return tuple(None if _is_unit(n) else next(places) for n in source)
+
+
+def _is_unit(n: Size) -> bool:
+    return isinstance(n, int) and n == 1
+
+
+class KernelBuilder:
+    """Builds the scalar code of one kernel. `real(value)` gives a value memory and returns its
+    number in the plan; `cell(size)` the number of a size's cell."""
+
+    def __init__(
+        self,
+        space: Space,
+        is_real: Callable[[Value], bool],
+        real: Callable[[Value], int],
+        cell: Callable[[Size], int],
+    ) -> None:
+        self.space, self.is_real, self.real, self.cell = space, is_real, real, cell
+        self.operands: list[k.Operand] = []
+        self.bindings: list[tuple[object, ...]] = []
+        self.params: list[str] = []
+        self.param_sources: list[tuple[object, ...]] = []
+        self.stores: list[k.Store | k.Check] = []
+        self.outputs: dict[Value, Mapping] = {}
+        self._made: dict[tuple[Value, Mapping], k.Node] = {}
+
+    # ---- operands and parameters
+    def operand(self, dtype: str, kind: str, binding: tuple[object, ...], element: bool) -> int:
+        """The number of an operand; equal read operands are one."""
+        operand = k.Operand(dtype, kind, element)
+        for i, known in enumerate(self.bindings):
+            if known == binding and self.operands[i] == operand and kind != "out":
+                return i
+        self.operands.append(operand)
+        self.bindings.append(binding)
+        return len(self.operands) - 1
+
+    def param(self, dtype: str, source: tuple[object, ...]) -> k.Node:
+        """A run-time number."""
+        if source not in self.param_sources:
+            self.param_sources.append(source)
+            self.params.append(dtype)
+        return k.param(self.param_sources.index(source), dtype)
+
+    def place(self, mapping: Mapping) -> tuple[tuple[int, ...], bool]:
+        """A mapping turned round: for every axis of the space the value's axis or -1; and whether it
+        moves along a reduced axis."""
+        axes = [-1] * len(self.space.sizes)
+        for axis, target in enumerate(mapping):
+            if target is not None:
+                axes[target] = axis
+        return tuple(axes), any(axes[a] >= 0 for a in self.space.reduced)
+
+    # ---- values
+    def build(self, value: Value, mapping: Mapping) -> k.Node:
+        """The scalar node that is `value` at the current point."""
+        key = (value, mapping)
+        node = self._made.get(key)
+        if node is None:
+            inside = self.outputs.get(value) == mapping
+            known = self.is_real(value) and not inside
+            node = self._load(value, mapping) if known else self._compute(value, mapping)
+            self._made[key] = node
+        return node
+
+    def _load(self, value: Value, mapping: Mapping) -> k.Node:
+        axes, element = self.place(mapping)
+        k_number = self.operand(value.dtype, "in", (self.real(value), axes), element)
+        return k.load(k_number, value.dtype)
+
+    def _compute(self, value: Value, mapping: Mapping) -> k.Node:
+        node = value.node
+        kind = node.kind
+        if kind == "pointwise":
+            args = [self.build(v, mapping) for v in node.inputs]
+            return node.primitive.kernel(*args, **node.attrs)  # type: ignore[union-attr, misc]
+        if kind == "const":
+            return k.const(node.attrs["key"], value.dtype)
+        if kind == "param":
+            return self.param(value.dtype, ("scalar", node.attrs["key"]))
+        if kind == "dim":
+            return self.param("i64", ("dim", self.cell(node.attrs["key"])))
+        if kind == "iota":
+            return self._iota(mapping[node.attrs["axis"]])
+        if kind == "reduce":
+            return self._reduce(value, mapping)
+        if kind == "scan" and mapping[node.attrs["axis"]] == len(self.space.sizes) - 1:
+            op = node.primitive.attributes["op"]  # type: ignore[union-attr]
+            return k.scan(op, self.build(node.inputs[0], mapping))
+        if kind == "gather":
+            return self._gather(value, mapping)
+        inner = inner_mapping(value, mapping)
+        if inner is not None:
+            return self.build(node.inputs[0], inner)
+        return self._load(value, mapping)
+
+    def _iota(self, axis: int | None) -> k.Node:
+        if axis is None:
+            return k.const(0, "i64")
+        one = self.cell(1)
+        coefficients = tuple(one if a == axis else -1 for a in range(len(self.space.sizes)))
+        element = axis >= self.space.parallel
+        return k.index(self.operand("i64", "index", ("index", coefficients, -1), element))
+
+    def _reduce(self, value: Value, mapping: Mapping) -> k.Node:
+        node, source = value.node, value.node.inputs[0]
+        axes = node.attrs["axes"]
+        reduced = self.space.reduced
+        sizes = [self.space.sizes[a] for a in reduced]
+        fits = _identical([source.shape[a] for a in axes], sizes)
+        fits = fits and not any(m in reduced for m in mapping)
+        if not fits or (self._nested and self.space.parallel == 0):
+            return self._load(value, mapping)
+        inner: list[int | None] = [None] * len(source.shape)
+        for axis, target in zip(axes, reduced, strict=True):
+            inner[axis] = target
+        rest = iter(mapping)
+        for axis in range(len(source.shape)):
+            if axis not in axes:
+                inner[axis] = next(rest)
+        self._nested += 1
+        element = self.build(source, tuple(inner))
+        self._nested -= 1
+        return k.reduce(node.primitive.attributes["op"], element)  # type: ignore[union-attr]
+
+    _nested = 0  # how many reductions the value being built lies inside
+
+    def offset(
+        self, number: int, value: Value, indices: Sequence[Value], attrs: dict[str, Any],
+        mapping: Mapping,
+    ) -> k.Node:
+        """How far, in elements, the indices lead along the axes of plan value `number`; checked."""
+        status = self.operand("i64", "status", ("status",), False)
+        total: k.Node | None = None
+        for axis, index in zip(attrs["axes"], indices, strict=True):
+            at = self.build(index, mapping)
+            size = self.param("i64", ("dim", self.cell(value.shape[axis])))
+            if attrs.get("wrap"):
+                at = k.select(k.lt(at, 0), at + size, at)
+            inside = k.ge(at, 0) & k.lt(at, size)
+            self.stores.append(k.Check(status, inside))
+            place = k.select(inside, at, 0)
+            part = place * self.param("i64", ("stride", number, axis))
+            total = part if total is None else total + part
+        assert total is not None
+        return total
+
+    def _gather(self, value: Value, mapping: Mapping) -> k.Node:
+        source, *indices = value.node.inputs
+        attrs = value.node.attrs
+        number = self.real(source)
+        offset = self.offset(number, source, indices, attrs, mapping)
+        places: list[int | None] = [None] * len(source.shape)
+        others = [a for a in range(len(source.shape)) if a not in attrs["axes"]]
+        for axis, target in zip(others, attrs["mapping"], strict=True):
+            places[axis] = mapping[target]
+        axes, element = self.place(tuple(places))
+        return k.gather(
+            self.operand(source.dtype, "in", (number, axes), element), offset, source.dtype
+        )
+
+    # ---- results
+    def store(self, value: Value, mapping: Mapping, number: int) -> None:
+        """Write a value of the space to plan value `number`."""
+        self.outputs[value] = mapping
+        self.store_at(self.build(value, mapping), value.dtype, number, mapping)
+
+    def store_at(
+        self, node: k.Node, dtype: str, number: int, mapping: Mapping,
+        offset: k.Node | None = None, mode: str = "set",
+    ) -> None:
+        """Write a scalar node to plan value `number`, at an offset if given."""
+        axes, element = self.place(mapping)
+        out = self.operand(dtype, "out", (number, axes), element)
+        self.stores.append(k.Store(out, node, offset, mode))
+
+    def kernel(self, name: str) -> k.Kernel:
+        """The finished kernel."""
+        return k.Kernel(name, tuple(self.operands), tuple(self.params), tuple(self.stores))

@@ -1,0 +1,104 @@
+"""Graph IR: an SSA program of primitives over values with a dtype and a shape of sizes.
+
+>>> from gleed.compiler.graph import Graph, Node
+>>> x = Node.leaf("input", 0, "f32", (8, 8)).outputs[0]
+>>> print(Graph([x], [x]))
+graph(%0: f32[8, 8])
+  return %0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from gleed.compiler.dims import Size
+
+if TYPE_CHECKING:
+    from gleed.primitives.core import Primitive
+
+Shape = tuple[Size, ...]
+
+
+class Value:
+    """One result of a node."""
+
+    __slots__ = ("dtype", "index", "node", "shape")
+
+    def __init__(self, node: Node, index: int, dtype: str, shape: Shape) -> None:
+        self.node, self.index, self.dtype, self.shape = node, index, dtype, shape
+
+    def __repr__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(repr, self.shape))}]"
+
+
+class Node:
+    """The application of a primitive, or a leaf: "input" (a tensor argument), "param" (a run-time
+    number), "const" (a number)."""
+
+    __slots__ = ("attrs", "inputs", "op", "outputs", "primitive")
+
+    def __init__(
+        self,
+        op: str,
+        primitive: Primitive | None,
+        inputs: tuple[Value, ...],
+        attrs: dict[str, Any],
+        types: Iterable[tuple[str, Shape]],
+    ) -> None:
+        self.op, self.primitive, self.inputs, self.attrs = op, primitive, inputs, attrs
+        self.outputs = tuple(Value(self, i, d, shape) for i, (d, shape) in enumerate(types))
+
+    @classmethod
+    def leaf(cls, op: str, key: object, dtype: str, shape: Shape = ()) -> Node:
+        """An "input", "param" or "const"; `key` is its number or value."""
+        return cls(op, None, (), {"key": key}, [(dtype, shape)])
+
+    @property
+    def kind(self) -> str:
+        """How the scheduler treats the node."""
+        return self.primitive.kind if self.primitive else self.op
+
+
+class Graph:
+    """A program: inputs in order, outputs in order. Nodes are what the outputs depend on."""
+
+    def __init__(self, inputs: list[Value], outputs: list[Value]) -> None:
+        self.inputs, self.outputs = inputs, outputs
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Every node under the outputs, inputs of a node before it."""
+        return topological([value.node for value in self.outputs])
+
+    def __str__(self) -> str:
+        names: dict[Value, str] = {}
+
+        def name(value: Value) -> str:
+            return names.setdefault(value, f"%{len(names)}")
+
+        head = ", ".join(f"{name(v)}: {v!r}" for v in self.inputs)
+        lines = [f"graph({head})"]
+        for node in self.nodes:
+            if node.op == "input" and node.outputs[0] in names:
+                continue
+            operands = [name(v) for v in node.inputs]
+            operands += [f"{k}={v!r}" for k, v in node.attrs.items()]
+            results = ", ".join(f"{name(v)}: {v!r}" for v in node.outputs)
+            lines.append(f"  {results} = {node.op}({', '.join(operands)})")
+        lines.append(f"  return {', '.join(map(name, self.outputs))}")
+        return "\n".join(lines)
+
+
+def topological(roots: Iterable[Node]) -> list[Node]:
+    """Every node under `roots`, inputs before users."""
+    order: dict[Node, None] = {}
+    stack = list(roots)[::-1]
+    while stack:
+        node = stack[-1]
+        pending = [v.node for v in node.inputs if v.node not in order]
+        if node in order or not pending:
+            order[stack.pop()] = None
+        else:
+            stack.extend(reversed(pending))
+    return list(order)

@@ -1,0 +1,74 @@
+"""From a graph to a plan of the core: the last stage, and the list of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from gleed import _C
+from gleed.compiler import kernel as k
+from gleed.compiler.dims import Dim, Scope
+from gleed.compiler.graph import Graph
+from gleed.compiler.objects import object_for
+from gleed.compiler.schedule import Cells, Schedule, Step, identity_kernel
+from gleed.compiler.kernel import Variant
+
+
+def build_plan(
+    graph: Graph,
+    scope: Scope,
+    *,
+    residuals: int = 0,
+    written: dict[int, int] | None = None,
+    symbols: dict[Dim, Step] | None = None,
+    grad: Any = None,
+) -> Any:
+    """The plan of a graph whose last `residuals` outputs are kept for the backward only.
+
+    `written` maps an output to the input that it overwrites; `symbols` says where the plan finds
+    the symbols of `scope`, if not under their own names; `grad` is a `_C.GradRecord`.
+    """
+    written = written or {}
+    cells = Cells(scope, symbols)
+    schedule = Schedule(graph, cells, written)
+    guards = tuple((op, cells.raw(a), cells.raw(b)) for op, a, b in scope.guards if symbols is None)
+    visible = len(schedule.outputs) - residuals
+    return _C.Plan(
+        tuple((dtype_of(v.dtype), len(v.shape)) for v in graph.inputs),
+        tuple(cells.table),
+        guards,
+        tuple((dtype_of(d), dims) for d, dims in schedule.values),
+        tuple(_with_machine_code(step) for step in schedule.steps),
+        schedule.outputs[:visible],
+        schedule.outputs[visible:],
+        tuple(sorted(set(written.values()))),
+        grad,
+    )
+
+
+def _with_machine_code(step: Step) -> Step:
+    """A step with each kernel's IR replaced by the core's kernel object."""
+    return tuple(core_kernel(part) if isinstance(part, k.Kernel) else part for part in step)
+
+
+@cache
+def core_kernel(ir: k.Kernel) -> Any:
+    """The core's kernel for an IR; one per IR, so that variants are compiled once."""
+    inputs = sum(operand.kind != "out" for operand in ir.operands)
+    return _C.Kernel(ir, inputs, _compile)
+
+
+def _compile(ir: k.Kernel, orientation: str, strides: str) -> tuple[bytes, str]:
+    return object_for(ir, Variant(orientation, strides))
+
+
+def install_identity_kernels(names: Sequence[str]) -> None:
+    """Give the core the kernels with which it copies."""
+    _C.set_identity_kernels({dtype_of(name): core_kernel(identity_kernel(name)) for name in names})
+
+
+@cache
+def dtype_of(kernel_name: str) -> Any:
+    """The dtype object of a kernel dtype: "f32" is gleed.float32."""
+    return next(d for d in _C.dtypes() if d.kernel_name == kernel_name)

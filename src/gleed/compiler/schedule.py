@@ -1,0 +1,351 @@
+"""From a graph to the steps of a plan.
+
+The scheduler gives memory to the values that need it, the outputs first among them, and groups what
+is computed over one iteration space into one kernel. docs/architecture.md lists the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gleed.compiler import kernel as k
+from gleed.compiler.dims import Dim, Scope, Size
+from gleed.compiler.fuse import KernelBuilder, Mapping, Space, inner_mapping, space_of
+from gleed.compiler.graph import Graph, Node, Shape, Value, topological
+
+Step = tuple[Any, ...]
+# Kinds whose result a kernel computes; the others have steps of their own.
+COMPUTED = ("pointwise", "reduce", "scan", "gather", "iota", "const", "param", "dim")
+
+
+class Cells:
+    """The table of sizes that a plan evaluates when it is bound."""
+
+    def __init__(self, scope: Scope, symbols: dict[Dim, Step] | None = None) -> None:
+        self.table: list[Step] = []
+        self._scope, self._symbols = scope, symbols
+        self._known: dict[object, int] = {}
+
+    def __call__(self, size: Size) -> int:
+        """The cell that holds `size`."""
+        return self.raw(self._scope.resolve(size))
+
+    def raw(self, size: Size) -> int:
+        """The cell of `size` as it was before decisions simplified it; for guards."""
+        known = self._known.get(_key(size))
+        if known is None:
+            entry = self._entry(size)
+            known = self._known[_key(size)] = len(self.table)
+            self.table.append(entry)
+        return known
+
+    def _entry(self, size: Size) -> Step:
+        if not isinstance(size, Dim):
+            return ("const", size)
+        if self._symbols is not None and size in self._symbols:
+            return self._symbols[size]
+        if size.op in ("size", "int"):
+            if self._symbols is not None:
+                raise KeyError(size)
+            return (size.op, *size.args)
+        return (size.op, *(self.raw(arg) for arg in size.args))  # type: ignore[arg-type]
+
+
+def _key(size: Size) -> object:
+    return id(size) if isinstance(size, Dim) else ("const", size)
+
+
+class Schedule:
+    """The steps that compute a graph's outputs.
+
+    `written` maps an output's position to the number of the input whose memory it overwrites.
+    """
+
+    def __init__(self, graph: Graph, cells: Cells, written: dict[int, int]) -> None:
+        self.graph, self.cells = graph, cells
+        self.values: list[tuple[str, tuple[int, ...]]] = []
+        self.steps: list[Step] = []
+        self._numbers: dict[Value, int] = {v: i for i, v in enumerate(graph.inputs)}
+        self._order = {node: i for i, node in enumerate(graph.nodes)}
+        plain = [v for i, v in enumerate(graph.outputs) if i not in written]
+        self._wanted = sorted(
+            (v for v in dict.fromkeys(plain) if v.node.kind in COMPUTED),
+            key=lambda v: self._order[v.node],
+        )
+        numbers = {i: self.real(v) for i, v in enumerate(graph.outputs) if i not in written}
+        numbers |= self._write([(graph.outputs[i], target, i) for i, target in written.items()])
+        self.outputs = tuple(numbers[i] for i in range(len(graph.outputs)))
+
+    # ---- memory
+    def is_real(self, value: Value) -> bool:
+        """Whether the value has memory already."""
+        return value in self._numbers
+
+    def real(self, value: Value) -> int:
+        """The number of the plan value that holds `value`, computing it if need be."""
+        number = self._numbers.get(value)
+        if number is None:
+            self._realise(value)
+            number = self._numbers[value]
+        return number
+
+    def _new(self, dtype: str, shape: Shape) -> int:
+        self.values.append((dtype, tuple(self.cells(n) for n in shape)))
+        return len(self.graph.inputs) + len(self.values) - 1
+
+    def _alloc(self, value: Value, like: Sequence[int] = ()) -> int:
+        number = self._new(value.dtype, value.shape)
+        self.steps.append(("alloc", number, tuple(like)))
+        return number
+
+    def _view(self, source: int, dtype: str, shape: Shape, movement: str, arguments: Any) -> int:
+        number = self._new(dtype, shape)
+        self.steps.append(("view", number, source, movement, arguments))
+        return number
+
+    def _realise(self, value: Value) -> None:
+        """Give a value memory."""
+        kind = value.node.kind
+        if kind in COMPUTED or (kind == "broadcast" and self._is_fill(value)):
+            self._compute([value])
+        elif kind == "library":
+            self._library(value.node)
+        elif kind in ("insert", "scatter", "concat"):
+            number = self._alloc(value)
+            self._fill(value, number)
+            self._numbers[value] = number
+        else:
+            self._numbers[value] = self._move(value)
+
+    @staticmethod
+    def _is_fill(value: Value) -> bool:
+        """Whether the value is one number repeated."""
+        return value.node.inputs[0].node.kind in ("const", "param", "dim")
+
+    # ---- views
+    def _move(self, value: Value) -> int:
+        node = value.node
+        source = self.real(node.inputs[0])
+        shape, cell, attrs = value.shape, self.cells, node.attrs
+        if node.op in ("reshape", "compact"):
+            number = self._new(value.dtype, shape)
+            self.steps.append(("compact", number, source, identity_kernel(value.dtype)))
+            return number
+        if node.op == "broadcast":
+            units: Shape = tuple(
+                node.inputs[0].shape[node.attrs["axes"].index(a)] if a in attrs["axes"] else 1
+                for a in range(len(shape))
+            )
+            if len(units) > len(attrs["axes"]):
+                source = self._view(source, value.dtype, units, "reshape", ())
+            return self._view(source, value.dtype, shape, "expand", ())
+        movement = "reshape" if node.op == "view" else node.op
+        return self._view(source, value.dtype, shape, movement, _arguments(movement, attrs, cell))
+
+    # ---- steps that fill memory already allocated
+    def _fill(self, value: Value, number: int) -> None:
+        """Write a value to plan value `number`."""
+        node = value.node
+        if node.kind == "insert":
+            self._fill_unless_there(node.inputs[0], number)
+            movement, attrs = node.attrs["movement"], dict(node.attrs["attrs"])
+            arguments = _arguments(movement, attrs, self.cells)
+            part = self._view(number, value.dtype, node.inputs[1].shape, movement, arguments)
+            self._fill(node.inputs[1], part)
+        elif node.kind == "scatter":
+            self._fill_unless_there(node.inputs[0], number)
+            self._scatter(node, number)
+        elif node.kind == "concat":
+            self._concat(node, number)
+        else:
+            self._compute([value], {value: number})
+
+    def _fill_unless_there(self, base: Value, number: int) -> None:
+        if self._numbers.get(base) != number:
+            self._fill(base, number)
+
+    def _concat(self, node: Node, number: int) -> None:
+        axis = node.attrs["axis"]
+        start: Size = 0
+        for source in node.inputs:
+            size = source.shape[axis]
+            where = (axis, self.cells(start), 1, self.cells(size))
+            self._fill(source, self._view(number, source.dtype, source.shape, "slice", where))
+            start = start + size
+
+    def _scatter(self, node: Node, number: int) -> None:
+        base, updates, *indices = node.inputs
+        attrs, shape = node.attrs, updates.shape
+        builder = self._builder(Space(shape, len(shape)))
+        mapping: Mapping = tuple(range(len(shape)))
+        offset = builder.offset(number, base, indices, attrs, mapping)
+        target: list[int | None] = [None] * len(base.shape)
+        others = [a for a in range(len(base.shape)) if a not in attrs["axes"]]
+        for axis, place in zip(others, attrs["mapping"], strict=True):
+            target[axis] = place
+        update = builder.build(updates, mapping)
+        builder.store_at(update, base.dtype, number, tuple(target), offset, attrs["mode"])
+        self._launch(builder, "scatter_" + attrs["mode"])
+
+    def _library(self, node: Node) -> None:
+        sources = tuple(self.real(v) for v in node.inputs)
+        results = tuple(self._alloc(v) for v in node.outputs)
+        cells = tuple(
+            self.cells(v if isinstance(v, Dim) else int(v)) for v in node.attrs.values()
+        )
+        self.steps.append(("library", node.op, (*sources, *results), cells, ()))
+        self._numbers |= dict(zip(node.outputs, results, strict=True))
+
+    # ---- kernels
+    def _builder(self, space: Space) -> KernelBuilder:
+        return KernelBuilder(space, self.is_real, self.real, self.cells)
+
+    def _space(self, value: Value) -> tuple[Space, Mapping]:
+        while True:
+            space, mapping, blocker = space_of(value, self.is_real)
+            if blocker is None:
+                return space, mapping
+            self.real(blocker)
+
+    def _compute(self, values: list[Value], targets: dict[Value, int] | None = None) -> None:
+        """One kernel for `values`, and for whatever wanted outputs share its space."""
+        targets = targets or {}
+        space, mapping = self._space(values[0])
+        builder = self._builder(space)
+        group = {v: self._mapping_in(v, space, mapping) for v in values}
+        if not targets:
+            group |= self._companions(values[0], space, mapping)
+        for value, place in group.items():
+            builder.build(value, place)  # first what must become real by steps of its own
+        written: dict[Value, int] = {}
+        for value, place in group.items():
+            if value not in targets and self.is_real(value):
+                continue
+            number = targets.get(value)
+            if number is None:
+                number = self._alloc(value, self._like(builder, value))
+            builder.store(value, place, number)
+            written[value] = number
+        self._launch(builder, "_".join(dict.fromkeys(v.node.op for v in group)))
+        if not targets:
+            self._numbers |= written
+
+    def _mapping_in(self, value: Value, space: Space, mapping: Mapping) -> Mapping:
+        own_space, own = self._space(value)
+        return own if own_space == space else mapping
+
+    def _companions(self, root: Value, space: Space, mapping: Mapping) -> dict[Value, Mapping]:
+        """Other wanted outputs that the same loops can compute."""
+        found: dict[Value, Mapping] = {}
+        for value in self._wanted:
+            if value is root or self.is_real(value) or not self._ready(value):
+                continue
+            own, place = self._space(value)
+            if own.sizes == space.sizes and own.parallel == space.parallel:
+                found[value] = place
+        return found
+
+    def _ready(self, value: Value) -> bool:
+        """Whether nothing under the value needs a step of its own first."""
+        stack, seen = [value], set()
+        while stack:
+            v = stack.pop()
+            if v in seen or self.is_real(v):
+                continue
+            seen.add(v)
+            folds = inner_mapping(v, tuple(range(len(v.shape)))) is not None
+            if v.node.kind not in COMPUTED and not folds:
+                return False
+            stack.extend(v.node.inputs)
+        return True
+
+    @staticmethod
+    def _like(builder: KernelBuilder, value: Value) -> tuple[int, ...]:
+        """The operands whose stride order a pointwise result follows: those of its own shape."""
+        if builder.space.reduced or value.node.kind != "pointwise":
+            return ()
+        whole = tuple(range(len(value.shape)))
+        return tuple(
+            binding[0]  # type: ignore[misc]
+            for operand, binding in zip(builder.operands, builder.bindings, strict=True)
+            if operand.kind == "in" and binding[1] == whole
+        )
+
+    def _launch(self, builder: KernelBuilder, name: str) -> None:
+        kernel = builder.kernel(name)
+        axes = tuple(self.cells(n) for n in builder.space.sizes)
+        self.steps.append(
+            ("kernel", kernel, axes, builder.space.parallel, tuple(builder.bindings),
+             tuple(builder.param_sources))
+        )
+
+    # ---- outputs that overwrite inputs
+    def _write(self, writes: list[tuple[Value, int, int]]) -> dict[int, int]:
+        """Overwrite inputs, last of all; where one write would spoil what another reads, results are
+        put aside first."""
+        if self._conflicts([(value, target) for value, target, _ in writes]):
+            for value, target, _ in writes:
+                if self._numbers.get(value) != target:
+                    self.real(value)
+        groups: dict[Space, dict[Value, int]] = {}
+        for value, target, _ in writes:
+            known = self._numbers.get(value)
+            if known == target:
+                continue
+            if known is None and value.node.kind not in COMPUTED:
+                self._fill(value, target)
+            elif known is None:
+                groups.setdefault(self._space(value)[0], {})[value] = target
+            else:
+                self._copy(value, target)
+        for targets in groups.values():
+            self._compute(list(targets), targets)
+        return {position: target for _, target, position in writes}
+
+    def _copy(self, value: Value, target: int) -> None:
+        space = Space(value.shape, len(value.shape))
+        builder = self._builder(space)
+        mapping: Mapping = tuple(range(len(value.shape)))
+        node = builder.build(value, mapping)
+        builder.store_at(node, value.dtype, target, mapping)
+        self._launch(builder, "copy")
+
+    def _conflicts(self, writes: list[tuple[Value, int]]) -> bool:
+        """Whether a write that runs earlier changes an input that a later one reads."""
+        if len(writes) < 2:
+            return False
+        spaces = {}
+        for value, target in writes:
+            if not self.is_real(value):
+                spaces[target] = self._space(value) if value.node.kind in COMPUTED else None
+        targets = {self.graph.inputs[t]: t for _, t in writes}
+        for value, target in writes:
+            for node in topological([value.node]):
+                other = targets.get(node.outputs[0]) if node.op == "input" else None
+                if other is not None and other != target and (
+                    spaces.get(other) is None or spaces.get(other) != spaces.get(target)
+                ):
+                    return True
+        return False
+
+
+def _arguments(movement: str, attrs: dict[str, Any], cell: Callable[[Size], int]) -> Any:
+    """The arguments of a "view" step."""
+    if movement == "permute":
+        return attrs["axes"]
+    if movement == "slice":
+        return (attrs["axis"], cell(attrs["start"]), attrs["step"], cell(attrs["length"]))
+    if movement == "diagonal":
+        return (attrs["axis1"], attrs["axis2"], cell(attrs["offset"]))
+    if movement == "window":
+        return (attrs["axis"], cell(attrs["size"]), cell(attrs["step"]))
+    if movement == "as_strided":
+        return (tuple(cell(n) for n in attrs["strides"]), cell(attrs["offset"]))
+    return ()
+
+
+def identity_kernel(dtype: str) -> k.Kernel:
+    """The kernel that copies."""
+    operands = (k.Operand(dtype, "in"), k.Operand(dtype, "out"))
+    return k.Kernel("copy", operands, (), (k.Store(1, k.load(0, dtype)),))

@@ -1,0 +1,124 @@
+"""The gradient of a traced program, derived from its tape.
+
+`differentiate` walks the tape backwards and adds the gradient's nodes to the same trace. `Partition`
+then splits what the gradient needs of the forward values into what is saved and what is cheap enough
+to be computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gleed.compiler.graph import Node, Value
+from gleed.compiler.kernel import is_float
+from gleed.trace import Entry, Standin, Trace
+
+# Kinds of nodes that a backward computes again from their operands instead of having them saved.
+CHEAP = ("pointwise", "broadcast", "permute", "reshape", "iota", "movement")
+
+
+def differentiate(
+    trace: Trace,
+    outputs: Sequence[Standin],
+    cotangents: Sequence[Standin | None],
+    sources: Sequence[Standin],
+) -> list[Standin | None]:
+    """One gradient per source (`None`: the outputs do not depend on it)."""
+    assert trace.tape is not None
+    entries = list(trace.tape.values())
+    active = {s.value for s in sources}
+    for entry in entries:
+        if any(isinstance(x, Standin) and x.value in active for x in _flat(entry.inputs)):
+            active.update(y.value for y in entry.outputs if is_float(y.dtype))
+    with trace.untaped():
+        total: dict[Value, Standin] = {}
+        for y, g in zip(outputs, cotangents, strict=True):
+            if g is not None:
+                _accumulate(total, y, g)
+        for entry in reversed(entries):
+            if any(y.value in active and y.value in total for y in entry.outputs):
+                _step_back(entry, total, active)
+        return [total.get(s.value) for s in sources]
+
+
+def _step_back(entry: Entry, total: dict[Value, Standin], active: set[Value]) -> None:
+    """Pass the cotangents of an entry's outputs on to its inputs."""
+    if entry.rule is None:
+        raise NotImplementedError(f"{entry.name}: no gradient is defined for it")
+    given = [total.get(y.value) for y in entry.outputs]
+    filled = tuple(
+        y.trace.full(y.shape, 0, y.dtype) if g is None and is_float(y.dtype) else g
+        for g, y in zip(given, entry.outputs, strict=True)
+    )
+    single = len(filled) == 1
+    inputs = entry.inputs
+    grads = entry.rule(
+        filled[0] if single else filled,
+        entry.outputs[0] if single else entry.outputs,
+        *inputs,
+        **entry.attrs,
+    )
+    grads = grads if isinstance(grads, tuple) else (grads,)
+    for x, g in zip(_flat(inputs), _flat(grads), strict=False):
+        if g is not None and isinstance(x, Standin) and x.value in active:
+            _accumulate(total, x, g)
+
+
+def _flat(items: Sequence[Any]) -> list[Any]:
+    """Arguments with lists of tensors opened up."""
+    flat: list[Any] = []
+    for item in items:
+        flat.extend(item) if isinstance(item, list | tuple) else flat.append(item)
+    return flat
+
+
+def _accumulate(total: dict[Value, Standin], x: Standin, g: Standin) -> None:
+    known = total.get(x.value)
+    total[x.value] = g if known is None else known + g
+
+
+class Partition:
+    """What a gradient program takes over from the forward one."""
+
+    def __init__(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> None:
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        self.residuals: list[Value] = []
+        self.saved: list[Value] = []
+        self._forward: set[Node] = set()
+
+    def close(self, forward: set[Node], gradients: Sequence[Value], starts: set[Value]) -> bool:
+        """Find what `gradients` need of the nodes in `forward`; whether residuals were added.
+
+        `starts` are the cotangents, which are given.
+        """
+        self._forward = forward
+        found = len(self.residuals)
+        seen: set[Value] = set()
+        stack = list(gradients)
+        while stack:
+            value = stack.pop()
+            if value in seen or value in starts:
+                continue
+            seen.add(value)
+            if self._is_saved(value):
+                continue
+            stack.extend(value.node.inputs)
+        return len(self.residuals) > found
+
+    def _is_saved(self, value: Value) -> bool:
+        """Whether the value is kept from the forward program (and note it)."""
+        if value in self.saved:
+            return True
+        node = value.node
+        if node.op in ("param", "const", "dim"):
+            return True
+        if node not in self._forward and node.op != "input":
+            return False
+        if value not in self.inputs and value not in self.outputs:
+            if node.kind in CHEAP:
+                return False
+            if value not in self.residuals:
+                self.residuals.append(value)
+        self.saved.append(value)
+        return True

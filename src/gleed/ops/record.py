@@ -1,0 +1,300 @@
+"""The op record: how an operation of the public API is defined, once.
+
+    @op(method=True, inplace=True)
+    def relu(input: Tensor) -> Tensor:
+        \"\"\"…\"\"\"
+        return where(input > 0, input, 0)
+
+The annotations say how the core binds a call's arguments:
+
+=====================  ==============================================================
+`Tensor`, `| None`     a tensor
+`Operand`              a tensor or a Python number
+`Tensors`              a sequence of tensors
+`Number`, `| None`     a run-time number: changing it compiles nothing
+`Int`, `Ints`          sizes, starts and lengths: symbols to the body
+anything else          static: part of the signature (axes, flags, dtypes, strings)
+=====================  ==============================================================
+
+The body runs on stand-ins (`gleed.trace`). Its gradient follows from the ops it calls, or from a rule
+given with `@name.vjp`: `rule(g, y, *arguments)` returns one cotangent per tensor argument. Several
+functions of one name are overloads, tried in order.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from gleed import _C
+from gleed.compiler.dims import Dim
+from gleed.errors import ArgumentError
+from gleed.trace import Standin
+
+# The names that annotations of bodies use.
+Tensor = Standin
+Tensors = Sequence[Standin]
+Operand = Standin | int | float | bool
+Number = Standin | int | float | bool
+Int = int | Dim
+Ints = Sequence[int | Dim]
+
+KINDS = {
+    "Tensor": "tensor",
+    "Tensor | None": "tensor?",
+    "Operand": "operand",
+    "Operand | None": "operand?",
+    "Tensors": "tensors",
+    "Number": "scalar",
+    "Number | None": "scalar?",
+    "Int": "int",
+    "Int | None": "int?",
+    "Ints": "ints",
+    "Ints | None": "ints?",
+}
+OPS: dict[str, Op] = {}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of an overload; `flags` as in docs/architecture.md."""
+
+    name: str
+    kind: str
+    default: Any
+    flags: str
+
+    @property
+    def required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value met inside a body may be bound to this parameter."""
+        if value is None:
+            return self.kind.endswith("?") or self.kind == "static"
+        kind = self.kind.removesuffix("?")
+        if kind == "tensor":
+            return isinstance(value, Standin)
+        if kind in ("operand", "scalar"):
+            return isinstance(value, Standin | Dim | int | float | bool)
+        if kind == "int":
+            return isinstance(value, int | Dim)
+        if kind == "tensors":
+            return isinstance(value, list | tuple) and all(isinstance(v, Standin) for v in value)
+        if kind == "ints":
+            return isinstance(value, int | Dim | list | tuple)
+        return not isinstance(value, Standin)
+
+
+@dataclass(eq=False)
+class Overload:
+    """One signature of an op with its body and gradient."""
+
+    name: str
+    body: Callable[..., Any]
+    parameters: tuple[Parameter, ...]
+    rule: Callable[..., Any] | None = None
+    writes: tuple[int, ...] = ()
+    explanation: Callable[..., None] | None = None
+    result: Any = None  # the named tuple of several results
+    grad_name: str | None = None
+    samples: list[Callable[..., Any]] = field(default_factory=list)
+    reference: str | None = None  # the same function elsewhere: "numpy.exp", "scipy.special.erf"
+
+    def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any] | None:
+        """Arguments in order, or None if they do not fit."""
+        parameters = self.parameters
+        if parameters and "*" in parameters[-1 if len(parameters) == 1 else 1].flags:
+            args = self._gathered(args)
+        if len(args) > len(parameters):
+            return None
+        bound = list(args)
+        used = 0
+        for i, parameter in enumerate(parameters):
+            if i < len(args):
+                if "k" in parameter.flags:
+                    return None
+            elif parameter.name in kwargs:
+                bound.append(kwargs[parameter.name])
+                used += 1
+            elif parameter.required:
+                return None
+            else:
+                bound.append(parameter.default)
+            if not parameter.accepts(bound[i]):
+                return None
+        return bound if used == len(kwargs) else None
+
+    def _gathered(self, args: Sequence[Any]) -> Sequence[Any]:
+        """`view(x, 4, 16)` as `view(x, (4, 16))`."""
+        first = 0 if "*" in self.parameters[0].flags else 1
+        rest = args[first:]
+        if rest and not isinstance(rest[0], list | tuple):
+            return (*args[:first], tuple(rest))
+        return args
+
+    def inline(self, bound: list[Any]) -> Any:
+        """Run the body on stand-ins, inside the trace they belong to."""
+        if self.rule is None:
+            return self.body(*bound)
+        trace = next(x.trace for x in _opened(bound) if isinstance(x, Standin))
+        return trace.with_rule(self.name, self.rule, self.body, bound)
+
+    def compile(
+        self, arguments: list[Any], sizes: Any, ints: Any, words: Any
+    ) -> Any:
+        """The plan for a call; the core's callback on a miss."""
+        from gleed.capture import plan_for  # noqa: PLC0415 (the compiler loads at the first miss)
+
+        return plan_for(self, arguments, sizes, ints)
+
+    def explain(self, arguments: list[Any]) -> None:
+        """Raise the error behind a failed check inside a kernel."""
+        if self.explanation is not None:
+            self.explanation(*arguments)
+        raise IndexError(f"{self.name}: an index is out of range; check the index values")
+
+    def for_core(self) -> tuple[Any, ...]:
+        """The overload as the core takes it."""
+        parameters = tuple((p.name, p.kind, p.default, p.flags) for p in self.parameters)
+        return parameters, self.compile, self.explain, self.result
+
+
+class Op:
+    """An operation of the public API: a name and its overloads."""
+
+    def __init__(self, name: str, doc: str | None) -> None:
+        self.name, self.__doc__ = name, doc
+        self.__name__ = self.__qualname__ = name
+        self.overloads: list[Overload] = []
+        self.namespaces: tuple[str, ...] = ()
+        self.method = False
+
+    @cached_property
+    def public(self) -> Any:
+        """What users call: the core's op object."""
+        core = _C.Op(self.name, [overload.for_core() for overload in self.overloads])
+        core.__doc__ = self.__doc__
+        return core
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Inside a body: run this op's body on the stand-ins given. Elsewhere: an ordinary call."""
+        if not any(isinstance(x, Standin) for x in _opened((*args, *kwargs.values()))):
+            return self.public(*args, **kwargs)
+        for overload in self.overloads:
+            bound = overload.bind(args, kwargs)
+            if bound is not None:
+                return overload.inline(bound)
+        raise ArgumentError(
+            f"{self.name}: no overload takes these arguments; got {args!r} {kwargs!r}"
+        )
+
+    def vjp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Set the gradient rule of the overload defined last."""
+        last = self.overloads[-1]
+        last.rule = rule
+        for name in (self.name + "_",):
+            if name in OPS and OPS[name].overloads[-1].parameters == last.parameters:
+                OPS[name].overloads[-1].rule = rule
+        return rule
+
+    def explain(self, explanation: Callable[..., None]) -> Callable[..., None]:
+        """Set the function that raises the error behind a failed check of the last overload."""
+        self.overloads[-1].explanation = explanation
+        if self.name + "_" in OPS:
+            OPS[self.name + "_"].overloads[-1].explanation = explanation
+        return explanation
+
+    def samples(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        """Add sample inputs of the last overload, from which tests are generated."""
+        self.overloads[-1].samples.append(make)
+        return make
+
+
+def _opened(values: Sequence[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from value
+        else:
+            yield value
+
+
+def op(
+    *,
+    name: str | None = None,
+    namespace: str | tuple[str, ...] = "gleed",
+    method: bool = False,
+    inplace: bool = False,
+    out: bool = False,
+    varargs: str | None = None,
+    writes: Sequence[str] = (),
+    result: Any = None,
+    grad_name: str | None = None,
+    reference: str | None = None,
+) -> Callable[[Callable[..., Any]], Op]:
+    """Define an op, or one more overload of it, by its body.
+
+    namespace: where the function is found: "gleed", "nn.functional", "special", … or "" for none.
+    method: also a method of Tensor. inplace: also `name_`, writing to the first argument.
+    out: takes `out=`. varargs: the parameter that may be spelt out (`view(4, 16)`).
+    writes: parameters that the op overwrites with its results, in order.
+    result: a named tuple for several results. reference: the same function in another library.
+    """
+
+    def define(body: Callable[..., Any]) -> Op:
+        public_name = name or body.__name__.removesuffix("_op")
+        parameters = _parameters(body, varargs, out)
+        taken = body
+        if out:
+            taken = _without_out(body)
+        overload = Overload(
+            public_name, taken, parameters, result=result, grad_name=grad_name, reference=reference
+        )
+        overload.writes = tuple(
+            i for i, p in enumerate(parameters) if p.name in writes
+        )
+        record = _add(public_name, overload, body.__doc__, namespace, method)
+        if inplace:
+            plain = tuple(p for p in parameters if "o" not in p.flags)
+            changed = Overload(
+                public_name + "_", body, plain, writes=(0,), grad_name=grad_name or public_name
+            )
+            doc = f"In-place version of `{public_name}`; returns the tensor itself."
+            _add(public_name + "_", changed, doc, namespace, True)
+        return record
+
+    return define
+
+
+def _without_out(body: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args: body(*args[:-1])
+
+
+def _add(
+    name: str, overload: Overload, doc: str | None, namespace: str | tuple[str, ...], method: bool
+) -> Op:
+    record = OPS.get(name)
+    if record is None:
+        record = OPS[name] = Op(name, doc)
+        Standin.methods[name] = record
+    record.overloads.append(overload)
+    record.method = record.method or method
+    spaces = (namespace,) if isinstance(namespace, str) else namespace
+    record.namespaces = tuple(dict.fromkeys((*record.namespaces, *filter(None, spaces))))
+    return record
+
+
+def _parameters(body: Callable[..., Any], varargs: str | None, out: bool) -> tuple[Parameter, ...]:
+    """The parameters that a body's signature declares."""
+    found = []
+    for p in inspect.signature(body).parameters.values():
+        kind = KINDS.get(str(p.annotation), "static")
+        flags = "k" if p.kind is p.KEYWORD_ONLY else ""
+        flags += "*" if p.name == varargs else ""
+        found.append(Parameter(p.name, kind, p.default, flags))
+    if out:
+        found.append(Parameter("out", "tensor?", None, "ko"))
+    return tuple(found)

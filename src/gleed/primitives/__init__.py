@@ -1,0 +1,35 @@
+"""The closed set of operations that the graph IR is made of, one record each.
+
+A record holds the type rule, the scalar code or scheduling kind, and the gradient; see `core`.
+"""
+
+from gleed.primitives.core import PRIMITIVES, IRError, Primitive
+from gleed.primitives.indexing import as_strided, gather, iota, scatter, window
+from gleed.primitives.library import matmul, sort, topk
+from gleed.primitives.movement import (
+    compact,
+    concat,
+    diagonal,
+    flip,
+    insert,
+    permute,
+    reshape,
+    slice,
+    view,
+)
+from gleed.primitives.pointwise import *  # noqa: F403 (every name there is a primitive)
+from gleed.primitives.reduction import (
+    broadcast,
+    reduce_all,
+    reduce_any,
+    reduce_argmax,
+    reduce_argmin,
+    reduce_max,
+    reduce_min,
+    reduce_prod,
+    reduce_sum,
+    scan_max,
+    scan_min,
+    scan_prod,
+    scan_sum,
+)

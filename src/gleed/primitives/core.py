@@ -1,0 +1,63 @@
+"""What a primitive is: its type rule, how the scheduler treats it, its scalar code, its gradient.
+
+A primitive is called on stand-ins (`gleed.trace.Standin`) and adds a node to their trace. Gradient
+rules are functions `rule(g, y, *inputs, **attrs)` from the cotangent, the result and the inputs to
+one cotangent per input (or `None`); they are ordinary code on stand-ins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gleed.compiler.graph import Shape, Value
+from gleed.compiler.kernel import Node as KernelNode
+
+Types = list[tuple[str, Shape]]
+PRIMITIVES: dict[str, Primitive] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """One operation of the graph IR.
+
+    kind: "pointwise" (scalar code in `kernel`), "reduce", "scan", "broadcast", "permute",
+    "reshape", "movement" (a view, by `movement`), "compact", "insert", "concat", "gather",
+    "scatter", "iota" or "library" (a routine of the core).
+    """
+
+    name: str
+    kind: str
+    type: Callable[..., Types]
+    kernel: Callable[..., KernelNode] | None = None
+    vjp: Callable[..., Any] | None = None
+    pure: bool = True
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name in PRIMITIVES:
+            raise ValueError(f"primitive {self.name}: defined twice")
+        PRIMITIVES[self.name] = self
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        trace = next(x.trace for x in inputs if hasattr(x, "trace"))
+        return trace.emit(self, inputs, attrs)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+class IRError(Exception):
+    """A graph that breaks a rule of the IR: a fault of an op's body, never of user input."""
+
+
+def require(condition: bool, primitive: str, rule: str, values: Sequence[Value]) -> None:
+    """Raise `IRError` naming the primitive, the rule and the operand types unless it holds."""
+    if not condition:
+        raise IRError(f"{primitive}: {rule}; got {', '.join(map(repr, values))}")
+
+
+def same_shape(a: Shape, b: Shape) -> bool:
+    """Whether two shapes are equal (decided, and remembered, where sizes are symbols)."""
+    return len(a) == len(b) and all(x is y or x == y for x, y in zip(a, b, strict=True))

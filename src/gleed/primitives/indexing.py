@@ -1,0 +1,104 @@
+"""Primitives that read and write at computed places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gleed.compiler.graph import Shape, Value
+from gleed.primitives.core import Primitive, Types, require, same_shape
+from gleed.primitives.movement import reshape
+
+Axes = tuple[int, ...]
+
+# The position along one axis of `shape`, as i64.
+iota = Primitive("iota", "iota", lambda shape, axis: [("i64", shape)], None, lambda g, y, **_: ())
+
+
+# ---- gather: result[p] = x[indices at p along `axes`, p[mapping] along the other axes]
+# Indices out of range are an error; with `wrap`, negative ones count from the end.
+def _gather_types(
+    x: Value, *indices: Value, axes: Axes, mapping: Axes, wrap: bool = False
+) -> Types:
+    shape = indices[0].shape
+    fits = len(axes) == len(indices) and len(axes) + len(mapping) == len(x.shape)
+    fits = fits and all(v.dtype == "i64" and same_shape(v.shape, shape) for v in indices)
+    require(fits, "gather", f"axes {axes} and mapping {mapping} must cover x", (x, *indices))
+    return [(x.dtype, shape)]
+
+
+def _gather_rule(g: Any, y: Any, x: Any, *indices: Any, **places: Any) -> Any:
+    zeros = x.trace.full(x.shape, 0, x.dtype)
+    into = scatter(zeros, g, *indices, mode="add", **places)
+    return (into, *(None for _ in indices))
+
+
+gather = Primitive("gather", "gather", _gather_types, None, _gather_rule)
+
+
+# ---- scatter: `base` with updates[p] set at, or added to, the place that gather would read at p;
+# in the order of p, so the last of several writes to one place stays
+def _scatter_types(
+    base: Value,
+    updates: Value,
+    *indices: Value,
+    axes: Axes,
+    mapping: Axes,
+    mode: str,
+    wrap: bool = False,
+) -> Types:
+    fits = base.dtype == updates.dtype and mode in ("set", "add", "max", "min")
+    fits = fits and all(v.dtype == "i64" and same_shape(v.shape, updates.shape) for v in indices)
+    require(fits, "scatter", f"axes {axes}, mode {mode}", (base, updates, *indices))
+    return [(base.dtype, base.shape)]
+
+
+def _scatter_rule(
+    g: Any, y: Any, base: Any, updates: Any, *indices: Any, mode: str, **places: Any
+) -> Any:
+    if mode not in ("set", "add"):
+        raise NotImplementedError(f"scatter: no gradient is defined for mode {mode!r}")
+    read = gather(g, *indices, **places)
+    kept = g
+    if mode == "set":
+        kept = scatter(g, g.trace.full(updates.shape, 0, g.dtype), *indices, **places, mode="set")
+    return (kept, read, *(None for _ in indices))
+
+
+scatter = Primitive("scatter", "scatter", _scatter_types, None, _scatter_rule)
+
+
+# ---- as_strided: any view of the memory behind a row-major x; places may repeat
+def _as_strided_rule(
+    g: Any, y: Any, x: Any, shape: Shape, strides: Shape, offset: Any
+) -> Any:
+    place = x.trace.full(shape, 0, "i64") + offset
+    for axis, stride in enumerate(strides):
+        place = place + x.trace.iota(shape, axis) * stride
+    flat = x.trace.full((x.numel(),), 0, x.dtype)
+    total = scatter(flat, g, place, axes=(0,), mapping=(), mode="add")
+    return reshape(total, shape=x.shape)
+
+
+as_strided = Primitive(
+    "as_strided",
+    "movement",
+    lambda x, shape, strides, offset: [(x.dtype, shape)],
+    None,
+    _as_strided_rule,
+)
+
+
+# ---- window: all stretches of `size` along an axis, `step` apart; a new last axis runs within one
+def _window_types(x: Value, axis: int, size: Any, step: Any, count: Any) -> Types:
+    return [(x.dtype, (*x.shape[:axis], count, *x.shape[axis + 1 :], size))]
+
+
+def _window_rule(g: Any, y: Any, x: Any, axis: int, size: Any, step: Any, count: Any) -> Any:
+    trace, last = x.trace, g.ndim - 1
+    place = trace.iota(g.shape, axis) * step + trace.iota(g.shape, last)
+    mapping = tuple(a for a in range(x.ndim) if a != axis)
+    zeros = trace.full(x.shape, 0, x.dtype)
+    return scatter(zeros, g, place, axes=(axis,), mapping=mapping, mode="add")
+
+
+window = Primitive("window", "movement", _window_types, None, _window_rule)

@@ -1,0 +1,193 @@
+"""Pointwise primitives: scalar code at every element, all operands of one shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from gleed.compiler import kernel as k
+from gleed.compiler.graph import Value
+from gleed.primitives.core import Primitive, Types, require, same_shape
+
+Rule = Callable[..., Any] | None
+
+
+def _pointwise(
+    name: str, code: Callable[..., k.Node], vjp: Rule = None, result: str | None = None
+) -> Primitive:
+    """A primitive whose operands share a dtype; the result has it too, or is `result`."""
+
+    def types(*values: Value) -> Types:
+        first = values[0]
+        alike = all(v.dtype == first.dtype and same_shape(v.shape, first.shape) for v in values)
+        require(alike, name, "operands must have one dtype and shape", values)
+        return [(result or first.dtype, first.shape)]
+
+    return Primitive(name, "pointwise", types, code, vjp)
+
+
+def _math(name: str, vjp: Rule = None) -> Primitive:
+    return _pointwise(name, lambda *args: k.math(name, *args), vjp)
+
+
+def _none(g: Any, y: Any, *inputs: Any) -> tuple[None, ...]:
+    """The rule of piecewise constant functions."""
+    return (None,) * len(inputs)
+
+
+def fill(like: Any, value: float) -> Any:
+    """A constant of the dtype and shape of a stand-in."""
+    return like.trace.full(like.shape, value, like.dtype)
+
+
+def _sign(x: k.Node) -> k.Node:
+    one = k.select(k.gt(x, 0), 1, k.select(k.lt(x, 0), k.const(-1 if k.is_signed(x.dtype) else 0,
+                                                               x.dtype), 0))
+    return k.select(k.ne(x, x), x, one) if k.is_float(x.dtype) else one
+
+
+def _bool_sum(x: k.Node, y: k.Node) -> k.Node:
+    return x | y if x.dtype == "bool" else x + y
+
+
+def _bool_product(x: k.Node, y: k.Node) -> k.Node:
+    return x & y if x.dtype == "bool" else x * y
+
+
+# ---- arithmetic
+add = _pointwise("add", _bool_sum, lambda g, y, a, b: (g, g))
+sub = _pointwise("sub", lambda x, y: x - y, lambda g, y, a, b: (g, -g))
+mul = _pointwise("mul", _bool_product, lambda g, y, a, b: (g * b, g * a))
+div = _pointwise("div", lambda x, y: x / y, lambda g, y, a, b: (g / b, -(g * y) / b))
+fma = _pointwise("fma", k.fma, lambda g, y, a, b, c: (g * b, g * a, g))
+neg = _pointwise("neg", lambda x: -x, lambda g, y, x: -g)
+abs = _pointwise("abs", k.abs, lambda g, y, x: g * sign(x))  # noqa: A001 (the field's name)
+sign = _pointwise("sign", _sign, _none)
+idiv = _pointwise("idiv", k.idiv, _none)
+irem = _pointwise("irem", k.irem, _none)
+
+fmod = _math("fmod", lambda g, y, a, b: (g, -g * trunc(a / b)))
+
+# ---- rounding
+floor = _pointwise("floor", k.floor, _none)
+ceil = _pointwise("ceil", k.ceil, _none)
+trunc = _pointwise("trunc", k.trunc, _none)
+roundeven = _pointwise("roundeven", k.roundeven, _none)
+
+# ---- extremes: ties share the gradient, as in PyTorch
+
+
+def _extreme_rule(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    first = where(eq(a, b), g * 0.5, where(eq(a, y), g, fill(g, 0)))
+    return first, g - first
+
+
+maximum = _pointwise("maximum", k.maximum, _extreme_rule)
+minimum = _pointwise("minimum", k.minimum, _extreme_rule)
+
+# ---- exponentials and logarithms
+exp = _math("exp", lambda g, y, x: g * y)
+exp2 = _math("exp2", lambda g, y, x: g * (y * math.log(2)))
+expm1 = _math("expm1", lambda g, y, x: g * (y + 1))
+log = _math("log", lambda g, y, x: g / x)
+log2 = _math("log2", lambda g, y, x: g / (x * math.log(2)))
+log10 = _math("log10", lambda g, y, x: g / (x * math.log(10)))
+log1p = _math("log1p", lambda g, y, x: g / (x + 1))
+sqrt = _pointwise("sqrt", k.sqrt, lambda g, y, x: g / (y * 2))
+rsqrt = _math("rsqrt", lambda g, y, x: g * (y * y * y) * -0.5)
+sigmoid = _math("sigmoid", lambda g, y, x: g * (y * (1 - y)))
+
+
+def _pow_rule(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    zero = fill(b, 0)
+    slope = where(eq(b, zero), zero, b * pow(a, b - 1))
+    growth = where(bitwise_and(eq(a, zero), ge(b, zero)), zero, y * log(a))
+    return g * slope, g * growth
+
+
+pow = _math("pow", _pow_rule)  # noqa: A001 (the field's name)
+
+# ---- trigonometry
+sin = _math("sin", lambda g, y, x: g * cos(x))
+cos = _math("cos", lambda g, y, x: -(g * sin(x)))
+tan = _math("tan", lambda g, y, x: g * (y * y + 1))
+asin = _math("asin", lambda g, y, x: g * rsqrt(1 - x * x))
+acos = _math("acos", lambda g, y, x: -(g * rsqrt(1 - x * x)))
+atan = _math("atan", lambda g, y, x: g / (x * x + 1))
+
+
+def _atan2_rule(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    norm = a * a + b * b
+    return g * (b / norm), g * (-a / norm)
+
+
+atan2 = _math("atan2", _atan2_rule)
+sinh = _math("sinh", lambda g, y, x: g * cosh(x))
+cosh = _math("cosh", lambda g, y, x: g * sinh(x))
+tanh = _math("tanh", lambda g, y, x: g * (1 - y * y))
+asinh = _math("asinh", lambda g, y, x: g * rsqrt(x * x + 1))
+acosh = _math("acosh", lambda g, y, x: g * rsqrt(x * x - 1))
+atanh = _math("atanh", lambda g, y, x: g / (1 - x * x))
+
+# ---- special functions
+erf = _math("erf", lambda g, y, x: g * (exp(-(x * x)) * (2 / math.sqrt(math.pi))))
+erfc = _math("erfc", lambda g, y, x: g * (exp(-(x * x)) * (-2 / math.sqrt(math.pi))))
+erfinv = _math("erfinv", lambda g, y, x: g * (exp(y * y) * (math.sqrt(math.pi) / 2)))
+lgamma = _math("lgamma", lambda g, y, x: g * digamma(x))
+digamma = _math("digamma")
+
+# ---- bits and logic (on bool: logic)
+bitwise_and = _pointwise("bitwise_and", lambda x, y: x & y, _none)
+bitwise_or = _pointwise("bitwise_or", lambda x, y: x | y, _none)
+bitwise_xor = _pointwise("bitwise_xor", lambda x, y: x ^ y, _none)
+bitwise_not = _pointwise("bitwise_not", lambda x: ~x, _none)
+shift_left = _pointwise("shift_left", lambda x, y: x << y, _none)
+shift_right = _pointwise("shift_right", lambda x, y: x >> y, _none)
+
+# ---- comparison
+eq = _pointwise("eq", k.eq, _none, result="bool")
+ne = _pointwise("ne", k.ne, _none, result="bool")
+lt = _pointwise("lt", k.lt, _none, result="bool")
+le = _pointwise("le", k.le, _none, result="bool")
+gt = _pointwise("gt", k.gt, _none, result="bool")
+ge = _pointwise("ge", k.ge, _none, result="bool")
+
+
+# ---- selection and conversion
+def _where_types(condition: Value, a: Value, b: Value) -> Types:
+    alike = condition.dtype == "bool" and a.dtype == b.dtype
+    alike = alike and same_shape(condition.shape, a.shape) and same_shape(a.shape, b.shape)
+    require(alike, "where", "a bool condition and two operands of one dtype and shape",
+            (condition, a, b))
+    return [(a.dtype, a.shape)]
+
+
+def _where_rule(g: Any, y: Any, condition: Any, a: Any, b: Any) -> tuple[None, Any, Any]:
+    zero = fill(g, 0)
+    return None, where(condition, g, zero), where(condition, zero, g)
+
+
+where = Primitive("where", "pointwise", _where_types, k.select, _where_rule)
+cast = Primitive(
+    "cast",
+    "pointwise",
+    lambda x, dtype: [(dtype, x.shape)],
+    lambda x, dtype: k.cast(x, dtype),
+    lambda g, y, x, dtype: cast(g, dtype=x.dtype),
+)
+bitcast = Primitive(
+    "bitcast",
+    "pointwise",
+    lambda x, dtype: [(dtype, x.shape)],
+    lambda x, dtype: k.bitcast(x, dtype),
+    lambda g, y, x, dtype: None,
+)
+# Another name for a value, with a gradient rule of its own.
+alias = Primitive(
+    "alias", "pointwise", lambda x: [(x.dtype, x.shape)], lambda x: x, lambda g, y, x: g, pure=False
+)
+# Memory of its own: never merged with what it copies.
+copy = Primitive(
+    "copy", "pointwise", lambda x: [(x.dtype, x.shape)], lambda x: x, lambda g, y, x: g, pure=False
+)

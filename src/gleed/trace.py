@@ -1,0 +1,221 @@
+"""Running code on stand-ins: what an op's body computes becomes a graph.
+
+A `Standin` has a dtype and a shape, no data. Primitives called on it add nodes to its `Trace`; ops
+called on it run their bodies on it. If the trace keeps a tape, every differentiable step is noted
+there with its gradient rule, for `gleed.autograd.derive`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gleed import primitives
+from gleed.compiler.dims import Dim, Scope, Size, product
+from gleed.compiler.graph import Graph, Node, Shape, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gleed.primitives import Primitive
+
+
+class Standin:
+    """A tensor without data. Its methods and operators are the ops of `gleed.ops`.
+
+    `weak`: it stands for a Python number, which takes the dtype of what it meets.
+    `dtype` is the kernel IR's spelling, such as "f32".
+    """
+
+    __slots__ = ("trace", "value", "weak")
+    methods: ClassVar[dict[str, Callable[..., Any]]] = {}
+
+    def __init__(self, trace: Trace, value: Value, weak: bool = False) -> None:
+        self.trace, self.value, self.weak = trace, value, weak
+
+    @property
+    def dtype(self) -> str:
+        return self.value.dtype
+
+    @property
+    def shape(self) -> Shape:
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.value.shape)
+
+    def numel(self) -> Size:
+        """The number of elements."""
+        return product(self.value.shape)
+
+    def __repr__(self) -> str:
+        return f"Standin({self.value!r})"
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = self.methods.get(name)
+        if method is None:
+            raise AttributeError(f"stand-in: no op has a method named {name!r}")
+        return partial(method, self)
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "trace: an op's body branched on the value of a tensor; its shape and dtype are known "
+            "here, its data is not; use where()"
+        )
+
+    __hash__ = object.__hash__
+
+
+def _operator(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
+    def call(self: Any, other: Any) -> Any:
+        method = Standin.methods[name]
+        return method(other, self) if swapped else method(self, other)
+
+    return call
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor"):
+    _method = {"truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "and":
+               "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}.get(_name, _name)
+    setattr(Standin, f"__{_name}__", _operator(_method))
+    setattr(Standin, f"__r{_name}__", _operator(_method, swapped=True))
+for _name in ("lt", "le", "gt", "ge", "eq", "ne", "matmul"):
+    setattr(Standin, f"__{_name}__", _operator(_name))
+Standin.__neg__ = lambda self: Standin.methods["neg"](self)  # type: ignore[attr-defined]
+Standin.__invert__ = lambda self: Standin.methods["bitwise_not"](self)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One differentiable step on a tape."""
+
+    name: str
+    rule: Callable[..., Any] | None
+    outputs: tuple[Standin, ...]
+    inputs: tuple[Any, ...]
+    attrs: dict[str, Any]
+
+
+class Trace:
+    """The graph that grows while code runs on stand-ins."""
+
+    def __init__(self) -> None:
+        self.scope = Scope()
+        self.inputs: list[Value] = []
+        self.tape: dict[object, Entry] | None = None
+        self._known: dict[object, Node] = {}
+
+    # ---- leaves
+    def input(self, dtype: str, shape: Shape) -> Standin:
+        """The next tensor argument."""
+        value = Node.leaf("input", len(self.inputs), dtype, shape).outputs[0]
+        self.inputs.append(value)
+        return Standin(self, value)
+
+    def argument(self, dtype: str, sizes: Sequence[int]) -> Standin:
+        """The next tensor argument, every size a symbol with its present value as hint."""
+        k = len(self.inputs)
+        symbols = (self.scope.symbol(("size", k, a), n) for a, n in enumerate(sizes))
+        return self.input(dtype, tuple(symbols))
+
+    def param(self, k: int, dtype: str) -> Standin:
+        """Run-time number `k` of the call: "f64", "i64" or "bool"."""
+        return Standin(self, self._leaf("param", k, dtype), weak=True)
+
+    def const(self, value: float | int | bool, dtype: str) -> Standin:
+        """A number fixed in the program."""
+        return Standin(self, self._leaf("const", value, dtype))
+
+    def number(self, value: float | int | bool) -> Standin:
+        """A Python number of an op's body."""
+        kind = "bool" if isinstance(value, bool) else "i64" if isinstance(value, int) else "f64"
+        return Standin(self, self._leaf("const", value, kind), weak=True)
+
+    def size(self, size: Size) -> Standin:
+        """A size as a number to compute with."""
+        if not isinstance(size, Dim):
+            return self.number(size)
+        return Standin(self, self._leaf("dim", size, "i64"), weak=True)
+
+    def full(self, shape: Shape, value: float | int | bool, dtype: str) -> Standin:
+        """A constant repeated."""
+        return self.spread(self.const(value, dtype), shape)
+
+    def spread(self, scalar: Standin, shape: Shape) -> Standin:
+        """A 0-d stand-in repeated to a shape."""
+        return primitives.broadcast(scalar, shape=shape, axes=()) if shape else scalar
+
+    def _leaf(self, op: str, key: object, dtype: str) -> Value:
+        name = (op, type(key), id(key) if isinstance(key, Dim) else repr(key), dtype)
+        node = self._known.get(name)
+        if node is None:
+            node = self._known[name] = Node.leaf(op, key, dtype)
+        return node.outputs[0]
+
+    # ---- steps
+    def emit(self, primitive: Primitive, inputs: tuple[Standin, ...], attrs: dict[str, Any]) -> Any:
+        """Apply a primitive: a new node, or the one that computes the same already."""
+        values = tuple(x.value for x in inputs)
+        if len(values) == 1 and _does_nothing(primitive.name, values[0], attrs):
+            return inputs[0]
+        key = (primitive, *map(id, values), *(_key(v) for v in attrs.values()))
+        node = self._known.get(key) if primitive.pure else None
+        if node is None:
+            types = primitive.type(*values, **attrs)
+            node = Node(primitive.name, primitive, values, attrs, types)
+            self._known[key if primitive.pure else node] = node
+        outputs = tuple(Standin(self, v) for v in node.outputs)
+        if self.tape is not None and node not in self.tape:
+            self.tape[node] = Entry(primitive.name, primitive.vjp, outputs, inputs, attrs)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def iota(self, shape: Shape, axis: int) -> Standin:
+        """The position along an axis of a shape, as i64."""
+        return self.emit(primitives.iota, (), {"shape": shape, "axis": axis})
+
+    def with_rule(
+        self, name: str, rule: Callable[..., Any], body: Callable[..., Any], args: Sequence[Any]
+    ) -> Any:
+        """Run `body(*args)` as one differentiable step with a gradient rule of its own."""
+        if self.tape is None:
+            return body(*args)
+        with self.untaped():
+            result = body(*args)
+            many = isinstance(result, tuple)
+            outputs = tuple(primitives.alias(y) for y in (result if many else (result,)))
+        self.tape[object()] = Entry(name, rule, outputs, tuple(args), {})
+        return outputs if many else outputs[0]
+
+    @contextmanager
+    def untaped(self) -> Iterator[None]:
+        """Steps in this block are not noted."""
+        tape, self.tape = self.tape, None
+        try:
+            yield
+        finally:
+            self.tape = tape
+
+    def graph(self, outputs: Sequence[Standin]) -> Graph:
+        """The program that computes `outputs`."""
+        return Graph(list(self.inputs), [y.value for y in outputs])
+
+
+def _key(attr: Any) -> Any:
+    if isinstance(attr, tuple):
+        return tuple(map(_key, attr))
+    return ("dim", id(attr)) if isinstance(attr, Dim) else (type(attr), attr)
+
+
+def _does_nothing(name: str, x: Value, attrs: dict[str, Any]) -> bool:
+    """Whether a primitive would give back its operand as it is."""
+    if name == "cast":
+        return attrs["dtype"] == x.dtype
+    if name in ("broadcast", "reshape"):
+        shape = attrs["shape"]
+        alike = len(shape) == len(x.shape)
+        return alike and all(a is b or a == b for a, b in zip(shape, x.shape, strict=True))
+    return False
