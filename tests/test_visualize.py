@@ -1,0 +1,119 @@
+"""Pictures of graphs: what is in them, and that they are laid out well."""
+
+import itertools
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gleed
+from gleed import nn
+from gleed.visualize import draw_graph
+from gleed.visualize.layered import Graph, arrange
+
+SVG = "{http://www.w3.org/2000/svg}"
+GAP = 10
+
+
+def drawn(path):
+    """The kinds and texts of the boxes of a picture, and the number of its edges."""
+    root = ElementTree.parse(path).getroot()
+    boxes = [
+        (group.get("class"), *(text.text for text in group.iter(f"{SVG}text")))
+        for group in root.iter(f"{SVG}g")
+    ]
+    return boxes, sum(path.get("class") == "edge" for path in root.iter(f"{SVG}path"))
+
+
+def test_operations_parameters_and_shapes_are_named(tmp_path):
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+    draw_graph(model(gleed.rand(5, 3)).sum(), tmp_path / "graph.svg", model)
+    boxes, edges = drawn(tmp_path / "graph.svg")
+    assert ("leaf", "0.weight", "4 × 3") in boxes
+    assert ("leaf", "0.bias", "4") in boxes
+    assert ("op", "relu", "5 × 4") in boxes
+    assert ("op", "sum", "scalar") in boxes
+    assert ("result", "result", "scalar") in boxes
+    assert edges >= len(boxes) - 1
+
+
+def test_names_may_be_a_mapping_and_any_text(tmp_path):
+    weight, other = (gleed.ones(2, requires_grad=True) for _ in range(2))
+    draw_graph(weight * other * weight, tmp_path / "graph.svg", {"<w & ü>": weight})
+    boxes, edges = drawn(tmp_path / "graph.svg")
+    assert ("leaf", "<w & ü>", "2") in boxes
+    assert ("leaf", "tensor", "2") in boxes
+    assert (len(boxes), edges) == (5, 5)
+
+
+def test_a_deep_graph_is_drawn(tmp_path):
+    x = weight = gleed.ones(1, requires_grad=True)
+    for _ in range(1500):
+        x = x * 1.0
+    draw_graph(x, tmp_path / "graph.svg", {"w": weight})
+    assert len(drawn(tmp_path / "graph.svg")[0]) == 1502
+
+
+def test_drawing_leaves_gradients_and_graph_alone(tmp_path):
+    weight = gleed.ones(2, requires_grad=True)
+    loss = (weight * weight).sum()
+    draw_graph(loss, tmp_path / "graph.svg")
+    assert weight.grad is None
+    loss.backward()
+    assert weight.grad.tolist() == [2.0, 2.0]
+
+
+def test_a_graph_that_backward_has_released_is_drawn(tmp_path):
+    weight = gleed.ones(2, requires_grad=True)
+    loss = (weight * weight).sum()
+    loss.backward()
+    draw_graph(loss, tmp_path / "graph.svg", {"w": weight})
+    boxes, _ = drawn(tmp_path / "graph.svg")
+    assert ("leaf", "w", "2") in boxes
+    assert "mul" in {name for _, name, _ in boxes}
+
+
+def test_a_tensor_without_a_graph_is_refused(tmp_path):
+    text = (
+        r"draw_graph: a tensor with a grad_fn is needed; got one without; compute it from tensors"
+    )
+    with pytest.raises(ValueError, match=text):
+        draw_graph(gleed.ones(2), tmp_path / "graph.svg")
+    assert not (tmp_path / "graph.svg").exists()
+
+
+@st.composite
+def graphs(draw):
+    size = draw(st.integers(2, 12))
+    pairs = list(itertools.combinations(range(size), 2))
+    edges = draw(st.lists(st.sampled_from(pairs), max_size=20))
+    # Every node leads to the last, as every node of a tensor's graph leads to the tensor.
+    edges += [(node, size - 1) for node in range(size - 1) if node not in {a for a, _ in edges}]
+    return Graph(size, edges)
+
+
+@given(graphs(), st.data())
+def test_layouts_are_sound(graph, data):
+    widths = data.draw(st.lists(st.floats(5, 50), min_size=graph.size, max_size=graph.size))
+    layout = arrange(graph, widths, GAP)
+    layer_of = {node: i for i, layer in enumerate(layout.layers) for node in layer}
+    assert sorted(node for node in layer_of if node < graph.size) == list(range(graph.size))
+    for layer in layout.layers:
+        for left, right in itertools.pairwise(layer):
+            half = sum(widths[node] / 2 for node in (left, right) if node < graph.size)
+            assert layout.x[right] - layout.x[left] >= half + GAP - 1e-6
+    for (source, target), path in zip(graph.edges, layout.paths, strict=True):
+        assert (path[0], path[-1]) == (source, target)
+        assert all(layer_of[b] == layer_of[a] + 1 for a, b in itertools.pairwise(path))
+
+
+def test_a_chain_is_straight():
+    layout = arrange(Graph(4, [(0, 1), (1, 2), (2, 3)]), [10, 50, 20, 30], GAP)
+    assert len({round(x, 6) for x in layout.x.values()}) == 1
+
+
+def test_edges_cross_no_more_than_they_must():
+    layout = arrange(Graph(5, [(0, 3), (1, 2), (2, 4), (3, 4)]), [10] * 5, GAP)
+    above, below = layout.layers[:2]
+    assert [{0: 3, 1: 2}[node] for node in above] == below
