@@ -78,7 +78,7 @@ def test_a_tensor_without_a_graph_is_refused(tmp_path):
     text = (
         r"draw_graph: a tensor with a grad_fn is needed; got one without; compute it from tensors"
     )
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises(RuntimeError, match=text):
         draw_graph(gleed.ones(2), tmp_path / "graph.svg")
     assert not (tmp_path / "graph.svg").exists()
 

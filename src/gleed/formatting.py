@@ -13,6 +13,7 @@ from typing import Any
 
 import gleed
 from gleed import Tensor
+from gleed.errors import RangeError
 
 Elements = Any
 """What is shown of a tensor: a Python scalar, or lists of them nested as deep as it has dims."""
@@ -53,7 +54,7 @@ def set_printoptions(
     a line. A `profile` ("default", "short" or "full") sets these four first. `sci_mode` forces
     scientific notation on or off; without it the values decide, as in PyTorch.
 
-    Raises ValueError for an unknown profile, and for a number that is negative or of another type.
+    Raises RangeError for an unknown profile, and for a number that is negative or of another type.
 
     >>> set_printoptions(precision=2)
     >>> gleed.tensor([1.12345])
@@ -62,7 +63,7 @@ def set_printoptions(
     """
     global _options
     if profile is not None and profile not in _PROFILES:
-        raise ValueError(
+        raise RangeError(
             f"set_printoptions: profile is one of {', '.join(map(repr, _PROFILES))}; "
             f"got {profile!r}"
         )
@@ -76,7 +77,7 @@ def set_printoptions(
     for name, value in given.items():
         numbers = (int, float) if name == "threshold" else int
         if isinstance(value, bool) or not isinstance(value, numbers) or not value >= 0:
-            raise ValueError(f"set_printoptions: {name} is a number of 0 or more; got {value!r}")
+            raise RangeError(f"set_printoptions: {name} is a number of 0 or more; got {value!r}")
     base = _options if profile is None else _PROFILES[profile]
     _options = replace(base, sci_mode=sci_mode, **given)
 

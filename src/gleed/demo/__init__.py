@@ -15,6 +15,7 @@ from tqdm import tqdm
 import gleed
 from gleed import Tensor, nn
 from gleed.demo.plots import Epoch, plot_digits, plot_history
+from gleed.errors import GleedError
 from gleed.optim import AdamW
 from gleed.optim.lr_scheduler import CosineAnnealingLR
 from gleed.utils.data import DataLoader, Subset, TensorDataset, random_split
@@ -27,7 +28,7 @@ _SPLIT_SEED = 0
 def run(epochs: int = 30, seed: int = 0, out: Path = Path("gleed-demo")) -> list[Epoch]:
     """Train, report, and write checkpoint, pictures and graph to the folder `out`.
 
-    Raises RuntimeError if the checkpoint, read back, does not predict bit for bit the same.
+    Raises GleedError if the checkpoint, read back, does not predict bit for bit the same.
     """
     out.mkdir(parents=True, exist_ok=True)
     gleed.manual_seed(seed)
@@ -129,12 +130,12 @@ def _line(number: int, epoch: Epoch) -> str:
 
 
 def _verify(checkpoint: Path, images: Tensor, scores: Tensor) -> None:
-    """Raise RuntimeError unless the model in `checkpoint` gives the same `scores`, bit for bit."""
+    """Raise GleedError unless the model in `checkpoint` gives the same `scores`, bit for bit."""
     model = make_model()
     model.load_state_dict(gleed.load(checkpoint)["model"])
     with gleed.no_grad():
         if not gleed.equal(model.eval()(images), scores):
-            raise RuntimeError(
+            raise GleedError(
                 f"demo: {checkpoint} predicts the same as the model it was written from; it does "
                 "not; please report this"
             )

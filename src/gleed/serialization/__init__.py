@@ -36,7 +36,7 @@ def save(obj: Any, f: str | os.PathLike | BinaryIO) -> None:
     A path is written as a whole or not at all: to a file beside it, which takes its place once it
     is on the disk. The safetensors package can read the file too.
 
-    Raises TypeError for anything else in `obj`, naming where in it, and OSError if writing fails.
+    Raises ArgumentError for anything else in `obj`, naming where in it, and OSError if writing fails.
 
     >>> save({"weight": gleed.ones(2), "epoch": 3}, path := tmp_path / "net.safetensors")
     >>> load(path)

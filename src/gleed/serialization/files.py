@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap as memory_map
 import os
-import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -20,7 +19,7 @@ def write_atomically(path: str | bytes, chunks: Iterable[bytes | memoryview]) ->
     """
     target = os.path.realpath(os.fsdecode(path))
     folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".gleed-{secrets.token_hex(8)}.tmp")
+    temporary = os.path.join(folder, f".gleed-{os.urandom(8).hex()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with open(descriptor, "wb") as file:

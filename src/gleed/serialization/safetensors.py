@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import gleed
 from gleed import Tensor
+from gleed.errors import RangeError
 
 # The limit of the format.
 _MAX_HEADER_BYTES = 100_000_000
@@ -60,7 +61,7 @@ class FormatFault(Exception):
 def pack(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> list[bytes | memoryview]:
     """Return the parts of a file with `tensors`, in their order, and `metadata` with a checksum.
 
-    Raises ValueError if the names and the metadata exceed the 100 MB of the format.
+    Raises RangeError if the names and the metadata exceed the 100 MB of the format.
     """
     chunks = [_bytes_of(tensor) for tensor in tensors.values()]
     header: dict[str, Any] = {"__metadata__": metadata}
@@ -76,7 +77,7 @@ def pack(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> list[bytes 
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-(8 + len(text)) % _ALIGNMENT)
     if len(text) > _MAX_HEADER_BYTES:
-        raise ValueError(
+        raise RangeError(
             f"save: all that is not in tensors takes {_MAX_HEADER_BYTES:,} bytes at most; got "
             f"{len(text):,}; save it in several files, or numbers as tensors"
         )

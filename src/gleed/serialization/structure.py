@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gleed import Tensor
+from gleed.errors import ArgumentError
 from gleed.serialization.safetensors import DTYPE_NAMES, FormatFault
 
 # Deeper nesting is taken for an object that contains itself, or a file made to exhaust the stack.
@@ -29,10 +30,10 @@ _Path = tuple[Any, ...]
 def encode(value: Any, name_tensor: Callable[[Tensor, _Path], str], path: _Path = ()) -> Any:
     """Return `value` as JSON; `name_tensor` takes each tensor and its path, and returns its name.
 
-    Raises TypeError for what cannot be saved, naming its place.
+    Raises ArgumentError for what cannot be saved, naming its place.
     """
     if len(path) > _MAX_DEPTH:
-        raise TypeError(
+        raise ArgumentError(
             f"save: objects are nested {_MAX_DEPTH} deep at most; {_place(path[:3])}… goes deeper; "
             "does it contain itself?"
         )
@@ -52,7 +53,7 @@ def encode(value: Any, name_tensor: Callable[[Tensor, _Path], str], path: _Path 
         items = [encode(item, name_tensor, (*path, i)) for i, item in enumerate(value)]
         return items if kind is list else {"tuple": items}
     what, fix = _describe(value)
-    raise TypeError(
+    raise ArgumentError(
         "save: tensors, numbers, strings, bytes, None, and dicts, lists and tuples of those can be "
         f"saved; {_place(path)} is {what}; {fix}"
     )
@@ -108,7 +109,7 @@ def _encode_plain(value: Any) -> Any:
 
 def _encode_key(key: Any, path: _Path) -> Any:
     if not _is_plain(key):
-        raise TypeError(
+        raise ArgumentError(
             "save: the keys of a dict are strings, numbers, bytes or None; "
             f"{_place(path)} has the key {key!r}"
         )

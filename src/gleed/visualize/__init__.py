@@ -11,6 +11,7 @@ from typing import Any
 
 import gleed
 from gleed import Tensor
+from gleed.errors import GradientError
 from gleed.visualize.layered import Graph
 from gleed.visualize.svg import Box, render
 
@@ -24,13 +25,13 @@ def draw_graph(
     `tensor`, each with its shape. `names` gives names to tensors: a module, for those of its
     parameters, or a mapping of names to tensors.
 
-    Raises ValueError for a tensor without a graph.
+    Raises GradientError for a tensor without a graph.
 
     >>> weight = gleed.ones(3, requires_grad=True)
     >>> draw_graph((weight * 2).sum(), tmp_path / "sum.svg", {"weight": weight})
     """
     if tensor.grad_fn is None:
-        raise ValueError(
+        raise GradientError(
             "draw_graph: a tensor with a grad_fn is needed; got one without; compute it from "
             "tensors that require a gradient, outside no_grad()"
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import gleed
 from gleed import Tensor
+from gleed.errors import ArgumentError, RangeError, ShapeError
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -18,14 +19,14 @@ def default_collate(batch: Sequence[Any]) -> Any:
     tensor; strings and bytes stay lists. Dicts, lists and named tuples are kept and go in depth;
     plain tuples become lists.
 
-    Raises TypeError for samples of any other type, RuntimeError for samples of different shapes
-    or lengths, and ValueError for an empty batch.
+    Raises ArgumentError for samples of any other type, ShapeError for samples of different shapes
+    or lengths, and RangeError for an empty batch.
 
     >>> default_collate([(1, 0.5), (2, 0.25)])
     [tensor([1, 2]), tensor([0.5000, 0.2500], dtype=gleed.float64)]
     """
     if len(batch) == 0:
-        raise ValueError("default_collate: a batch has one sample at least; got none")
+        raise RangeError("default_collate: a batch has one sample at least; got none")
     first = batch[0]
     if isinstance(first, Tensor):
         return _stack(batch)
@@ -43,12 +44,12 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, Sequence):
         lengths = {len(sample) for sample in batch}
         if len(lengths) > 1:
-            raise RuntimeError(
+            raise ShapeError(
                 "default_collate: the samples of a batch have equally many parts; got "
                 f"{sorted(lengths)}; pad them, or pass a collate_fn"
             )
         return _like_sequence(first, [default_collate(part) for part in zip(*batch, strict=True)])
-    raise TypeError(_unsupported(type(first).__name__))
+    raise ArgumentError(_unsupported(type(first).__name__))
 
 
 def default_convert(data: Any) -> Any:
@@ -74,7 +75,7 @@ def _stack(tensors: Sequence[Tensor]) -> Tensor:
     shapes = [tuple(tensor.shape) for tensor in tensors]
     for i, shape in enumerate(shapes):
         if shape != shapes[0]:
-            raise RuntimeError(
+            raise ShapeError(
                 "default_collate: the samples of a batch have one shape; got "
                 f"{shapes[0]} for the first and {shape} for sample {i}; pad them, or pass a "
                 "collate_fn"
@@ -93,7 +94,7 @@ def _collate_numpy(batch: Sequence[Any]) -> Any:
     if isinstance(batch[0], numpy.str_ | numpy.bytes_):
         return batch
     if batch[0].dtype.kind in "SUO":
-        raise TypeError(_unsupported(f"a NumPy array of dtype {batch[0].dtype}"))
+        raise ArgumentError(_unsupported(f"a NumPy array of dtype {batch[0].dtype}"))
     return _stack([gleed.as_tensor(value) for value in batch])
 
 

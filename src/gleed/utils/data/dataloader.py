@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from gleed import Generator
+from gleed.errors import GleedError, RangeError
 from gleed.utils.data.collate import default_collate, default_convert
 from gleed.utils.data.dataset import Dataset, IterableDataset
 from gleed.utils.data.fetch import Fetch, batched_indices, make_fetch
@@ -52,7 +53,7 @@ class DataLoader(Generic[Sample]):
     gathered whole, with no Python per sample. An error in a worker is raised where its batch is
     due, with the traceback of the worker; the iteration may go on with the next batch.
 
-    Raises ValueError for options that contradict each other or are out of range.
+    Raises RangeError for options that contradict each other or are out of range.
 
     >>> from gleed.utils.data import TensorDataset
     >>> data = TensorDataset(gleed.arange(5), gleed.arange(5) * 10)
@@ -117,7 +118,7 @@ class DataLoader(Generic[Sample]):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and "_kept_workers" in self.__dict__:
-            raise ValueError(
+            raise RangeError(
                 f"DataLoader: {name} is fixed once the loader is made; make another loader"
             )
         super().__setattr__(name, value)
@@ -218,7 +219,7 @@ class _ThreadedIterator:
     def __next__(self) -> Any:
         while self._due < self._submitted:
             if self._epoch != self._pool.epoch:
-                raise RuntimeError(
+                raise GleedError(
                     "DataLoader: persistent workers serve one iteration at a time; another one has "
                     "begun since; set persistent_workers=False to have both"
                 )
@@ -246,7 +247,7 @@ class _ThreadedIterator:
             try:
                 result = self._pool.results.get(timeout=timeout)
             except queue.Empty:
-                raise RuntimeError(
+                raise GleedError(
                     f"DataLoader: a batch comes within timeout={timeout} seconds; batch "
                     f"{self._due} did not; allow more time, or look at what the data set waits for"
                 ) from None
@@ -275,7 +276,7 @@ def _check_workers(
     if prefetch_factor is not None:
         require_integer("DataLoader", "prefetch_factor", prefetch_factor, minimum=1)
     if not timeout >= 0:
-        raise ValueError(f"DataLoader: timeout is 0 or more seconds; got {timeout!r}")
+        raise RangeError(f"DataLoader: timeout is 0 or more seconds; got {timeout!r}")
     if num_workers == 0:
         given = {
             "timeout": timeout or None,
@@ -284,7 +285,7 @@ def _check_workers(
         }
         for name, value in given.items():
             if value is not None:
-                raise ValueError(
+                raise RangeError(
                     f"DataLoader: {name} is for workers; got {name}={value!r} with num_workers=0; "
                     "set num_workers, or leave it out"
                 )
@@ -296,7 +297,7 @@ def _check_iterable(
     given = {"shuffle": shuffle or None, "sampler": sampler, "batch_sampler": batch_sampler}
     for name, value in given.items():
         if value is not None:
-            raise ValueError(
+            raise RangeError(
                 f"DataLoader: an IterableDataset has the order of its own; got {name}; leave it "
                 "out, and order the samples in the data set"
             )
@@ -310,17 +311,17 @@ def _check_batching(
     drop_last: bool,
 ) -> None:
     if sampler is not None and shuffle:
-        raise ValueError(
+        raise RangeError(
             "DataLoader: a sampler decides the order; got shuffle too; use a RandomSampler, or "
             "leave one of them out"
         )
     others = batch_size != 1 or shuffle or sampler is not None or drop_last
     if batch_sampler is not None and others:
-        raise ValueError(
+        raise RangeError(
             "DataLoader: a batch_sampler decides order and size of batches; got batch_size, "
             "shuffle, sampler or drop_last too; leave them out"
         )
     if batch_size is None and drop_last:
-        raise ValueError(
+        raise RangeError(
             "DataLoader: drop_last is for batches; got it with batch_size=None; leave it out"
         )

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import gleed
 from gleed import Generator, Tensor
+from gleed.errors import ArgumentError, BoundsError, RangeError, ShapeError
 
 Sample = TypeVar("Sample", covariant=True)
 
@@ -51,7 +52,7 @@ class IterableDataset(Dataset[Sample]):
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Samples along the first dim of tensors of one length; a sample is a tuple of their rows.
 
-    Raises ValueError for tensors of different lengths, for none, and for one without dims.
+    Raises ShapeError for tensors of different lengths, for none, and for one without dims.
 
     >>> data = TensorDataset(gleed.arange(6).view(3, 2), gleed.tensor([7, 8, 9]))
     >>> data[1]
@@ -63,7 +64,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def __init__(self, *tensors: Tensor) -> None:
         shapes = [tuple(tensor.shape) for tensor in tensors]
         if not tensors or () in shapes or len({shape[0] for shape in shapes}) > 1:
-            raise ValueError(
+            raise ShapeError(
                 "TensorDataset: one or more tensors with first dims of one size are needed; got "
                 f"shapes {shapes}; each holds one row per sample"
             )
@@ -79,7 +80,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 class StackDataset(Dataset[Any]):
     """Data sets of one length side by side: given by position a sample is a tuple, by name a dict.
 
-    Raises ValueError for data sets of different lengths, for none, and for both ways at once.
+    Raises RangeError for data sets of different lengths, for none, and for both ways at once.
 
     >>> StackDataset(image=["a", "b"], label=[0, 1])[1]
     {'image': 'b', 'label': 1}
@@ -89,14 +90,14 @@ class StackDataset(Dataset[Any]):
 
     def __init__(self, *datasets: Any, **named: Any) -> None:
         if bool(datasets) == bool(named):
-            raise ValueError(
+            raise RangeError(
                 "StackDataset: data sets are given all by position or all by name, one at least; "
                 f"got {len(datasets)} by position and {len(named)} by name"
             )
         self.datasets = datasets or named
         lengths = [len(dataset) for dataset in self._parts()]
         if len(set(lengths)) > 1:
-            raise ValueError(
+            raise RangeError(
                 f"StackDataset: data sets of one length are needed; got lengths {lengths}"
             )
         self._length = lengths[0]
@@ -117,7 +118,7 @@ class StackDataset(Dataset[Any]):
         for dataset in self._parts():
             columns.append(samples_of(dataset, indices))
             if len(columns[-1]) != len(indices):
-                raise ValueError(
+                raise RangeError(
                     f"StackDataset: {type(dataset).__name__}.__getitems__ returns one sample per "
                     f"index; got {len(columns[-1])} for {len(indices)} indices"
                 )
@@ -130,7 +131,7 @@ class StackDataset(Dataset[Any]):
 class ConcatDataset(Dataset[Any]):
     """Data sets one behind the other.
 
-    Raises ValueError for no data set, and TypeError for an `IterableDataset` (see `ChainDataset`).
+    Raises RangeError for no data set, ArgumentError for an `IterableDataset` (see `ChainDataset`).
 
     >>> ConcatDataset(["ab", "cde"])[3]
     'd'
@@ -142,10 +143,10 @@ class ConcatDataset(Dataset[Any]):
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
-            raise ValueError("ConcatDataset: one data set at least is needed; got none")
+            raise RangeError("ConcatDataset: one data set at least is needed; got none")
         for dataset in self.datasets:
             if isinstance(dataset, IterableDataset):
-                raise TypeError(
+                raise ArgumentError(
                     "ConcatDataset: data sets are read by index; got the IterableDataset "
                     f"{type(dataset).__name__}; chain those with ChainDataset"
                 )
@@ -157,7 +158,7 @@ class ConcatDataset(Dataset[Any]):
     def __getitem__(self, index: int) -> Any:
         length = len(self)
         if not -length <= index < length:
-            raise IndexError(f"ConcatDataset: an index lies in [{-length}, {length}); got {index}")
+            raise BoundsError(f"ConcatDataset: an index lies in [{-length}, {length}); got {index}")
         index %= length
         part = bisect.bisect_right(self.cumulative_sizes, index)
         return self.datasets[part][index - (self.cumulative_sizes[part - 1] if part else 0)]
@@ -166,7 +167,7 @@ class ConcatDataset(Dataset[Any]):
 class ChainDataset(IterableDataset[Any]):
     """Iterable data sets one behind the other.
 
-    Raises TypeError, when it is read, for a part that is not an `IterableDataset`.
+    Raises ArgumentError, when it is read, for a part that is not an `IterableDataset`.
     """
 
     def __init__(self, datasets: Iterable[Dataset]) -> None:
@@ -175,7 +176,7 @@ class ChainDataset(IterableDataset[Any]):
     def _parts(self) -> Iterator[IterableDataset]:
         for dataset in self.datasets:
             if not isinstance(dataset, IterableDataset):
-                raise TypeError(
+                raise ArgumentError(
                     "ChainDataset: every part is an IterableDataset; got "
                     f"{type(dataset).__name__}; join data sets with indices by ConcatDataset"
                 )
@@ -234,14 +235,14 @@ def random_split(
     Fractions are rounded down; the samples left over go to the subsets in turn, one each. The
     split is that of PyTorch for the same state of `generator` (the default one without).
 
-    Raises ValueError for lengths of another sum, and for a negative one.
+    Raises RangeError for lengths of another sum, and for a negative one.
 
     >>> [len(part) for part in random_split(range(10), [0.75, 0.25])]
     [8, 2]
     """
     total = len(dataset)
     if any(length < 0 for length in lengths):
-        raise ValueError(f"random_split: lengths are not negative; got {list(lengths)}")
+        raise RangeError(f"random_split: lengths are not negative; got {list(lengths)}")
     if sum(lengths) <= 1 and math.isclose(sum(lengths), 1):
         sizes = [math.floor(total * fraction) for fraction in lengths]
         for i in range(total - sum(sizes)):
@@ -251,7 +252,7 @@ def random_split(
                 warnings.warn(f"random_split: part {i} is empty", stacklevel=2)
     else:
         if sum(lengths) != total or not all(float(length).is_integer() for length in lengths):
-            raise ValueError(
+            raise RangeError(
                 f"random_split: lengths are whole numbers that sum up to that of the data set, "
                 f"{total}, or fractions that sum up to 1; got {list(lengths)}, "
                 f"which sum up to {sum(lengths)}"

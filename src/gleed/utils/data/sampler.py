@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import gleed
 from gleed import Generator, Tensor
+from gleed.errors import ArgumentError, RangeError, ShapeError
 
 Index = TypeVar("Index", covariant=True)
 
@@ -24,15 +25,15 @@ def draw_seed(generator: Generator | None) -> int:
 
 
 def require_integer(where: str, name: str, value: Any, minimum: int) -> None:
-    """Raise ValueError if `value`, the argument `name` of `where`, is not an int ≥ `minimum`."""
+    """Raise RangeError if `value`, the argument `name` of `where`, is not an int ≥ `minimum`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-        raise ValueError(f"{where}: {name} is an integer of {minimum} or more; got {value!r}")
+        raise RangeError(f"{where}: {name} is an integer of {minimum} or more; got {value!r}")
 
 
 def require_bool(where: str, name: str, value: Any) -> None:
-    """Raise TypeError if `value`, the argument `name` of `where`, is not a bool."""
+    """Raise ArgumentError if `value`, the argument `name` of `where`, is not a bool."""
     if not isinstance(value, bool):
-        raise TypeError(f"{where}: {name} is True or False; got {value!r}")
+        raise ArgumentError(f"{where}: {name} is True or False; got {value!r}")
 
 
 class Sampler(Generic[Index]):
@@ -81,7 +82,7 @@ class RandomSampler(BlockSampler):
     begin a new random order each time all were drawn. Without a `generator`, each iteration draws
     the seed of its own from the default one.
 
-    Raises ValueError for a `num_samples` below 1, and so for an empty `data_source`.
+    Raises RangeError for a `num_samples` below 1, and so for an empty `data_source`.
 
     >>> _ = gleed.manual_seed(0)
     >>> sorted(RandomSampler("abcd"))
@@ -104,7 +105,7 @@ class RandomSampler(BlockSampler):
         self._num_samples = num_samples
         require_bool("RandomSampler", "replacement", replacement)
         if num_samples is None and not len(data_source):
-            raise ValueError("RandomSampler: an empty data set has no sample to draw; got length 0")
+            raise RangeError("RandomSampler: an empty data set has no sample to draw; got length 0")
         require_integer("RandomSampler", "num_samples", self.num_samples, minimum=1)
 
     @property
@@ -155,7 +156,7 @@ class WeightedRandomSampler(BlockSampler):
 
     Weights need not sum up to 1. Without `replacement` no index is drawn twice.
 
-    Raises ValueError for a `num_samples` below 1 or weights that are not a sequence of numbers.
+    Raises RangeError for a `num_samples` below 1, ShapeError for weights that are no sequence.
 
     >>> list(WeightedRandomSampler([0.0, 3.0, 0.0], num_samples=4))
     [1, 1, 1, 1]
@@ -174,7 +175,7 @@ class WeightedRandomSampler(BlockSampler):
         require_bool("WeightedRandomSampler", "replacement", replacement)
         self.weights = gleed.as_tensor(weights, dtype=gleed.float64)
         if self.weights.ndim != 1:
-            raise ValueError(
+            raise ShapeError(
                 "WeightedRandomSampler: weights are a sequence of numbers, one per sample; got "
                 f"shape {tuple(self.weights.shape)}"
             )
@@ -195,7 +196,7 @@ class WeightedRandomSampler(BlockSampler):
 class BatchSampler(Sampler[list[int]]):
     """The indices of `sampler` in lists of `batch_size`; the last may be shorter, or is dropped.
 
-    Raises ValueError for a `batch_size` below 1.
+    Raises RangeError for a `batch_size` below 1.
 
     >>> list(BatchSampler(range(7), batch_size=3, drop_last=False))
     [[0, 1, 2], [3, 4, 5], [6]]
