@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from gleed.compiler import interpret as oracle
 from gleed.compiler.emit import compile_variant
 from gleed.compiler.kernel import Kernel, Variant
 from gleed.compiler.kernel_text import parse_kernel, print_kernel
+from gleed.compiler.target import Target
 from gleed.compiler.verify import verify
 
 AXES = {"map": (), "row": (1, 2), "column": (0, 1)}
@@ -44,7 +46,8 @@ def stride_class(array: Argument, n2: int) -> str:
 class Machine:
     """Compiles, loads and calls kernels."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: Target | None = None) -> None:
+        self._target = target
         self._loaded: dict[tuple[Kernel, Variant], Callable] = {}
         self._engines: list[object] = []
 
@@ -54,7 +57,7 @@ class Machine:
         if key not in self._loaded:
             verify(kernel)
             assert parse_kernel(print_kernel(kernel)) == kernel
-            self._loaded[key] = self._load(*compile_variant(kernel, variant))
+            self._loaded[key] = self._load(*compile_variant(kernel, variant, self._target))
         return self._loaded[key]
 
     def _load(self, code: bytes, symbol: str) -> Callable:

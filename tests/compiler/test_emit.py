@@ -1,11 +1,12 @@
-"""Compiled kernels against the interpreter: every operation, dtype, orientation, layout and size."""
+"""Compiled kernels against the interpreter: every operation, dtype, orientation, layout, size."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from gleed.compiler import kernel as k
-from gleed.compiler.interpret import NUMPY_DTYPES
+from gleed.compiler.interpret import NUMPY_DTYPES, convert
 from gleed.compiler.kernel import DTYPES, Check, Kernel, Operand, Store
 
 from .machine import AXES, Affine, lay_out, make_array
@@ -147,8 +148,6 @@ def test_reductions(machine, dtype, orientation, layout):
 def make_finite(rng, dtype, shape):
     """Values near 1 in size, some of them equal, whose products stay finite."""
     values = rng.choice(np.array([-1.25, -1.0, -0.75, 0.5, 1.0, 1.5], np.float32), shape)
-    from gleed.compiler.interpret import convert
-
     return values if dtype == "f32" else convert(values, "f32", dtype)
 
 
@@ -277,3 +276,25 @@ def test_combining_stores(machine, mode):
     rng = np.random.default_rng(11)
     values, old = (make_array(rng, "bf16", (2, 3, 37)) for _ in range(2))
     check(machine, kernel, "map", [values, old])
+
+
+@pytest.mark.parametrize("orientation", ["row", "column"])
+def test_long_sums_are_accurate(machine, orientation):
+    """The error of a long sum is that of its last rounding; infinities survive the blocks."""
+    rng = np.random.default_rng(12)
+    kernel = Kernel(
+        "total",
+        (Operand("f32", "in", True), Operand("f32", "out")),
+        (),
+        (Store(1, k.reduce("sum", k.load(0, "f32"))),),
+    )
+    values = (rng.standard_normal((1, 1, 1 << 18)) + 0.5).astype(np.float32)
+    out = np.zeros((1, 1, 1), np.float32)
+    if orientation == "column":
+        values = values.reshape(1, -1, 1)
+    machine.run(kernel, orientation, [values, out])
+    exact = values.astype(np.float64).sum()
+    assert abs(out.item() - exact) <= 2 * np.spacing(np.float32(exact))
+    values.flat[777] = np.inf
+    machine.run(kernel, orientation, [values, out])
+    assert out.item() == np.inf

@@ -9,6 +9,7 @@ import sys
 import textwrap
 
 import pytest
+
 from gleed.compiler import objects
 from gleed.compiler.kernel import Kernel, Operand, Store, Variant, load
 from gleed.compiler.objects import ObjectStore, object_for
@@ -144,8 +145,6 @@ def test_warm_start_needs_no_llvm_and_is_quick(directory):
         heavy = {"numpy", "llvmlite"} & set(sys.modules)
         assert not heavy, heavy
     """)
-    seconds = [
-        float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
-        for _ in range(3)
-    ]  # fmt: skip
+    command = [sys.executable, "-c", program]
+    seconds = [float(subprocess.check_output(command, text=True)) for _ in range(3)]
     assert min(seconds) < 0.02, seconds

@@ -8,6 +8,7 @@ allocation are what is wanted.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from gleed.compiler import target as targets
 from gleed.compiler.emit_column import ColumnEmitter
@@ -68,7 +69,7 @@ def assembly(kernel: Kernel, variant: Variant, target: Target | None = None) -> 
 
 
 @cache
-def _machine(target: Target):
+def _machine(target: Target) -> Any:
     from llvmlite import binding as llvm
 
     _leave_loops_alone()

@@ -1,13 +1,14 @@
 """What both loop structures share: where each value lives, addresses, evaluation, stores.
 
-Every node has a *place*, the shallowest loop in which it is constant, and it is computed there once;
-nodes that vary along n2 are vectors, all others scalars that are splatted where vectors meet them.
+Every node has a *place*, the shallowest loop in which it is constant, and is computed there once;
+nodes that vary along n2 are vectors, all others scalars, splatted where vectors meet them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from enum import IntEnum
+from functools import partial
 
 from gleed.compiler import emit_memory as memory
 from gleed.compiler.emit_nodes import convert, emit_node
@@ -111,6 +112,7 @@ class Emitter:
         )
 
     def scope_of(self, node: Node) -> Scope:
+        """The open scope that a node's value belongs to."""
         place = self.places[node]
         if place == Place.ROW:
             return self.stages[self.passes.stages[node]]
@@ -147,6 +149,7 @@ class Emitter:
         return scope.values[key]
 
     def scope_at(self, place: Place) -> Scope:
+        """The open scope of a place; of ROW, that of stage 0, which holds the addresses."""
         return self.stages[0] if place == Place.ROW else self.scopes[place]
 
     def evaluate(self, nodes: Iterable[Node], lanes: int, copies: int) -> None:
@@ -163,6 +166,7 @@ class Emitter:
                     scope.values[node, u] = self.compute(node, lanes, u)
 
     def evaluate_function(self) -> None:
+        """Compute what is constant throughout."""
         self.evaluate((n for n in self.kernel.nodes if self.places[n] == Place.FUNCTION), 1, 1)
 
     def open_stage(self, lanes: int, copies: int, results: State) -> None:
@@ -181,6 +185,7 @@ class Emitter:
         )
 
     def compute(self, node: Node, lanes: int, u: int) -> str:
+        """Emit one node; returns its LLVM value."""
         if node.op == "param":
             return self._param(node)
         if node.op == "load":
@@ -317,9 +322,11 @@ class Emitter:
         return steps
 
     def size(self, axis: int) -> str:
+        """The loop size n0, n1 or n2."""
         return self._geometry(axis)
 
     def stride(self, k: int, axis: int) -> str:
+        """The stride of operand k along an axis."""
         return self._geometry(3 + 3 * k + axis)
 
     def _geometry(self, cell: int) -> str:
@@ -348,6 +355,7 @@ class Emitter:
     # ---- writing ----
 
     def store(self, store: Store | Check, place: Place, lanes: int, u: int) -> None:
+        """Perform a store or a check, of copy `u`."""
         if isinstance(store, Check):
             self._check(store, lanes, u)
             return
@@ -440,7 +448,7 @@ class Emitter:
                 self.code,
                 [state[key] for key in keys],
                 self.get(node.args[0], lanes, u),
-                lambda u=u: self.linear_index(index, lanes, u),
+                partial(self.linear_index, index, lanes, u),
                 lanes,
                 self.mask,
             )
@@ -456,12 +464,32 @@ class Emitter:
 
     def start_state(self, key: tuple, node: Node, lanes: int) -> State:
         """The start of an accumulator, with the types of its parts noted."""
-        reducer, state = self.reducers[node], {}
+        reducer = self.reducers[node]
+        state: State = {}
         for part, value in enumerate(reducer.start(lanes)):
             state[*key, part] = value
             self.types[*key, part] = value_type(reducer.parts[part], lanes)
         return state
 
-    def read_state(self, state: State, *key: object) -> list[str]:
-        parts = self.reducers[key[0]].parts
-        return [state[*key, part] for part in range(len(parts))]
+    def start_total(self, node: Node, slot: Hashable, lanes: int) -> State:
+        """The start of the total of a sum, and of its error."""
+        keys = [(node, "total", slot, part) for part in range(2)]
+        kind = value_type(self.reducers[node].dtype, lanes)
+        self.types |= dict.fromkeys(keys, kind)
+        return dict(zip(keys, self.reducers[node].start_total(lanes), strict=True))
+
+    def flush(self, node: Node, slot: Hashable, block: str, lanes: int, state: State) -> State:
+        """Add a block to the total of `slot`; returns what changes."""
+        keys = [(node, "total", slot, part) for part in range(2)]
+        total = self.reducers[node].add_block(self.code, [state[key] for key in keys], block, lanes)
+        return dict(zip(keys, total, strict=True))
+
+    def settle(self, node: Node, slot: Hashable, block: str, lanes: int, state: State) -> str:
+        """The sum of everything that `slot` has seen."""
+        total = [state[node, "total", slot, part] for part in range(2)]
+        return self.reducers[node].settle(self.code, total, block, lanes)
+
+    def read_state(self, state: State, node: Node, *slot: object) -> list[str]:
+        """The parts of one accumulator."""
+        parts = self.reducers[node].parts
+        return [state[node, *slot, part] for part in range(len(parts))]

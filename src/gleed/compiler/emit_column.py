@@ -15,13 +15,14 @@ from gleed.compiler.llvm_text import State
 from gleed.compiler.passes import Pass
 
 # Sums flush their accumulators into a second level after this many additions.
-_ADDITIONS = 128
+_ADDITIONS = 64
 
 
 class ColumnEmitter(Emitter):
     """Emits "column" variants."""
 
     def emit(self) -> None:
+        """Emit the whole function."""
         self.evaluate_function()
         step = self.lanes * self.unroll
         whole = self.whole_steps(self.size(2), step)
@@ -66,9 +67,11 @@ class ColumnEmitter(Emitter):
         return False
 
     def moves(self, k: int) -> bool:
+        """See `Emitter.moves`."""
         return self.stride_class(k) != "0"
 
     def step_into(self, k: int, place: Place) -> str:
+        """See `Emitter.step_into`."""
         if place == Place.ROW:
             outer = self.address(k, Place.FUNCTION)
             return outer if self.stride_class(k) == "0" else self.advance(k, outer, 2)
@@ -111,7 +114,7 @@ class ColumnEmitter(Emitter):
             for u in range(copies):
                 state |= self.start_state((node, self.slot(lanes, u)), node, lanes)
                 if self.reducers[node].cascades:
-                    state |= self.start_state((node, "total", u), node, lanes)
+                    state |= self.start_total(node, u, lanes)
         if any(self.reducers[node].cascades for node in now.reductions):
             state["count"], self.types["count"] = "0", "i64"
         return state
@@ -155,19 +158,17 @@ class ColumnEmitter(Emitter):
         changed: State = {"count": "0"}
         for node in now.reductions:
             for u in range(copies if self.reducers[node].cascades else 0):
-                (changed[node, "total", u, 0],) = self._with_total(node, lanes, u, state)
+                (block,) = self.read_state(state, node, self.slot(lanes, u))
+                changed |= self.flush(node, u, block, lanes, state)
                 changed |= self.start_state((node, self.slot(lanes, u)), node, lanes)
         return changed
 
     def linear_index(self, index: str, lanes: int, u: int) -> str:
+        """See `Emitter.linear_index`."""
         return index if lanes == 1 else self.code.splat(index, "i64", lanes)
 
     def _finish(self, node: Node, lanes: int, u: int, state: State) -> str:
+        result = self.read_state(state, node, self.slot(lanes, u))[-1]
         if self.reducers[node].cascades:
-            return self._with_total(node, lanes, u, state)[0]
-        return self.read_state(state, node, self.slot(lanes, u))[-1]
-
-    def _with_total(self, node: Node, lanes: int, u: int, state: State) -> list[str]:
-        total = self.read_state(state, node, "total", u)
-        current = self.read_state(state, node, self.slot(lanes, u))
-        return self.reducers[node].merge(self.code, total, current, lanes)
+            result = self.settle(node, u, result, lanes, state)
+        return result

@@ -21,7 +21,8 @@ def load_unit(code: Code, dtype: str, pointer: str, lanes: int, mask: str | None
         )
     value = code.call(
         f"llvm.masked.load.{suffix(scalar, lanes)}.p0", kind,
-        (f"ptr align {align}", pointer), (vector_type("i1", lanes), mask), (kind, "zeroinitializer"),
+        (f"ptr align {align}", pointer), (vector_type("i1", lanes), mask),
+        (kind, "zeroinitializer"),
     )  # fmt: skip
     return _from_memory(code, value, dtype, lanes)
 
@@ -29,6 +30,7 @@ def load_unit(code: Code, dtype: str, pointer: str, lanes: int, mask: str | None
 def store_unit(
     code: Code, dtype: str, value: str, pointer: str, lanes: int, mask: str | None
 ) -> None:
+    """Store `lanes` neighbours; memory under masked-out lanes is not touched."""
     scalar, align = memory_type(dtype), item_size(dtype)
     kind, value = vector_type(scalar, lanes), _to_memory(code, value, dtype, lanes)
     if mask is None:

@@ -43,6 +43,7 @@ def compare(code: Code, op: str, dtype: str, x: str, y: str, lanes: int) -> str:
 
 
 def choose(code: Code, condition: str, x: str, y: str, kind: str, lanes: int) -> str:
+    """A select."""
     return code.op(f"select {vector_type('i1', lanes)} {condition}, {kind} {x}, {kind} {y}")
 
 
@@ -141,7 +142,8 @@ def _integer_division(code: Code, node: Node, args: list[str], lanes: int) -> st
 
 
 def _select(code: Code, node: Node, args: list[str], lanes: int) -> str:
-    return choose(code, *args, value_type(node.dtype, lanes), lanes)
+    condition, x, y = args
+    return choose(code, condition, x, y, value_type(node.dtype, lanes), lanes)
 
 
 def _bitcast(code: Code, node: Node, args: list[str], lanes: int) -> str:

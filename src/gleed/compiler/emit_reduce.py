@@ -21,7 +21,8 @@ class Reducer:
         self.dtype = node.args[0].dtype
         self.indexed = self.op in ("argmax", "argmin")
         self.parts = (self.dtype, "i64") if self.indexed else (self.dtype,)
-        # Long float sums are accumulated in blocks, whose error grows far more slowly.
+        # Long float sums are accumulated in blocks, and the blocks in a total that carries its
+        # rounding error along: the error does not grow with the number of blocks.
         self.cascades = self.op == "sum" and is_float(self.dtype)
 
     def start(self, lanes: int) -> list[str]:
@@ -82,12 +83,35 @@ class Reducer:
             for x, y, dtype in zip(a, b, self.parts, strict=True)
         ]
 
+    def start_total(self, lanes: int) -> list[str]:
+        """A total of no blocks, and its rounding error."""
+        return [literal(0.0, self.dtype, lanes)] * 2
+
+    def add_block(self, code: Code, total: list[str], block: str, lanes: int) -> list[str]:
+        """Add a block to a total (Knuth's TwoSum; beside an infinity there is no error)."""
+        kind = value_type(self.dtype, lanes)
+        result = code.op(f"fadd {kind} {total[0]}, {block}")
+        taken = code.op(f"fsub {kind} {result}, {total[0]}")
+        kept = code.op(f"fsub {kind} {result}, {taken}")
+        lost = code.op(f"fsub {kind} {total[0]}, {kept}")
+        rest = code.op(f"fsub {kind} {block}, {taken}")
+        error = code.op(f"fadd {kind} {lost}, {rest}")
+        known = code.op(f"fcmp ord {kind} {error}, {error}")
+        error = choose(code, known, error, literal(0.0, self.dtype, lanes), kind, lanes)
+        return [result, code.op(f"fadd {kind} {total[1]}, {error}")]
+
+    def settle(self, code: Code, total: list[str], block: str, lanes: int) -> str:
+        """The sum of a total, its error and a last block."""
+        kind = value_type(self.dtype, lanes)
+        small = code.op(f"fadd {kind} {total[1]}, {block}")
+        return code.op(f"fadd {kind} {total[0]}, {small}")
+
     def across(self, code: Code, state: list[str], lanes: int) -> list[str]:
         """Combine all lanes: halves with halves."""
         while lanes > 1:
             half = lanes // 2
             low, high = (
-                [_part(code, v, d, lanes, first) for v, d in zip(state, self.parts, strict=True)]
+                [half_of(code, v, d, lanes, first) for v, d in zip(state, self.parts, strict=True)]
                 for first in (0, half)
             )
             state, lanes = self.merge(code, low, high, half), half
@@ -112,7 +136,7 @@ class Reducer:
         return code.op(f"and {vector_type('i1', lanes)} {unordered}, {number}")
 
 
-def _part(code: Code, value: str, dtype: str, lanes: int, first: int) -> str:
+def half_of(code: Code, value: str, dtype: str, lanes: int, first: int) -> str:
     """Half of a vector, beginning at lane `first`."""
     kind, half = value_type(dtype, lanes), lanes // 2
     if half == 1:

@@ -25,6 +25,7 @@ class RowEmitter(Emitter):
     """Emits "row" and "map" variants."""
 
     def emit(self) -> None:
+        """Emit the whole function."""
         self.evaluate_function()
         self.code.loop("0", self.size(0), 1, {}, {}, self._row)
 
@@ -53,9 +54,11 @@ class RowEmitter(Emitter):
         return any(node.op == "scan" for node in self.kernel.nodes)
 
     def moves(self, k: int) -> bool:
+        """See `Emitter.moves`."""
         return self._operand_place(k) == Place.POINT and self.stride_class(k) != "0"
 
     def step_into(self, k: int, place: Place) -> str:
+        """See `Emitter.step_into`."""
         outer = self.address(k, Place(place - 1))
         if place == Place.ROW:
             return self.advance(k, outer, 0)
@@ -95,9 +98,9 @@ class RowEmitter(Emitter):
             if self._scalar_tail:
                 state |= self.start_state((node, "tail"), node, 1)
             if self.reducers[node].cascades:
-                state |= self.start_state((node, "total"), node, self.lanes)
+                state |= self.start_total(node, "copies", self.lanes)
                 if self._scalar_tail:
-                    state |= self.start_state((node, "tail total"), node, 1)
+                    state |= self.start_total(node, "tail", 1)
         if any(self.reducers[node].cascades for node in now.reductions):
             state["count"], self.types["count"] = "0", "i64"
         return state
@@ -135,12 +138,13 @@ class RowEmitter(Emitter):
         for node in now.reductions:
             if not self.reducers[node].cascades:
                 continue
-            (changed[node, "total", 0],) = self._with_total(node, state)
+            (block,) = self._copies(node, state)
+            changed |= self.flush(node, "copies", block, self.lanes, state)
             for u in range(self.unroll):
                 changed |= self.start_state((node, u), node, self.lanes)
             if self._scalar_tail:
-                tails = [self.read_state(state, node, s) for s in ("tail total", "tail")]
-                (changed[node, "tail total", 0],) = self.reducers[node].merge(self.code, *tails, 1)
+                (block,) = self.read_state(state, node, "tail")
+                changed |= self.flush(node, "tail", block, 1, state)
                 changed |= self.start_state((node, "tail"), node, 1)
         return changed
 
@@ -178,6 +182,7 @@ class RowEmitter(Emitter):
         return self.at_point(now, lanes, copies, state, index)
 
     def linear_index(self, index: str, lanes: int, u: int) -> str:
+        """See `Emitter.linear_index`."""
         if lanes == 1:
             return index
         vector = vector_type("i64", lanes)
@@ -190,17 +195,16 @@ class RowEmitter(Emitter):
     def _finish(self, node: Node, state: State) -> str:
         """Combine a reduction's accumulators: copies, then lanes, then the tail."""
         reducer = self.reducers[node]
-        result = self._with_total(node, state) if reducer.cascades else self._copies(node, state)
+        result = self._copies(node, state)
+        if reducer.cascades:
+            result = [self.settle(node, "copies", result[0], self.lanes, state)]
         result = reducer.across(self.code, result, self.lanes)
         if self._scalar_tail:
-            for slot in ("tail", "tail total") if reducer.cascades else ("tail",):
-                result = reducer.merge(self.code, result, self.read_state(state, node, slot), 1)
+            tail = self.read_state(state, node, "tail")
+            if reducer.cascades:
+                tail = [self.settle(node, "tail", tail[0], 1, state)]
+            result = reducer.merge(self.code, result, tail, 1)
         return result[-1]
-
-    def _with_total(self, node: Node, state: State) -> list[str]:
-        copies = self._copies(node, state)
-        total = self.read_state(state, node, "total")
-        return self.reducers[node].merge(self.code, total, copies, self.lanes)
 
     def _copies(self, node: Node, state: State) -> list[str]:
         """The unrolled copies' accumulators, combined in pairs."""

@@ -1,12 +1,14 @@
 """Kernels run in plain NumPy: the oracle that compiled code is tested against.
 
 Values have the exact dtype semantics of machine code (wrapping integers, casts out of range,
-fused multiply-add, bfloat16 as bits in uint16); sums are taken in higher precision and rounded once.
+fused multiply-add, bfloat16 as bits in uint16); sums are taken in higher precision and rounded
+once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -43,19 +45,29 @@ def interpret(
     shape = np.broadcast_shapes(*(a.shape for a in arrays))
     if kernel.sequential:
         for point in np.ndindex(shape):
-            here = [
-                a[tuple(slice(i, i + 1) if n > 1 else slice(0, 1) for i, n in zip(point, a.shape))]
-                for a in arrays
-            ]
+            here = [_at_point(array, point) for array in arrays]
             _Run(kernel, here, params, axes, (1,) * len(shape)).run()
         return
     _Run(kernel, arrays, params, axes, shape).run()
 
 
+def _at_point(array: np.ndarray, point: tuple[int, ...]) -> np.ndarray:
+    """The one element of `array` that belongs to a point of the iteration space."""
+    places = zip(point, array.shape, strict=True)
+    return array[tuple(slice(i, i + 1) if n > 1 else slice(0, 1) for i, n in places)]
+
+
 class _Run:
     """One execution over a whole iteration space."""
 
-    def __init__(self, kernel, arrays, params, axes, shape) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        arrays: Sequence[np.ndarray],
+        params: Sequence[float],
+        axes: tuple[int, ...],
+        shape: tuple[int, ...],
+    ) -> None:
         self.kernel, self.arrays, self.params = kernel, arrays, params
         self.axes, self.shape = axes, shape
         self.values: dict[Node, np.ndarray] = {}
@@ -131,7 +143,7 @@ def _constant(value: float, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.full(shape, value).astype(NUMPY_DTYPES[dtype])
 
 
-def _empty(op: str, dtype: np.dtype) -> float | int | bool:
+def _empty(op: str, dtype: np.dtype) -> Any:
     """What a reduction of nothing gives."""
     if op in ("max", "min"):
         low = op == "max"
@@ -170,7 +182,7 @@ def convert(x: np.ndarray, source: str, target: str) -> np.ndarray:
         wide = dtype if item_size(target) >= 4 else np.int32
         limit = 2.0 ** (8 * np.dtype(wide).itemsize - 1)
         inside = (x >= -limit) & (x < limit)
-        whole = np.where(inside, x, 0).astype(wide)
+        whole: np.ndarray = np.where(inside, x, 0).astype(wide)
         return np.where(inside, whole, np.iinfo(wide).min).astype(dtype)
     return x.astype(dtype)
 

@@ -8,10 +8,10 @@ becomes a constant of the node's dtype:
 >>> (x + 1) * 2 is (x + 1.0) * 2.0
 True
 
-A `Kernel` lists the operands it reads and writes, its run-time parameters and its stores. A value is
-at level "row" (it depends on parallel axes only) or "element" (on reduced axes too); `reduce` takes
-an element to a row. docs/architecture.md defines the levels, the orientations and the machine-code
-interface.
+A `Kernel` lists the operands it reads and writes, its run-time parameters and its stores. A value
+is at level "row" (it depends on parallel axes only) or "element" (on reduced axes too); `reduce`
+takes an element to a row. docs/architecture.md defines the levels, the orientations and the
+machine-code interface.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 from weakref import WeakValueDictionary
 
 # name -> (bytes in memory, kind)
@@ -48,10 +49,12 @@ def item_size(dtype: str) -> int:
 
 
 def is_float(dtype: str) -> bool:
+    """Whether `dtype` is a floating dtype."""
     return DTYPES[dtype][1] == "float"
 
 
 def is_signed(dtype: str) -> bool:
+    """Whether `dtype` has negative values."""
     return DTYPES[dtype][1] in ("signed", "float")
 
 
@@ -77,9 +80,10 @@ class Node:
     op: str
     args: tuple[Node, ...]
     dtype: str
-    attr: object
+    attr: Any
 
-    def __new__(cls, op: str, args: tuple[Node, ...], dtype: str, attr: object = None) -> Node:
+    def __new__(cls, op: str, args: tuple[Node, ...], dtype: str, attr: Any = None) -> Node:
+        """The one node with these fields."""
         key = (op, args, dtype, attr.hex() if type(attr) is float else attr)
         node = _interned.get(key)
         if node is None:
@@ -267,16 +271,18 @@ def lshr(x: Value, y: Value) -> Node:
     return _binary("lshr", x, y)
 
 
-def abs(x: Node) -> Node:  # noqa: A001 (the IR's name for it)
+def abs(x: Node) -> Node:
     """Absolute value; the least integer wraps."""
     return Node("abs", (x,), x.dtype)
 
 
 def floor(x: Node) -> Node:
+    """The greatest integer that is at most `x`."""
     return Node("floor", (x,), x.dtype)
 
 
 def ceil(x: Node) -> Node:
+    """The least integer that is at least `x`."""
     return Node("ceil", (x,), x.dtype)
 
 
@@ -291,26 +297,32 @@ def roundeven(x: Node) -> Node:
 
 
 def sqrt(x: Node) -> Node:
+    """Square root, correctly rounded; NaN below zero."""
     return Node("sqrt", (x,), x.dtype)
 
 
 def lt(x: Value, y: Value) -> Node:
+    """x < y; false beside NaN, as all comparisons but `ne` are."""
     return _compare("lt", x, y)
 
 
 def le(x: Value, y: Value) -> Node:
+    """x <= y."""
     return _compare("le", x, y)
 
 
 def gt(x: Value, y: Value) -> Node:
+    """x > y."""
     return _compare("gt", x, y)
 
 
 def ge(x: Value, y: Value) -> Node:
+    """x >= y."""
     return _compare("ge", x, y)
 
 
 def eq(x: Value, y: Value) -> Node:
+    """x == y."""
     return _compare("eq", x, y)
 
 
@@ -478,6 +490,37 @@ class Kernel:
         return any(o.element for o in self.operands) or any(
             node.op in ("reduce", "scan") for node in self.nodes
         )
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the order of the reduced axes matters."""
+        return any(
+            node.op == "scan" or (node.op == "reduce" and node.attr in ("argmax", "argmin"))
+            for node in self.nodes
+        )
+
+    @property
+    def gathers(self) -> bool:
+        """Whether the kernel reads at computed offsets."""
+        return any(node.op == "gather" for node in self.nodes)
+
+    @property
+    def cost(self) -> float:
+        """The arithmetic of one point, as nanoseconds on one thread: a rough estimate from which the
+        core divides work."""
+        return sum(_COSTS.get(node.op, 0.03) for node in self.nodes)
+
+
+# Nanoseconds per value of what is dearer than an addition.
+_COSTS = {
+    "math": 0.25,
+    "div": 0.15,
+    "sqrt": 0.15,
+    "idiv": 1.0,
+    "irem": 1.0,
+    "gather": 0.5,
+    "scan": 0.5,
+}
 
 
 def topological(roots: Iterable[Node]) -> list[Node]:

@@ -1,7 +1,7 @@
 """Writing LLVM IR as text: types, literals, instructions, structured loops and branches.
 
-Code is kept as nested lists of lines. A `Scope` is a list that stays open: a value found later to be
-loop-invariant (the splat of a scalar, say) is appended to the scope where its operands live.
+Code is kept as nested lists of lines. A `Scope` is a list that stays open: a value found later to
+be loop-invariant (the splat of a scalar, say) is appended to the scope where its operands live.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def vector_type(scalar: str, lanes: int) -> str:
 
 
 def value_type(dtype: str, lanes: int) -> str:
+    """The LLVM type of `lanes` values of a dtype."""
     return vector_type(SCALAR_TYPES[dtype], lanes)
 
 
@@ -37,6 +38,7 @@ def suffix(scalar: str, lanes: int) -> str:
 
 
 def scalar_literal(value: float | int | bool, dtype: str) -> str:
+    """A constant as LLVM writes it."""
     if dtype == "bool":
         return "true" if value else "false"
     if dtype in ("f32", "f64"):
@@ -78,10 +80,12 @@ class Code:
         self._names = 0
 
     def name(self, prefix: str = "v") -> str:
+        """A fresh name."""
         self._names += 1
         return f"{prefix}{self._names}"
 
     def line(self, text: str) -> None:
+        """Append a line."""
         self.here.append(text)
 
     def op(self, text: str) -> str:
@@ -113,6 +117,7 @@ class Code:
         self.here = outer
 
     def splat(self, value: str, scalar: str, lanes: int) -> str:
+        """A scalar in all lanes."""
         vector = vector_type(scalar, lanes)
         one = self.op(f"insertelement {vector} poison, {scalar} {value}, i32 0")
         return self.op(
@@ -120,6 +125,7 @@ class Code:
         )
 
     def start_block(self, label: str) -> None:
+        """Begin a basic block."""
         self.block = label
         self.line(f"{label}:")
 

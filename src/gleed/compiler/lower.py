@@ -26,7 +26,7 @@ def lower(kernel: Kernel) -> Kernel:
     lowered = tuple(
         replace(s, condition=done[s.condition])
         if isinstance(s, Check)
-        else replace(s, value=done[s.value], offset=done.get(s.offset))
+        else replace(s, value=done[s.value], offset=None if s.offset is None else done[s.offset])
         for s in stores
     )
     return replace(kernel, stores=lowered)

@@ -1,14 +1,14 @@
 """Compiled objects, kept on disk between runs.
 
-An object is named by what it depends on: the kernel's text, the variant, the processor, LLVM and the
-compiler's own sources. New objects are files of their own; when a process finds many of those it
-gathers them into one pack, because opening files is what a warm start would spend its time on.
+An object is named by what it depends on: the kernel's text, the variant, the processor, LLVM and
+the compiler's own sources. New objects are files of their own; when a process finds many of those
+it gathers them into one pack, because opening files is what a warm start would spend its time on.
 
     <cache>/objects/<key>.o       "gleed-object-1", checksum, code
     <cache>/objects/pack          "gleed-pack-1", count, (key, offset, length, checksum)*, code*
 
-Files are written under a temporary name and renamed, so that no reader sees half of one. Whatever is
-damaged, or could have been written by another user, counts as absent.
+Files are written under a temporary name and renamed, so that no reader sees half of one. Whatever
+is damaged, or could have been written by another user, counts as absent.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ text of the node and of its kernel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn
 
 from gleed.compiler.kernel import (
@@ -109,7 +110,7 @@ def _node_problem(kernel: Kernel, node: Node) -> str | None:
     return rule(kernel, node) if rule else "unknown operation"
 
 
-def _operand_rule(*kinds: str):
+def _operand_rule(*kinds: str) -> Callable[[Kernel, Node], str | None]:
     def rule(kernel: Kernel, node: Node) -> str | None:
         if not isinstance(node.attr, int) or not 0 <= node.attr < len(kernel.operands):
             return f"there are {len(kernel.operands)} operands"
