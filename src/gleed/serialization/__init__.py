@@ -36,10 +36,14 @@ def save(obj: Any, f: str | os.PathLike | BinaryIO) -> None:
     A path is written as a whole or not at all: to a file beside it, which takes its place once it
     is on the disk. The safetensors package can read the file too.
 
-    Raises ArgumentError for anything else in `obj`, naming where in it, and OSError if writing fails.
+    Raises ArgumentError for anything else in `obj`, naming its place in it, and OSError if writing
+    fails.
 
-    >>> save({"weight": gleed.ones(2), "epoch": 3}, path := tmp_path / "net.safetensors")
-    >>> load(path)
+    >>> import io, gleed
+    >>> file = io.BytesIO()
+    >>> save({"weight": gleed.ones(2), "epoch": 3}, file)
+    >>> _ = file.seek(0)
+    >>> load(file)
     {'weight': tensor([1., 1.]), 'epoch': 3}
     """
     tensors = _TensorTable()

@@ -55,6 +55,7 @@ class DataLoader(Generic[Sample]):
 
     Raises RangeError for options that contradict each other or are out of range.
 
+    >>> import gleed
     >>> from gleed.utils.data import TensorDataset
     >>> data = TensorDataset(gleed.arange(5), gleed.arange(5) * 10)
     >>> for x, y in DataLoader(data, batch_size=2):
