@@ -24,19 +24,42 @@ bool read_int(PyObject* o, int* out) {
   return false;
 }
 
-bool read_pairs(PyObject* items, std::vector<std::pair<int, int>>& out) {
+bool read_pair(PyObject* pair, PyObject** first, int* second) {
+  if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+    raise("TypeError", "GradRecord: pairs are expected; got %R", pair);
+    return false;
+  }
+  *first = PyTuple_GET_ITEM(pair, 0);
+  return read_int(PyTuple_GET_ITEM(pair, 1), second);
+}
+
+bool read_saved(PyObject* items, std::vector<std::pair<SavedKind, int>>& out) {
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items); ++i) {
-    PyObject* pair = PyTuple_GET_ITEM(items, i);
-    int first, second;
-    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
-      raise("TypeError", "GradRecord: pairs are expected; got %R", pair);
+    PyObject* name;
+    int index;
+    if (!read_pair(PyTuple_GET_ITEM(items, i), &name, &index)) return false;
+    SavedKind kind = SavedKind::kInput;
+    if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "output") == 0) {
+      kind = SavedKind::kOutput;
+    } else if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "residual") == 0) {
+      kind = SavedKind::kResidual;
+    } else if (!PyUnicode_Check(name) || PyUnicode_CompareWithASCIIString(name, "input") != 0) {
+      raise("ValueError", "GradRecord: saved are 'input', 'output' and 'residual'; got %R", name);
       return false;
     }
-    if (!read_int(PyTuple_GET_ITEM(pair, 0), &first) ||
-        !read_int(PyTuple_GET_ITEM(pair, 1), &second)) {
+    out.emplace_back(kind, index);
+  }
+  return true;
+}
+
+bool read_sizes(PyObject* items, std::vector<std::pair<int, int>>& out) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items); ++i) {
+    PyObject* tensor;
+    int index, axis;
+    if (!read_pair(PyTuple_GET_ITEM(items, i), &tensor, &axis) || !read_int(tensor, &index)) {
       return false;
     }
-    out.emplace_back(first, second);
+    out.emplace_back(index, axis);
   }
   return true;
 }
@@ -52,23 +75,17 @@ PyObject* record_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   GradRecord* record = as_record(type->tp_alloc(type, 0));
   if (!record) return nullptr;
   new (&record->inputs) std::vector<int>;
-  new (&record->saved) std::vector<std::pair<int, int>>;
+  new (&record->saved) std::vector<std::pair<SavedKind, int>>;
   new (&record->sizes) std::vector<std::pair<int, int>>;
   record->name = Py_NewRef(name);
   record->formula = Py_NewRef(formula);
   record->saved_dims = -1;
   init_program(record->backward, compile, nullptr);
-  bool ok = read_pairs(saved, record->saved) && read_pairs(sizes, record->sizes);
+  bool ok = read_saved(saved, record->saved) && read_sizes(sizes, record->sizes);
   for (Py_ssize_t i = 0; ok && i < PyTuple_GET_SIZE(inputs); ++i) {
-    int index;
+    int index = 0;
     ok = read_int(PyTuple_GET_ITEM(inputs, i), &index);
     record->inputs.push_back(index);
-  }
-  for (auto [kind, index] : record->saved) {
-    if (ok && kind > 2) {
-      raise("ValueError", "GradRecord: what is saved is of kind 0, 1 or 2; got %d", kind);
-      ok = false;
-    }
   }
   if (!ok) Py_CLEAR(record);
   return reinterpret_cast<PyObject*>(record);
@@ -342,7 +359,8 @@ void bind_autograd(nanobind::module_& m) {
   PyObject* module = m.ptr();
   GradRecordType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&record_spec));
   if (!GradRecordType ||
-      PyModule_AddObjectRef(module, "GradRecord", reinterpret_cast<PyObject*>(GradRecordType)) < 0 ||
+      PyModule_AddObjectRef(module, "GradRecord", reinterpret_cast<PyObject*>(GradRecordType)) <
+          0 ||
       PyModule_AddFunctions(module, functions) < 0 || !init_node_type(module) ||
       !init_grad_modes(module) || !init_function(module) || !init_tensor_autograd(module) ||
       !init_module_base(module)) {

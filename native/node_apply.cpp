@@ -143,7 +143,6 @@ bool take_gradients(Node* node, PyObject* returned, Application& application) {
 
 // Runs the rule of an operation as ordinary ops, so that the gradients have a history themselves.
 bool apply_formula(OperationNode* node, Application& application) {
-  PyObject* view = node_object(node);
   PyObject* cotangents = tuple_of(application.cotangents);
   PyObject* saved = PyTuple_New(node->saved_count);
   for (uint32_t i = 0; saved && i < node->saved_count; ++i) {
@@ -158,10 +157,10 @@ bool apply_formula(OperationNode* node, Application& application) {
   SmallBuffer<uint64_t, 4> words;
   push_mask(words, node->edge_count, [&](uint32_t i) { return application.needed[i] != 0; });
   PyObject* needed = mask_object(words);
-  PyObject* arguments[] = {view, cotangents, saved, ints, scalars, needed};
+  PyObject* arguments[] = {cotangents, saved, ints, scalars, needed};
   PyObject* returned = nullptr;
   if (std::all_of(std::begin(arguments), std::end(arguments), [](PyObject* o) { return o; })) {
-    returned = PyObject_Vectorcall(node->record->formula, arguments, 6, nullptr);
+    returned = PyObject_Vectorcall(node->record->formula, arguments, 5, nullptr);
   }
   for (PyObject* argument : arguments) Py_XDECREF(argument);
   if (!returned) return false;

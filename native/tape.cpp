@@ -84,7 +84,9 @@ int count_saved_dims(const GradRecord& record, const Call& call, Tensor* const* 
                      int output_count) {
   int dims = 0;
   for (auto [kind, index] : record.saved) {
-    Tensor* t = kind == 0 ? call.tensors[index] : outputs[kind == 1 ? index : output_count + index];
+    Tensor* t = kind == SavedKind::kInput
+                    ? call.tensors[index]
+                    : outputs[kind == SavedKind::kOutput ? index : output_count + index];
     dims += t->layout.ndim;
   }
   return dims;
@@ -124,7 +126,7 @@ bool fill_node(OperationNode* node, const GradRecord& record, const Binding& bin
   const int outputs_count = output_count(binding);
   for (auto [kind, index] : record.saved) {
     SavedTensor& saved = node->saved[node->saved_count];
-    if (kind == 0) {
+    if (kind == SavedKind::kInput) {
       Tensor* t = call.tensors[index];
       const bool overwritten = contains(written, index);
       Edge history = edge_before_call(t, overwritten, &ok);
@@ -133,7 +135,7 @@ bool fill_node(OperationNode* node, const GradRecord& record, const Binding& bin
       // The value before the call is meant, and it is gone: using it must be an error.
       saved.version -= overwritten;
     } else {
-      int slot = kind == 1 ? index : outputs_count + index;
+      int slot = kind == SavedKind::kOutput ? index : outputs_count + index;
       save_tensor(saved, outputs[slot], slot, Edge{}, cells);
     }
     cells += 2 * saved.ndim;

@@ -39,6 +39,9 @@ struct AutogradMeta {
   PyObject* grad = nullptr;     // a Tensor or null
 };
 
+// What a GradRecord's node saves: an input (its value before the call), an output or a residual.
+enum class SavedKind : uint8_t { kInput, kOutput, kResidual };
+
 // How the backward of one plan is obtained; made in Python together with the plan:
 // _C.GradRecord(name, compile, formula, inputs, saved, sizes).
 //
@@ -52,7 +55,7 @@ struct AutogradMeta {
 // `arguments` the tuple (defined, needed, tensors): two ints used as bit masks, and a tuple.
 //
 // With create_graph the engine calls, with gradients enabled,
-//   formula(node, cotangents, saved, ints, scalars, needed)
+//   formula(cotangents, saved, ints, scalars, needed)
 // instead: cotangents is a tuple with None for undefined ones, saved a tuple of tensors with their
 // history, ints and scalars tuples as above (scalars as raw 64-bit patterns), needed a bit mask. It
 // returns one gradient or None per edge.
@@ -61,10 +64,8 @@ struct GradRecord {
   Program backward;
   PyObject* name;  // "AddBackward0"
   PyObject* formula;
-  std::vector<int> inputs;  // for each edge: index into Call::tensors
-  // What to save: kind 0 = input (its value before the call), 1 = output, 2 = residual; and its
-  // index.
-  std::vector<std::pair<int, int>> saved;
+  std::vector<int> inputs;                       // for each edge: index into Call::tensors
+  std::vector<std::pair<SavedKind, int>> saved;  // ("input", 0) in Python
   // Input sizes that the backward needs, as (tensor, axis).
   std::vector<std::pair<int, int>> sizes;
   int saved_dims;  // the ranks of the saved tensors together, or -1 before the first call
