@@ -7,7 +7,7 @@ from gleed.errors import ArgumentError, DeviceError
 TYPES = ("cpu", "cuda")
 
 
-class device:  # noqa: N801 - PyTorch's name
+class device:
     """A place for memory: `device("cpu")`, `device("cuda:1")`, `device("cuda", 1)`.
 
     Raises DeviceError for names that are no device.
@@ -68,7 +68,7 @@ class device:  # noqa: N801 - PyTorch's name
 CPU = device("cpu")
 
 
-class layout:  # noqa: N801 - PyTorch's name
+class layout:
     """How a tensor's elements are stored; the one layout is `strided`."""
 
     def __init__(self, name: str):
@@ -79,7 +79,6 @@ class layout:  # noqa: N801 - PyTorch's name
 
     def __reduce__(self) -> str:
         return self._name
-
 
 
 strided = layout("strided")

@@ -147,9 +147,10 @@ def result_type(*operands: Operand) -> dtype:
 
 
 @dataclass(frozen=True, init=False)
-class finfo:  # noqa: N801 - PyTorch's name
-    """Limits of a floating-point dtype (of a complex one: of its parts); the default dtype's if none is
-    given. Raises DTypeError for others.
+class finfo:
+    """Limits of a floating-point dtype, the default one if none is given.
+
+    A complex dtype has those of its parts. Raises DTypeError for others.
 
     >>> finfo(float16).max, finfo(float32).bits
     (65504.0, 32)
@@ -182,7 +183,7 @@ _FLOATS = {float16: (11, 5), bfloat16: (8, 8), float32: (24, 8), float64: (53, 1
 
 
 @dataclass(frozen=True, init=False)
-class iinfo:  # noqa: N801 - PyTorch's name
+class iinfo:
     """Limits of an integer dtype. Raises DTypeError for others.
 
     >>> iinfo(int8).min, iinfo(uint8).max

@@ -1,7 +1,7 @@
 """The exceptions that gleed raises.
 
-Each is also one of Python's own, so that `except RuntimeError` (PyTorch's habit) and the builtin that
-fits (`IndexError`, `TypeError`, `ValueError`) both catch it. Messages read
+Each is also one of Python's own, so that `except RuntimeError` (PyTorch's habit) and the builtin
+that fits (`IndexError`, `TypeError`, `ValueError`) both catch it. Messages read
 `op: rule; what came; likely fix`.
 
 >>> issubclass(BoundsError, IndexError) and issubclass(BoundsError, RuntimeError)
