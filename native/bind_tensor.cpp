@@ -58,8 +58,13 @@ bool make_tensor_type(PyObject* module) {
   PyType_Spec spec{"gleed.Tensor", sizeof(Tensor), 0,
                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots.data()};
   TensorType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  return TensorType &&
-         PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(TensorType)) == 0;
+  PyObject* type = reinterpret_cast<PyObject*>(TensorType);
+  if (!type || PyModule_AddObjectRef(module, "Tensor", type) < 0) return false;
+  // So that NumPy's operators leave array + tensor to the tensor.
+  PyObject* priority = PyLong_FromLong(1000);
+  const int status = priority ? PyObject_SetAttrString(type, "__array_priority__", priority) : -1;
+  Py_XDECREF(priority);
+  return status == 0;
 }
 
 bool dtype_argument(const char* op, PyObject* o, DType* out) {
