@@ -18,12 +18,14 @@ namespace {
 int intercepting_threads = 0;
 thread_local PyObject* interceptor = nullptr;
 
-const char* const kKindNames[] = {"tensor", "tensor?", "operand", "tensors", "scalar", "scalar?",
-                                  "int",    "int?",    "ints",    "ints?",   "static", "generator"};
-const char* const kAccepted[] = {"Tensor",       "Tensor or None", "Tensor or number",
-                                 "Tensors",      "number",         "number or None",
-                                 "int",          "int or None",    "ints",
-                                 "ints or None", "static",         "Generator or None"};
+const char* const kKindNames[] = {"tensor", "tensor?", "operand",  "operand?", "tensors",
+                                  "scalar", "scalar?", "int",      "int?",     "ints",
+                                  "ints?",  "static",  "generator"};
+const char* const kAccepted[] = {
+    "Tensor",           "Tensor or None", "Tensor or number", "Tensor, number or None",
+    "Tensors",          "number",         "number or None",   "int",
+    "int or None",      "ints",           "ints or None",     "static",
+    "Generator or None"};
 
 std::string text_of(PyObject* o) {
   const char* text = PyUnicode_Check(o) ? PyUnicode_AsUTF8(o) : nullptr;
@@ -103,6 +105,27 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* k
 
 // ---- construction
 
+// inspect.Parameter.empty, which stands for "no default"; borrowed, null with an exception set.
+PyObject* no_default() {
+  static PyObject* empty = nullptr;
+  if (empty) return empty;
+  PyObject* inspect = PyImport_ImportModule("inspect");
+  PyObject* parameter = inspect ? PyObject_GetAttrString(inspect, "Parameter") : nullptr;
+  empty = parameter ? PyObject_GetAttrString(parameter, "empty") : nullptr;
+  Py_XDECREF(parameter);
+  Py_XDECREF(inspect);
+  return empty;
+}
+
+// What makes the result of several outputs: a tuple type, a named tuple's _make, a struct sequence.
+PyObject* result_maker(PyObject* type) {
+  if (type == reinterpret_cast<PyObject*>(&PyTuple_Type)) return Py_NewRef(type);
+  PyObject* make = PyObject_GetAttrString(type, "_make");
+  if (make) return make;
+  PyErr_Clear();
+  return Py_NewRef(type);
+}
+
 bool parse_parameter(PyObject* entry, const char* op, bool first, Parameter& parameter) {
   PyObject* name;
   PyObject* default_value;
@@ -133,7 +156,9 @@ bool parse_parameter(PyObject* entry, const char* op, bool first, Parameter& par
   if (text == "keepdim") parameter.alias = alias("keepdims");
   if (text == "input") parameter.second_alias = alias("x1");
   if (text == "other") parameter.second_alias = alias("x2");
-  if (default_value != Py_Ellipsis) parameter.default_value = Py_NewRef(default_value);
+  PyObject* required = no_default();
+  if (!required) return false;
+  if (default_value != required) parameter.default_value = Py_NewRef(default_value);
   return encode_default(op, parameter);
 }
 
@@ -152,7 +177,7 @@ bool parse_overload(PyObject* entry, const char* op, Overload& overload) {
     return false;
   }
   init_program(overload.program, compile, explain);
-  if (result_type != Py_None) overload.result_type = Py_NewRef(result_type);
+  if (result_type != Py_None) overload.result_type = result_maker(result_type);
   bool keyword_only = false;
   overload.parameters.resize(static_cast<size_t>(count));
   for (Py_ssize_t i = 0; i < count; ++i) {

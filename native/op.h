@@ -17,6 +17,7 @@ enum class Kind : uint8_t {
   kTensor,
   kOptionalTensor,
   kOperand,
+  kOptionalOperand,
   kTensors,
   kScalar,
   kOptionalScalar,

@@ -225,6 +225,12 @@ Fit encode(const Parameter& parameter, PyObject* value, Frame& frame, Mismatch& 
       if (!is_tensor(value)) return mismatch_at(parameter, value, "must be a Tensor", mismatch);
       push_tensor(value, frame);
       return Fit::kYes;
+    case Kind::kOptionalOperand:
+      if (value == Py_None) {
+        frame.words.push(kNone);
+        return Fit::kYes;
+      }
+      [[fallthrough]];
     case Kind::kOperand:
       if (is_tensor(value)) {
         frame.words.push(kTensor);
@@ -319,6 +325,7 @@ bool fits_kind(Kind kind, PyObject* o) {
     case Kind::kOperand:
     case Kind::kScalar:
       return is_tensor(o) || is_number(o);
+    case Kind::kOptionalOperand:
     case Kind::kOptionalScalar:
       return is_tensor(o) || is_number(o) || o == Py_None;
     case Kind::kTensors:
