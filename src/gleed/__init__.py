@@ -1,3 +1,33 @@
 """gleed: a deep-learning framework, PyTorch's API on a small, fast engine."""
 
-from gleed import _C  # noqa: F401
+from __future__ import annotations
+
+from typing import Any
+
+from gleed import _C, formatting, ops, subscripts, tensor_methods
+from gleed._C import Size, Tensor, memory_stats
+from gleed._C import get_num_threads as get_num_threads
+from gleed._C import set_num_threads as set_num_threads
+from gleed.autograd import (
+    connect,
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from gleed.devices import *  # noqa: F403
+from gleed.dtypes import *  # noqa: F403
+from gleed.factories import *  # noqa: F403
+from gleed.formatting import get_printoptions, printoptions, set_printoptions
+
+_namespaces: dict[str, dict[str, Any]] = {}
+ops.install(_namespaces)
+globals().update(_namespaces["gleed"])
+
+_C.register_slot("advanced_index", subscripts.get_item)
+_C.register_slot("setitem", subscripts.set_item)
+tensor_methods.install()
+Tensor.__repr__ = formatting.tensor_repr
+connect({**globals(), **{name: ops.OPS[name].public for name in ("add_", "copy_", "zero_")}})

@@ -80,7 +80,8 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
     bound = call.standins(arguments)
     if any(call.needs_grad):
         trace.tape = {}
-    result = overload.inline(bound)
+    with trace.active():
+        result = overload.inline(bound)
     outputs = list(_flat(result))
     written = _written(overload, bound, call.tensors, outputs)
     if not any(call.needs_grad):

@@ -7,6 +7,7 @@ there with its gradient rule, for `gleed.autograd.derive`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,6 +103,23 @@ class Entry:
 
 class Trace:
     """The graph that grows while code runs on stand-ins."""
+
+    _active = threading.local()
+
+    @classmethod
+    def current(cls) -> Trace:
+        """The trace that is being made in this thread; bodies without tensor arguments use it."""
+        return cls._active.stack[-1]
+
+    @contextmanager
+    def active(self) -> Iterator[Trace]:
+        """Make this trace the current one."""
+        stack = self._active.__dict__.setdefault("stack", [])
+        stack.append(self)
+        try:
+            yield self
+        finally:
+            stack.pop()
 
     def __init__(self) -> None:
         self.scope = Scope()

@@ -506,8 +506,8 @@ class Kernel:
 
     @property
     def cost(self) -> float:
-        """The arithmetic of one point, as nanoseconds on one thread: a rough estimate from which the
-        core divides work."""
+        """The arithmetic of one point in nanoseconds on one thread: a rough estimate from which
+        the core divides work."""
         return sum(_COSTS.get(node.op, 0.03) for node in self.nodes)
 
 

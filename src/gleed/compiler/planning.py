@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from gleed import _C
 from gleed.compiler import kernel as k
 from gleed.compiler.dims import Dim, Scope
+from gleed.compiler.emit import symbol
 from gleed.compiler.graph import Graph
 from gleed.compiler.objects import object_for
 from gleed.compiler.schedule import Cells, Schedule, Step, identity_kernel
@@ -35,10 +35,10 @@ def build_plan(
     guards = tuple((op, cells.raw(a), cells.raw(b)) for op, a, b in scope.guards if symbols is None)
     visible = len(schedule.outputs) - residuals
     return _C.Plan(
-        tuple((dtype_of(v.dtype), len(v.shape)) for v in graph.inputs),
+        tuple((v.dtype, len(v.shape)) for v in graph.inputs),
         tuple(cells.table),
         guards,
-        tuple((dtype_of(d), dims) for d, dims in schedule.values),
+        tuple((d, dims) for d, dims in schedule.values),
         tuple(_with_machine_code(step) for step in schedule.steps),
         schedule.outputs[:visible],
         schedule.outputs[visible:],
@@ -60,15 +60,8 @@ def core_kernel(ir: k.Kernel) -> Any:
 
 
 def _compile(ir: k.Kernel, orientation: str, strides: str) -> tuple[bytes, str]:
-    return object_for(ir, Variant(orientation, strides))
+    variant = Variant(orientation, strides)
+    return object_for(ir, variant), symbol(ir, variant)
 
 
-def install_identity_kernels(names: Sequence[str]) -> None:
-    """Give the core the kernels with which it copies."""
-    _C.set_identity_kernels({dtype_of(name): core_kernel(identity_kernel(name)) for name in names})
-
-
-@cache
-def dtype_of(kernel_name: str) -> Any:
-    """The dtype object of a kernel dtype: "f32" is gleed.float32."""
-    return next(d for d in _C.dtypes() if d.kernel_name == kernel_name)
+_C.set_identity_kernels({name: core_kernel(identity_kernel(name)) for name in k.DTYPES})

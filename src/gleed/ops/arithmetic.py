@@ -357,8 +357,12 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
 
 
 @op(method=True, inplace=True, out=True)
-def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:  # noqa: A002
-    """Every element moved into [min, max]; either bound may be a number, a tensor or None. Where
+def clamp(
+    input: Tensor,
+    min: Number | None = None,  # noqa: A002 (PyTorch's name)
+    max: Number | None = None,  # noqa: A002
+) -> Tensor:
+    """Every element moved into [min, max]; bounds are numbers or tensors, either may be None. Where
     min > max the result is max. NaN stays.
 
     >>> gleed.clamp(gleed.tensor([-1.0, 0.5, 3.0]), 0, 1)
@@ -373,6 +377,15 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
     return _not_above(x, limits[-1]) if max is not None else x
 
 
+@op(name="clamp", method=True, inplace=True, out=True)
+def clamp_to_tensors(
+    input: Tensor,
+    min: Tensor | None = None,  # noqa: A002
+    max: Tensor | None = None,  # noqa: A002
+) -> Tensor:
+    return clamp(input, min, max)
+
+
 def _not_below(x: Tensor, low: Tensor) -> Tensor:
     """max(x, low) whose gradient at the bound goes to x."""
     return p.where(p.lt(x, low), low, p.where(p.ne(low, low), low, x))
@@ -380,16 +393,6 @@ def _not_below(x: Tensor, low: Tensor) -> Tensor:
 
 def _not_above(x: Tensor, high: Tensor) -> Tensor:
     return p.where(p.gt(x, high), high, p.where(p.ne(high, high), high, x))
-
-
-@op(method=True, inplace=True, out=True)
-def clip(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:  # noqa: A002
-    """Another name of `clamp`.
-
-    >>> gleed.clip(gleed.tensor([-1.0, 0.5]), 0, 1)
-    tensor([0.0000, 0.5000])
-    """
-    return clamp(input, min, max)
 
 
 @op(method=True, inplace=True, out=True)

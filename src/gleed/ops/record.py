@@ -32,7 +32,7 @@ from typing import Any
 from gleed import _C
 from gleed.compiler.dims import Dim
 from gleed.errors import ArgumentError
-from gleed.trace import Standin
+from gleed.trace import Standin, Trace
 
 # The names that annotations of bodies use.
 Tensor = Standin
@@ -46,7 +46,6 @@ KINDS = {
     "Tensor": "tensor",
     "Tensor | None": "tensor?",
     "Operand": "operand",
-    "Operand | None": "operand?",
     "Tensors": "tensors",
     "Number": "scalar",
     "Number | None": "scalar?",
@@ -140,8 +139,7 @@ class Overload:
         """Run the body on stand-ins, inside the trace they belong to."""
         if self.rule is None:
             return self.body(*bound)
-        trace = next(x.trace for x in _opened(bound) if isinstance(x, Standin))
-        return trace.with_rule(self.name, self.rule, self.body, bound)
+        return Trace.current().with_rule(self.name, self.rule, self.body, bound)
 
     def compile(
         self, arguments: list[Any], sizes: Any, ints: Any, words: Any

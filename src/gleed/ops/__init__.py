@@ -1,0 +1,59 @@
+"""One record per operation of the public API, by family.
+
+Importing this package defines all of them; `install` puts them where users look.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gleed import _C
+from gleed.ops import (  # noqa: F401 (each module defines ops)
+    activation,
+    arithmetic,
+    creation,
+    elementary,
+    indexing,
+    joining,
+    linear,
+    loss,
+    normalization,
+    reduction,
+    views,
+)
+from gleed.ops.record import OPS
+
+# Second names of ops, as PyTorch has them.
+ALIASES = {
+    "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh",
+    "arctan": "atan", "arctan2": "atan2", "arctanh": "atanh", "clip": "clamp", "divide": "div",
+    "fix": "trunc", "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le",
+    "moveaxis": "movedim", "multiply": "mul", "negative": "neg", "not_equal": "ne",
+    "subtract": "sub", "swapaxes": "transpose", "swapdims": "transpose", "true_divide": "div",
+    "concatenate": "cat",
+}
+# The ops behind Python's operators and behind indexing, as the core's slots name them.
+SLOTS = (
+    *("add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "matmul"),
+    *("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift"),
+    *("lt", "le", "eq", "ne", "gt", "ge", "neg", "positive", "abs", "bitwise_not", "basic_index"),
+    *("add_", "sub_", "mul_", "div_", "floor_divide_", "remainder_", "pow_", "bitwise_and_"),
+    *("bitwise_or_", "bitwise_xor_", "bitwise_left_shift_", "bitwise_right_shift_"),
+)
+
+
+def install(namespaces: dict[str, dict[str, Any]]) -> None:
+    """Fill namespaces ("gleed", "nn.functional", …) with functions, and Tensor with methods and
+    operators."""
+    names = {name: OPS[name] for name in OPS}
+    for alias, name in ALIASES.items():
+        names[alias] = OPS[name]
+        if name + "_" in OPS:
+            names[alias + "_"] = OPS[name + "_"]
+    for name, record in names.items():
+        for space in record.namespaces:
+            namespaces.setdefault(space, {})[name] = record.public
+        if record.method:
+            setattr(_C.Tensor, name, record.public)
+    for name in SLOTS:
+        _C.register_slot(name, OPS[name].public)

@@ -1,0 +1,191 @@
+"""New tensors: constants, ranges, identity."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gleed import primitives as p
+from gleed.compiler.kernel import is_float
+from gleed.errors import RangeError
+from gleed.ops.arithmetic import where
+from gleed.ops.promotion import as_standins, convert, default_float, shape_text
+from gleed.ops.record import Int, Ints, Number, Tensor, op
+from gleed.trace import Trace
+
+
+def _filled(name: str, size: Any, value: Any, dtype: str | None) -> Tensor:
+    if any(n < 0 for n in size):
+        raise RangeError(
+            f"{name}: sizes must be 0 or more; got {shape_text(size)}; check the arithmetic"
+        )
+    trace = Trace.current()
+    return p.copy(trace.full(tuple(size), value, dtype or default_float()))
+
+
+@op(varargs="size", out=True)
+def zeros(
+    size: Ints, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor of zeros.
+
+    >>> gleed.zeros(2, 3)
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
+    return _filled("zeros", size, 0, dtype)
+
+
+@op(varargs="size", out=True)
+def ones(
+    size: Ints, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor of ones.
+
+    >>> gleed.ones(2)
+    tensor([1., 1.])
+    """
+    return _filled("ones", size, 1, dtype)
+
+
+@op(out=True)
+def full(
+    size: Ints, fill_value: Number, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor with one number everywhere; its dtype follows from the number if not given.
+
+    >>> gleed.full((2,), 7)
+    tensor([7, 7])
+    """
+    (value,) = as_standins(fill_value) if isinstance(fill_value, Tensor) else (fill_value,)
+    own = default_float() if is_float(value.dtype) else value.dtype
+    trace = Trace.current()
+    return p.copy(trace.spread(convert(value, dtype or own), tuple(size)))
+
+
+def _like(input: Tensor, value: float, dtype: str | None) -> Tensor:
+    return p.copy(input.trace.full(input.shape, value, dtype or input.dtype))
+
+
+@op()
+def zeros_like(
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    memory_format: Any = None,
+) -> Tensor:
+    """Zeros with the shape and dtype of `input`.
+
+    >>> gleed.zeros_like(gleed.tensor([1, 2]))
+    tensor([0, 0])
+    """
+    return _like(input, 0, dtype)
+
+
+@op()
+def ones_like(
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    memory_format: Any = None,
+) -> Tensor:
+    """Ones with the shape and dtype of `input`.
+
+    >>> gleed.ones_like(gleed.tensor([1.5, 2.0]))
+    tensor([1., 1.])
+    """
+    return _like(input, 1, dtype)
+
+
+@op()
+def full_like(
+    input: Tensor, fill_value: Number, *, dtype: Any = None, layout: Any = None,
+    device: Any = None, memory_format: Any = None,
+) -> Tensor:
+    """One number everywhere, with the shape and dtype of `input`.
+
+    >>> gleed.full_like(gleed.tensor([1.5, 2.0]), 3)
+    tensor([3., 3.])
+    """
+    value = convert(as_standins(input, fill_value)[1], dtype or input.dtype)
+    return p.copy(input.trace.spread(value, input.shape))
+
+
+@op(method=True, namespace="", varargs="size")
+def new_zeros(input: Tensor, size: Ints, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """Zeros of another shape with the dtype of the tensor.
+
+    >>> gleed.tensor([1]).new_zeros(2)
+    tensor([0, 0])
+    """
+    return _filled("new_zeros", size, 0, dtype or input.dtype)
+
+
+@op(method=True, namespace="", varargs="size")
+def new_ones(input: Tensor, size: Ints, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """Ones of another shape with the dtype of the tensor.
+
+    >>> gleed.tensor([1]).new_ones(2)
+    tensor([1, 1])
+    """
+    return _filled("new_ones", size, 1, dtype or input.dtype)
+
+
+@op(method=True, namespace="")
+def new_full(
+    input: Tensor, size: Ints, fill_value: Number, *, dtype: Any = None, device: Any = None
+) -> Tensor:
+    """One number in another shape with the dtype of the tensor.
+
+    >>> gleed.tensor([1]).new_full((2,), 5)
+    tensor([5, 5])
+    """
+    value = convert(fill_value, dtype or input.dtype)
+    return p.copy(input.trace.spread(value, tuple(size)))
+
+
+# ---- ranges
+@op(name="_arange", namespace="")
+def arange_of(start: Number, step: Number, count: Int, dtype: str) -> Tensor:
+    """start, start + step, … (`count` of them)."""
+    trace = Trace.current()
+    wide = "f64" if is_float(dtype) else "i64"
+    place = convert(trace.iota((count,), 0), wide)
+    first, stride = convert(start, wide), convert(step, wide)
+    return p.copy(convert(place * stride + first, dtype))
+
+
+@op(name="_linspace", namespace="")
+def linspace_of(start: Number, end: Number, steps: Int, dtype: str) -> Tensor:
+    """`steps` numbers evenly spaced from start to end, symmetric about the middle."""
+    trace = Trace.current()
+    wide = "f64" if dtype == "f64" or not is_float(dtype) else "f32"
+    place = trace.iota((steps,), 0)
+    first, last = convert(start, wide), convert(end, wide)
+    gap = (last - first) / (steps - 1 if steps != 1 else 1)
+    ahead = first + gap * convert(place, wide)
+    behind = last - gap * convert(steps - 1 - place, wide)
+    return p.copy(convert(where(place < steps // 2 + steps % 2, ahead, behind), dtype))
+
+
+@op(name="_eye", namespace="")
+def eye_of(rows: Int, columns: Int, dtype: str) -> Tensor:
+    """Ones on the diagonal."""
+    trace = Trace.current()
+    shape = (rows, columns)
+    return p.copy(convert(trace.iota(shape, 0) == trace.iota(shape, 1), dtype))
+
+
+def count_between(name: str, start: float, end: float, step: float) -> int:
+    """How many numbers `arange` gives."""
+    if step == 0 or math.isnan(step):
+        raise RangeError(f"{name}: the step must not be 0; got step {step}; use 1, say")
+    if not all(map(math.isfinite, (start, end))):
+        raise RangeError(f"{name}: bounds must be finite; got {start} and {end}; use linspace")
+    if (end - start) * step < 0:
+        raise RangeError(
+            f"{name}: the step must lead from start to end; got start {start}, end {end}, step {step}; "
+            "change its sign"
+        )
+    if all(isinstance(n, int) for n in (start, end, step)):
+        return -(-(end - start) // step)  # type: ignore[return-value]
+    return math.ceil((end - start) / step)

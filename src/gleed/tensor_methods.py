@@ -1,0 +1,170 @@
+"""Methods and attributes of Tensor that are written in Python."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from gleed import _C
+from gleed._C import Tensor
+from gleed.devices import device as device_type
+from gleed.errors import ArgumentError, ShapeError
+from gleed.factories import check_device
+from gleed.ops.record import OPS
+
+_to_dtype = OPS["_to_dtype"].public
+
+
+def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The tensor in another dtype, on another device, or both; itself if nothing changes.
+
+    >>> import gleed
+    >>> gleed.tensor([1.5]).to(gleed.int64)
+    tensor([1])
+    """
+    dtype, device, force = kwargs.get("dtype"), kwargs.get("device"), kwargs.get("copy", False)
+    for arg in args:
+        if isinstance(arg, _C.dtype):
+            dtype = arg
+        elif isinstance(arg, str | device_type):
+            device = arg
+        elif isinstance(arg, Tensor):
+            dtype = arg.dtype
+        elif arg is not None and not isinstance(arg, bool):
+            raise ArgumentError(
+                f"to: takes a dtype, a device or a tensor; got {type(arg).__name__}; use "
+                "x.to(gleed.float32), say"
+            )
+    check_device("to", device)
+    if force:
+        return _to_dtype(self, dtype or self.dtype, True)
+    return self if dtype is None or dtype is self.dtype else _to_dtype(self, dtype)
+
+
+def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor on the CPU."""
+    return self
+
+
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
+    """The tensor on a GPU."""
+    return to(self, device_type("cuda" if device is None else device))
+
+
+def numpy(self: Tensor, *, force: bool = False) -> Any:
+    """A NumPy array that shares memory; with `force`, of the detached tensor."""
+    return _C.to_numpy(self.detach() if force else self)
+
+
+def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The tensor in another dtype, or the name of its type."""
+    if dtype is None:
+        return f"gleed.{TYPE_NAMES[self.dtype.name]}Tensor"
+    if isinstance(dtype, str):
+        name = dtype.rpartition(".")[2].removesuffix("Tensor")
+        dtype = next(getattr(_C, k) for k, v in TYPE_NAMES.items() if v == name)
+    return to(self, getattr(dtype, "dtype", dtype))
+
+
+TYPE_NAMES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
+    "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "uint8": "Byte",
+    "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+}
+
+
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """The tensor in the dtype of `other`."""
+    return to(self, other.dtype)
+
+
+def _conversion(name: str, dtype: Any) -> Any:
+    def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+        return self if self.dtype is dtype else _to_dtype(self, dtype)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"The tensor as {dtype.name}; itself if it is that already."
+    return convert
+
+
+def resize_(self: Tensor, *sizes: Any) -> Tensor:
+    """Change the shape in place; where the tensor grows, new elements are not initialised."""
+    shape = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+    if tuple(self.shape) == shape:
+        return self
+    grown = _C.empty(shape, self.dtype)
+    count = min(grown.numel(), self.numel())
+    grown.view(-1)[:count].copy_(self.detach().reshape(-1)[:count])
+    self.data = grown
+    return self
+
+
+def transposed(self: Tensor) -> Tensor:
+    """All dims in reverse order."""
+    return self.permute(tuple(reversed(range(self.ndim))))
+
+
+def matrix_transposed(self: Tensor) -> Tensor:
+    """The last two dims exchanged."""
+    if self.ndim < 2:
+        raise ShapeError(f"mT: at least 2 dims are needed; got {self.ndim}; unsqueeze first")
+    return self.transpose(-2, -1)
+
+
+def deep_copy(self: Tensor, memo: dict[int, Any]) -> Tensor:
+    """A copy with memory of its own, for `copy.deepcopy`; leaves only."""
+    if not self.is_leaf:
+        raise ArgumentError(
+            "deepcopy: only leaves can be copied; a result with a grad_fn came; use clone() or "
+            "detach()"
+        )
+    if id(self) in memo:
+        return memo[id(self)]
+    with _C.no_grad():
+        result = self.detach().clone()
+    if type(self) is not Tensor:
+        result = Tensor._make_subclass(type(self), result, self.requires_grad)
+    result.requires_grad = self.requires_grad
+    memo[id(self)] = result
+    result.__dict__.update(copy.deepcopy(self.__dict__, memo))
+    if self.grad is not None:
+        result.grad = self.grad.detach().clone()
+    return result
+
+
+def _rebuilt(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
+    return _C.from_numpy(array).to(dtype).requires_grad_(requires_grad)
+
+
+def reduce_ex(self: Tensor, protocol: int) -> Any:
+    """How pickle stores a tensor: as a NumPy array and its dtype."""
+    exact = self.detach()
+    if self.dtype is _C.bfloat16:
+        exact = exact.to(_C.float32)
+    return _rebuilt, (_C.to_numpy(exact.contiguous()).copy(), self.dtype, self.requires_grad)
+
+
+def contains(self: Tensor, element: Any) -> bool:
+    """Whether any element equals `element`."""
+    return bool((self == element).any())
+
+
+def install() -> None:
+    """Put everything here onto Tensor."""
+    methods = {
+        "to": to, "cpu": cpu, "cuda": cuda, "numpy": numpy, "type": type_, "type_as": type_as,
+        "resize_": resize_, "__deepcopy__": deep_copy, "__reduce_ex__": reduce_ex,
+        "__contains__": contains, "T": property(transposed), "mT": property(matrix_transposed),
+        "H": property(transposed), "mH": property(matrix_transposed),
+        "is_shared": lambda self: False, "pin_memory": lambda self: self,
+        "is_pinned": lambda self: False, "get_device": lambda self: -1,
+    }
+    for name, value in methods.items():
+        setattr(Tensor, name, value)
+    conversions = {
+        "float": _C.float32, "double": _C.float64, "half": _C.float16, "bfloat16": _C.bfloat16,
+        "char": _C.int8, "short": _C.int16, "int": _C.int32, "long": _C.int64, "byte": _C.uint8,
+        "bool": _C.bool,
+    }
+    for name, dtype in conversions.items():
+        setattr(Tensor, name, _conversion(name, dtype))
