@@ -22,22 +22,21 @@ class device:
     type: str
     index: int | None
 
-    def __init__(self, type: str | int | device, index: int | None = None):
-        if isinstance(type, device):
-            type, index = type.type, type.index if index is None else index
-        elif isinstance(type, int) and not isinstance(type, bool):
-            type, index = "cuda", type
-        if not isinstance(type, str):
+    def __init__(self, type: str | int | device, index: int | None = None) -> None:
+        text = f"cuda:{type}" if isinstance(type, int) else type
+        if isinstance(text, device):
+            text = str(text)
+        if not isinstance(text, str):
             came = type.__class__.__name__
             raise ArgumentError(f"device: takes a name; a {came} came; use device('cpu')")
-        name, colon, number = type.partition(":")
+        name, colon, number = text.partition(":")
         if colon and index is not None:
-            raise DeviceError(f"device: one index is enough; '{type}' and {index} came")
+            raise DeviceError(f"device: one index is enough; '{text}' and {index} came")
         if colon:
             index = int(number) if number.isdecimal() else -1
         if name not in TYPES or (index is not None and index < 0):
             raise DeviceError(
-                f"device: must be one of {', '.join(TYPES)}, perhaps with an index; '{type}' came; "
+                f"device: must be one of {', '.join(TYPES)}, perhaps with an index; '{text}' came; "
                 "use 'cpu' or 'cuda:0', for example"
             )
         object.__setattr__(self, "type", name)
@@ -61,7 +60,7 @@ class device:
     def __hash__(self) -> int:
         return hash((self.type, self.index))
 
-    def __reduce__(self) -> tuple[type[device], tuple[str, int | None]]:
+    def __reduce__(self) -> tuple[object, tuple[str, int | None]]:
         return device, (self.type, self.index)
 
 
@@ -71,7 +70,7 @@ CPU = device("cpu")
 class layout:
     """How a tensor's elements are stored; the one layout is `strided`."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         self._name = name
 
     def __repr__(self) -> str:

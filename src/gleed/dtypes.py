@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import builtins
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from gleed._C import (
     Tensor,
@@ -73,7 +74,7 @@ __all__ = [
     "uint8",
 ]
 
-Operand = Tensor | builtins.bool | builtins.int | builtins.float | complex
+DType: TypeAlias = dtype  # where a field `dtype` hides the class
 
 # Each kind can hold what those before it can.
 KINDS = ("bool", "integer", "float", "complex")
@@ -114,7 +115,7 @@ def _number_dtype(number: object) -> dtype:
     raise ArgumentError(f"result_type: takes tensors and numbers; a {came} came; convert it first")
 
 
-def result_type(*operands: Operand) -> dtype:
+def result_type(*operands: object) -> dtype:
     """The dtype of an arithmetic result of `operands`, tensors and numbers.
 
     Tensors with dimensions outrank 0-d tensors, and these outrank numbers: the lesser only count if
@@ -165,7 +166,7 @@ class finfo:
     resolution: builtins.float  # about the step, as a power of ten
     dtype: str
 
-    def __init__(self, of: dtype | None = None):
+    def __init__(self, of: DType | None = None) -> None:
         of = (get_default_dtype() if of is None else of).to_real()
         if of not in _FLOATS:
             raise DTypeError(f"finfo: takes a floating-point dtype; {of} came; use iinfo")
@@ -195,7 +196,7 @@ class iinfo:
     max: builtins.int
     dtype: str
 
-    def __init__(self, of: dtype):
+    def __init__(self, of: DType) -> None:
         if kind(of) != "integer":
             raise DTypeError(f"iinfo: takes an integer dtype; {of} came; use finfo for floats")
         bits = 8 * of.itemsize
