@@ -90,6 +90,28 @@ def test_operations(machine, dtype, layouts):
         check(machine, kernel, "map", [*inputs, *outs], names=["x", "y", "z", *ops])
 
 
+@pytest.mark.parametrize("layouts", ["11", "s1", "1s", "ss", "0s"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_maps_that_only_move_data(machine, dtype, layouts):
+    """Light kernels are vectorised in another way than heavy ones."""
+    rng = np.random.default_rng(13)
+    number = k.cast(k.index(2), dtype) if dtype != "bool" else k.eq(k.index(2) & 4, 0)
+    value = k.select(k.eq(k.load(0, dtype), number), number, k.load(0, dtype))
+    kernel = Kernel(
+        "move",
+        (Operand(dtype, "in"), Operand(dtype, "out"), Operand("i64", "index")),
+        (),
+        (Store(1, value),),
+    )
+    for size in SIZES:
+        shape = (2, 3, max(size, 1))
+        inputs = lay_out(make_array(rng, dtype, shape), layouts[0])[..., :size]
+        out = lay_out(np.zeros(shape, NUMPY_DTYPES[dtype]), layouts[1])[..., :size]
+        for strides in ((3, 5, 1), (3, 5, 2), (3, 5, 0)):
+            index = Affine(-7, strides, (2, 3, size))
+            check(machine, kernel, "map", [inputs, out, index])
+
+
 @pytest.mark.parametrize("source", DTYPES)
 def test_casts(machine, source):
     rng = np.random.default_rng(7)

@@ -58,8 +58,11 @@ class Emitter:
         self.passes = divide(kernel, lambda n: n in self.varying and self.places[n] == Place.POINT)
         self.serial = kernel.sequential or self._scans_along_n2()
         self.weight = max((len(p.nodes) for p in self.passes.passes), default=0)
+        self.moving = variant.orientation == "map" and self.weight <= _CHEAP
+        self.strided = "s" in variant.strides
         self.lanes = 1 if self.serial else self._lanes()
-        self.unroll = self._unroll() if self.lanes > 1 and self.vector_tail else 1
+        whole = (self.lanes > 1 and self.vector_tail) or (self.moving and self.strided)
+        self.unroll = self._unroll() if whole and not self.serial else 1
         self.types: dict = {}
         self.scopes: dict[Place, Scope] = {Place.FUNCTION: self.code.scope()}
         self.stages: list[Scope] = []
@@ -96,9 +99,11 @@ class Emitter:
         sizes |= {item_size(o.dtype) for o in operands}
         wide = [size for size in sizes if size >= 4]
         lanes = self.target.vector_bytes // (min(wide) if wide else max(sizes, default=1))
-        # A map that only moves data is bound by memory, which 32-byte stores use better.
-        moving = self.variant.orientation == "map" and self.weight <= _CHEAP
-        return lanes // 2 if moving and self.target.vector_bytes == 64 else lanes
+        # A map that only moves data is bound by memory: gathering lanes would be the dearest part
+        # of it, and 32-byte stores are better than 64-byte ones.
+        if self.moving and self.strided:
+            return 1
+        return lanes // 2 if self.moving and self.target.vector_bytes == 64 else lanes
 
     @property
     def vector_tail(self) -> bool:
@@ -233,7 +238,9 @@ class Emitter:
     def _offset_addresses(self, k: int, offset: Node, place: Place, lanes: int, u: int) -> str:
         """Addresses `offset` elements from the current points of operand k."""
         base = self.address(k, place)
-        if lanes > 1 and self.moves(k):
+        if lanes == 1:
+            base = f"ptr {self.copy_address(k, base, 1, u)}"
+        elif self.moves(k):
             base = self.lane_addresses(k, base, lanes, u)
             base = f"{vector_type('ptr', lanes)} {base}"
         else:
@@ -245,8 +252,10 @@ class Emitter:
     def _index(self, node: Node, lanes: int, u: int) -> str:
         k = int(node.attr)
         value = self.address(k, self.places[node])
-        if node not in self.varying or lanes == 1:
+        if node not in self.varying:
             return value
+        if lanes == 1:
+            return self.copy_address(k, value, 1, u)
         vector = vector_type("i64", lanes)
         value = self.code.splat(value, "i64", lanes)
         return self.code.op(f"add {vector} {value}, {self.lane_steps(k, lanes, u)}")
@@ -290,12 +299,26 @@ class Emitter:
         step = self.code.op(f"mul i64 {i}, {self.stride(k, axis)}")
         return self.code.op(f"getelementptr i8, ptr {address}, i64 {step}")
 
-    def copy_address(self, k: int, pointer: str, lanes: int, u: int) -> str:
-        """The unit-stride address of unrolled copy `u`."""
-        if u == 0:
-            return pointer
-        offset = u * lanes * item_size(self.kernel.operands[k].dtype)
-        return self.code.op(f"getelementptr i8, ptr {pointer}, i64 {offset}")
+    def copy_address(self, k: int, address: str, lanes: int, u: int) -> str:
+        """The address of unrolled copy `u`."""
+        if u == 0 or not self.moves(k):
+            return address
+        operand = self.kernel.operands[k]
+        unit = 1 if operand.kind == "index" else item_size(operand.dtype)
+        offset = str(u * lanes * unit)
+        if self.stride_class(k) == "s":
+            offset = self._multiple_of_stride(k, u * lanes)
+        if operand.kind == "index":
+            return self.code.op(f"add i64 {address}, {offset}")
+        return self.code.op(f"getelementptr i8, ptr {address}, i64 {offset}")
+
+    def _multiple_of_stride(self, k: int, times: int) -> str:
+        scope, key = self.scopes[Place.FUNCTION], ("strides", k, times)
+        if key not in scope.values:
+            stride = self.stride(k, 2)
+            with self.code.inside(scope):
+                scope.values[key] = self.code.op(f"mul i64 {stride}, {times}")
+        return scope.values[key]
 
     def lane_addresses(self, k: int, pointer: str, lanes: int, u: int) -> str:
         """A vector of the lanes' addresses."""

@@ -19,6 +19,8 @@ from gleed.compiler.passes import Pass
 
 # Sums flush their accumulators into a second level after this many additions each.
 _ADDITIONS = 64
+# Points of a line in one tile of a strided map.
+_TILE = 64
 
 
 class RowEmitter(Emitter):
@@ -82,6 +84,9 @@ class RowEmitter(Emitter):
         return state
 
     def _pass(self, now: Pass) -> None:
+        if self.variant.orientation == "map" and self.strided and not self.serial:
+            self._tiles(now)
+            return
         state = self._start(now)
         state = self.code.loop(
             "0", self.size(1), 1, state, self.types, lambda i1, s: self._line(now, i1, s)
@@ -89,6 +94,27 @@ class RowEmitter(Emitter):
         if not now.reductions:
             return
         self.open_stage(1, 1, {node: self._finish(node, state) for node in now.reductions})
+
+    def _tiles(self, now: Pass) -> None:
+        """Lines in short pieces, all lines before the next piece: where strides make every point
+        of a line lie in another line of cache, the neighbours are still there for the next i1."""
+
+        def tile(start: str, state: State) -> State:
+            end = self.code.op(f"add i64 {start}, {_TILE}")
+            end = self.code.call("llvm.smin.i64", "i64", ("i64", end), ("i64", self.size(2)))
+
+            def line(i1: str, state: State) -> State:
+                self._open_line(now, i1)
+                return self._stretch(now, start, end, state)
+
+            return self.code.loop("0", self.size(1), 1, state, self.types, line)
+
+        self.code.loop("0", self.size(2), _TILE, {}, self.types, tile)
+
+    def _open_line(self, now: Pass, i1: str) -> None:
+        self.loop["i1"] = i1
+        self.scopes[Place.LINE] = self.code.scope()
+        self.evaluate((n for n in now.nodes if self.places[n] == Place.LINE), 1, 1)
 
     def _start(self, now: Pass) -> State:
         state: State = {}
@@ -110,9 +136,7 @@ class RowEmitter(Emitter):
         return self.lanes > 1 and not self.vector_tail
 
     def _line(self, now: Pass, i1: str, state: State) -> State:
-        self.loop["i1"] = i1
-        self.scopes[Place.LINE] = self.code.scope()
-        self.evaluate((n for n in now.nodes if self.places[n] == Place.LINE), 1, 1)
+        self._open_line(now, i1)
         for node in now.nodes:
             if node.op == "scan":
                 state = state | self.start_state((node, 0), node, 1)
@@ -160,7 +184,7 @@ class RowEmitter(Emitter):
         )  # fmt: skip
         if step == 1:
             return state
-        if self._scalar_tail:
+        if self._scalar_tail or self.lanes == 1:
             return self.code.loop(
                 middle, end, 1, state, self.types, lambda i2, s: self._points(now, i2, 1, 1, s)
             )
