@@ -33,40 +33,6 @@ class Dim:
     def __hash__(self) -> int:
         return id(self) >> 4
 
-    def __add__(self, other: Size) -> Size:
-        return self.scope.combine("add", self, other)
-
-    def __radd__(self, other: Size) -> Size:
-        return self.scope.combine("add", other, self)
-
-    def __sub__(self, other: Size) -> Size:
-        return self.scope.combine("sub", self, other)
-
-    def __rsub__(self, other: Size) -> Size:
-        return self.scope.combine("sub", other, self)
-
-    def __mul__(self, other: Size) -> Size:
-        if not isinstance(other, Dim | int):
-            return NotImplemented
-        return self.scope.combine("mul", self, other)
-
-    def __rmul__(self, other: Size) -> Size:
-        if not isinstance(other, Dim | int):
-            return NotImplemented
-        return self.scope.combine("mul", other, self)
-
-    def __floordiv__(self, other: Size) -> Size:
-        return self.scope.combine("floordiv", self, other)
-
-    def __rfloordiv__(self, other: Size) -> Size:
-        return self.scope.combine("floordiv", other, self)
-
-    def __mod__(self, other: Size) -> Size:
-        return self.scope.combine("mod", self, other)
-
-    def __rmod__(self, other: Size) -> Size:
-        return self.scope.combine("mod", other, self)
-
     def __neg__(self) -> Size:
         return 0 - self
 
@@ -76,6 +42,8 @@ class Dim:
         return self.scope.equal(self, other)
 
     def __lt__(self, other: Size) -> bool:
+        if not isinstance(other, Dim | int):
+            return NotImplemented
         return self.scope.less(self, other)
 
     def __gt__(self, other: Size) -> bool:
@@ -97,6 +65,19 @@ class Dim:
 
     __int__ = __index__
 
+
+def _arithmetic(op: str, swapped: bool) -> Callable[[Dim, Size], Size]:
+    def combine(self: Dim, other: Size) -> Size:
+        if not isinstance(other, Dim | int):
+            return NotImplemented
+        return self.scope.combine(op, *((other, self) if swapped else (self, other)))
+
+    return combine
+
+
+for _name in ("add", "sub", "mul", "floordiv", "mod"):
+    setattr(Dim, f"__{_name}__", _arithmetic(_name, swapped=False))
+    setattr(Dim, f"__r{_name}__", _arithmetic(_name, swapped=True))
 
 Size = int | Dim
 _OPERATIONS: dict[str, Callable[[int, int], int]] = {

@@ -19,12 +19,17 @@ from gleed.compiler.graph import Value
 Mapping = tuple[int | None, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Space:
     """An iteration space: sizes of its axes, the first `parallel` of them parallel."""
 
     sizes: tuple[Size, ...]
     parallel: int
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What identifies the space, without deciding whether sizes are equal."""
+        return self.parallel, *(n if isinstance(n, int) else id(n) for n in self.sizes)
 
     @property
     def reduced(self) -> tuple[int, ...]:

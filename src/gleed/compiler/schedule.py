@@ -213,7 +213,7 @@ class Schedule:
         targets = targets or {}
         space, mapping = self._space(values[0])
         builder = self._builder(space)
-        group = {v: self._mapping_in(v, space, mapping) for v in values}
+        group = {v: self._space(v)[1] for v in values}
         if not targets:
             group |= self._companions(values[0], space, mapping)
         for value, place in group.items():
@@ -231,18 +231,14 @@ class Schedule:
         if not targets:
             self._numbers |= written
 
-    def _mapping_in(self, value: Value, space: Space, mapping: Mapping) -> Mapping:
-        own_space, own = self._space(value)
-        return own if own_space == space else mapping
-
     def _companions(self, root: Value, space: Space, mapping: Mapping) -> dict[Value, Mapping]:
         """Other wanted outputs that the same loops can compute."""
         found: dict[Value, Mapping] = {}
         for value in self._wanted:
             if value is root or self.is_real(value) or not self._ready(value):
                 continue
-            own, place = self._space(value)
-            if own.sizes == space.sizes and own.parallel == space.parallel:
+            own, place, blocker = space_of(value, self.is_real)
+            if blocker is None and own.key == space.key:
                 found[value] = place
         return found
 
@@ -288,7 +284,7 @@ class Schedule:
             for value, target, _ in writes:
                 if self._numbers.get(value) != target:
                     self.real(value)
-        groups: dict[Space, dict[Value, int]] = {}
+        groups: dict[object, dict[Value, int]] = {}
         for value, target, _ in writes:
             known = self._numbers.get(value)
             if known == target:
@@ -296,7 +292,7 @@ class Schedule:
             if known is None and value.node.kind not in COMPUTED:
                 self._fill(value, target)
             elif known is None:
-                groups.setdefault(self._space(value)[0], {})[value] = target
+                groups.setdefault(self._space(value)[0].key, {})[value] = target
             else:
                 self._copy(value, target)
         for targets in groups.values():
@@ -318,7 +314,7 @@ class Schedule:
         spaces = {}
         for value, target in writes:
             if not self.is_real(value):
-                spaces[target] = self._space(value) if value.node.kind in COMPUTED else None
+                spaces[target] = self._space(value)[0].key if value.node.kind in COMPUTED else None
         targets = {self.graph.inputs[t]: t for _, t in writes}
         for value, target in writes:
             for node in topological([value.node]):

@@ -138,8 +138,14 @@ class Overload:
     def inline(self, bound: list[Any]) -> Any:
         """Run the body on stand-ins, inside the trace they belong to."""
         if self.rule is None:
-            return self.body(*bound)
-        return Trace.current().with_rule(self.name, self.rule, self.body, bound)
+            return self._run(*bound)
+        return Trace.current().with_rule(self.name, self.rule, self._run, bound)
+
+    def _run(self, *bound: Any) -> Any:
+        """The body, keyword-only arguments handed over by name, `out` left out."""
+        pairs = [(p, v) for p, v in zip(self.parameters, bound, strict=True) if "o" not in p.flags]
+        named = {p.name: v for p, v in pairs if "k" in p.flags}
+        return self.body(*(v for p, v in pairs if "k" not in p.flags), **named)
 
     def compile(
         self, arguments: list[Any], sizes: Any, ints: Any, words: Any
@@ -245,11 +251,8 @@ def op(
     def define(body: Callable[..., Any]) -> Op:
         public_name = name or body.__name__.removesuffix("_op")
         parameters = _parameters(body, varargs, out)
-        taken = body
-        if out:
-            taken = _without_out(body)
         overload = Overload(
-            public_name, taken, parameters, result=result, grad_name=grad_name, reference=reference
+            public_name, body, parameters, result=result, grad_name=grad_name, reference=reference
         )
         overload.writes = tuple(
             i for i, p in enumerate(parameters) if p.name in writes
@@ -265,10 +268,6 @@ def op(
         return record
 
     return define
-
-
-def _without_out(body: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args: body(*args[:-1])
 
 
 def _add(
