@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -168,6 +169,8 @@ def _step(
     count: float,
 ) -> None:
     beta1, beta2 = group["betas"]
+    lr, weight_decay = float(group["lr"]), group["weight_decay"]
+    decoupled = group["decoupled_weight_decay"]
     adam_step(
         params,
         grads,
@@ -175,13 +178,13 @@ def _step(
         [state["exp_avg_sq"] for state in states],
         [state["max_exp_avg_sq"] for state in states] if group["amsgrad"] else [],
         [state["step"] for state in states],
-        float(group["lr"]),
-        beta1,
+        lr / (1 - beta1 ** (count + 1)),
+        1 - beta1,
         beta2,
+        1 - beta2,
+        math.sqrt(1 - beta2 ** (count + 1)),
         group["eps"],
-        group["weight_decay"],
-        1 - beta1 ** (count + 1),
-        1 - beta2 ** (count + 1),
-        decoupled_weight_decay=group["decoupled_weight_decay"],
+        weight_decay if weight_decay and not decoupled else None,
+        1 - lr * weight_decay if weight_decay and decoupled else None,
         maximize=group["maximize"],
     )

@@ -131,8 +131,8 @@ def _step(
         buffers,
         float(group["lr"]),
         group["momentum"],
-        dampening,
-        group["weight_decay"],
+        1 - dampening,
+        group["weight_decay"] or None,
         nesterov=group["nesterov"],
         maximize=group["maximize"],
     )
