@@ -57,11 +57,8 @@ Wide read_wide(const char* p, DType dtype) {
   Py_UNREACHABLE();
 }
 
-// Truncation towards zero; NaN and what does not fit become the least integer, as x86 has it.
-int64_t truncate(const Wide& w) {
-  if (w.whole) return w.integer;
-  return w.real >= -0x1p63 && w.real < 0x1p63 ? static_cast<int64_t>(w.real) : INT64_MIN;
-}
+// Towards zero. The number is known to fit.
+int64_t truncate(const Wide& w) { return w.whole ? w.integer : static_cast<int64_t>(w.real); }
 
 void write_wide(char* p, DType dtype, const Wide& w) {
   switch (dtype) {
@@ -185,34 +182,6 @@ bool store_element(char* p, DType dtype, PyObject* value, const char* op) {
   }
   write_wide(p, dtype, w);
   return true;
-}
-
-void copy_to_packed(char* to, DType to_dtype, const char* from, DType from_dtype,
-                    const Layout& layout) {
-  if (layout.numel == 0) return;
-  const int64_t from_size = itemsize(from_dtype), to_size = itemsize(to_dtype);
-  if (from_dtype == to_dtype && layout.contiguous) {
-    std::memcpy(to, from, layout.numel * to_size);
-    return;
-  }
-  const int last = layout.ndim - 1;
-  const int64_t inner = last >= 0 ? layout.sizes[last] : 1;
-  const int64_t inner_stride = last >= 0 ? layout.strides[last] * from_size : 0;
-  int64_t index[kMaxDims] = {};
-  for (int64_t done = 0; done < layout.numel; done += inner) {
-    const char* source = from;
-    for (int i = 0; i < last; ++i) source += index[i] * layout.strides[i] * from_size;
-    if (from_dtype == to_dtype) {
-      for (int64_t i = 0; i < inner; ++i, to += to_size, source += inner_stride) {
-        std::memcpy(to, source, to_size);
-      }
-    } else {
-      for (int64_t i = 0; i < inner; ++i, to += to_size, source += inner_stride) {
-        write_wide(to, to_dtype, read_wide(source, from_dtype));
-      }
-    }
-    for (int i = last - 1; i >= 0 && ++index[i] == layout.sizes[i]; --i) index[i] = 0;
-  }
 }
 
 }  // namespace gleed

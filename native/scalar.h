@@ -12,7 +12,8 @@ PyObject* load_element(const char* p, DType dtype);
 // the value has no place in the dtype; `op` begins the message.
 bool store_element(char* p, DType dtype, PyObject* value, const char* op);
 
-// Copies numel elements of a strided source to packed memory, converting between dtypes as C does.
+// Copies a layout's elements, the first of which is at `from`, to packed memory, converting between
+// dtypes as C does. In convert.cpp.
 void copy_to_packed(char* to, DType to_dtype, const char* from, DType from_dtype,
                     const Layout& from_layout);
 

@@ -141,3 +141,23 @@ def test_dtypes_are_singletons_when_copied():
     assert len({dtypes.float32: 1, dtypes.float: 2}) == 1
     with pytest.raises(TypeError):
         type(dtypes.float32)()
+
+
+@pytest.mark.parametrize("source", NUMPY, ids=str)
+@pytest.mark.parametrize("target", ALL, ids=str)
+@pytest.mark.parametrize("step", [1, -2])
+def test_arrays_are_converted(source, target, step):
+    array = np.array([0, 1, 2, 3.75, 100, 127]).astype(NUMPY[source])[::step]
+    made = _C.tensor_from_data(array, target)
+    if target is dtypes.bfloat16:
+        expected = array.astype("c16").real  # these numbers have few enough bits
+    else:
+        real = array.real if array.dtype.kind == "c" and not target.is_complex else array
+        expected = real.astype(NUMPY[target])
+    assert made.dtype is target and made.tolist() == expected.tolist()
+
+
+def test_bytes_that_are_no_booleans():
+    odd = _C.frombuffer(b"\x00\x02\xff", dtypes.bool)
+    assert odd.tolist() == [False, True, True]
+    assert _C.tensor_from_data(odd, dtypes.int8).tolist() == [0, 1, 1]
