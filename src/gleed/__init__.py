@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gleed import _C, formatting, ops, subscripts, tensor_methods
 from gleed._C import Size, Tensor, memory_stats
 from gleed._C import get_num_threads as get_num_threads
@@ -22,12 +20,13 @@ from gleed.dtypes import *  # noqa: F403
 from gleed.factories import *  # noqa: F403
 from gleed.formatting import get_printoptions, printoptions, set_printoptions
 
-_namespaces: dict[str, dict[str, Any]] = {}
-ops.install(_namespaces)
-globals().update(_namespaces["gleed"])
+ops.install()
+globals().update(ops.functions("gleed"))
 
 _C.register_slot("advanced_index", subscripts.get_item)
 _C.register_slot("setitem", subscripts.set_item)
 tensor_methods.install()
 Tensor.__repr__ = formatting.tensor_repr
 connect({**globals(), **{name: ops.OPS[name].public for name in ("add_", "copy_", "zero_")}})
+
+from gleed import autograd, nn, optim  # noqa: E402 (they use the names above)

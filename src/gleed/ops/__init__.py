@@ -42,18 +42,20 @@ SLOTS = (
 )
 
 
-def install(namespaces: dict[str, dict[str, Any]]) -> None:
-    """Fill namespaces ("gleed", "nn.functional", …) with functions, and Tensor with methods and
-    operators."""
-    names = {name: OPS[name] for name in OPS}
-    for alias, name in ALIASES.items():
-        names[alias] = OPS[name]
-        if name + "_" in OPS:
-            names[alias + "_"] = OPS[name + "_"]
-    for name, record in names.items():
-        for space in record.namespaces:
-            namespaces.setdefault(space, {})[name] = record.public
+def functions(namespace: str) -> dict[str, Any]:
+    """The functions of a namespace: "gleed", "nn.functional", "special", …"""
+    names = OPS | {alias: OPS[name] for alias, name in ALIASES.items()}
+    return {name: op.public for name, op in names.items() if namespace in op.namespaces}
+
+
+def install() -> None:
+    """Give Tensor its methods, and the core the ops behind Python's operators."""
+    for name, record in OPS.items():
         if record.method:
             setattr(_C.Tensor, name, record.public)
+    for alias, name in ALIASES.items():
+        for mark in ("", "_"):
+            if name + mark in OPS and OPS[name + mark].method:
+                setattr(_C.Tensor, alias + mark, OPS[name + mark].public)
     for name in SLOTS:
         _C.register_slot(name, OPS[name].public)

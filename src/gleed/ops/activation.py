@@ -143,6 +143,39 @@ def elu(input: Tensor, alpha: Number = 1.0) -> Tensor:
     return where(input > 0, input, p.expm1(low) * alpha)
 
 
+@op(namespace=FUNCTIONAL)
+def celu(input: Tensor, alpha: Number = 1.0) -> Tensor:
+    """x above zero, alpha * (exp(x / alpha) - 1) below (Barron, 2017).
+
+    >>> gleed.nn.functional.celu(gleed.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
+    low = p.minimum(input, p.fill(input, 0))
+    return where(input > 0, input, p.expm1(low / alpha) * alpha)
+
+
+@op(namespace=FUNCTIONAL)
+def softshrink(input: Tensor, lambd: Number = 0.5) -> Tensor:
+    """x moved towards zero by lambd, and 0 within lambd of it.
+
+    >>> gleed.nn.functional.softshrink(gleed.tensor([-1.0, 0.2]))
+    tensor([-0.5000,  0.0000])
+    """
+    zero = p.fill(input, 0)
+    return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, zero))
+
+
+@op(namespace=FUNCTIONAL)
+def hardshrink(input: Tensor, lambd: Number = 0.5) -> Tensor:
+    """x, but 0 within lambd of zero.
+
+    >>> gleed.nn.functional.hardshrink(gleed.tensor([-1.0, 0.2]))
+    tensor([-1.,  0.])
+    """
+    zero = p.fill(input, 0)
+    return where(input > lambd, input, where(input < -lambd, input, zero))
+
+
 @unary(inplace=False, method=False, out=False, namespace=FUNCTIONAL)
 def selu(input: Tensor) -> Tensor:
     """The self-normalising ELU of Klambauer et al., 2017.
@@ -303,7 +336,7 @@ for _record in (softmax, log_softmax, softmin):
         yield make.call(make.tensor((2, 3, 4)), 1)
         yield make.call(make.tensor((0, 3)), 1)
 
-for _record in (softplus, leaky_relu, elu, hardtanh, relu6):
+for _record in (softplus, leaky_relu, elu, celu, hardtanh, relu6, softshrink, hardshrink):
 
     @_record.samples
     def _(make: Any) -> Any:

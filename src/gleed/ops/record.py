@@ -176,6 +176,7 @@ class Op:
         self.overloads: list[Overload] = []
         self.namespaces: tuple[str, ...] = ()
         self.method = False
+        self.fallback: Callable[..., Any] | None = None
 
     @cached_property
     def public(self) -> Any:
@@ -183,6 +184,11 @@ class Op:
         core = _C.Op(self.name, [overload.for_core() for overload in self.overloads])
         core.__doc__ = self.__doc__
         return core
+
+    def otherwise(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Set the Python function that serves calls which no overload takes."""
+        self.fallback = self.public.fallback = function
+        return function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Inside a body: run this op's body on the stand-ins given. Elsewhere: an ordinary call."""
