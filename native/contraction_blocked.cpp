@@ -1,0 +1,329 @@
+// Products by register tiles. The result is divided into blocks whose operands fit the caches; within
+// a block both operands are packed where that pays, and tiles fill it panel by panel.
+#include <algorithm>
+#include <cstring>
+
+#include "contraction.h"
+#include "contraction_pack.h"
+#include "threads.h"
+
+namespace gleed {
+
+namespace {
+
+// Blocks: packed operands take 2 MiB each at the most. The depth of a block is such that a panel of b
+// stays in the second-level cache and a panel of a in the first.
+constexpr int64_t kBlockDepth = 512;
+constexpr int64_t kBlockLanes = 1024;
+constexpr int64_t kPad = 64;              // bytes between packed rows, against cache set conflicts
+constexpr double kFusedWork = 1 << 21;    // below it, packing is part of the tasks that use it
+constexpr double kSerialPacking = 1 << 15;  // bytes that are packed without waking a thread
+
+// One block: ranges of the result and of the depth (in packed steps).
+struct Block {
+  int64_t row, rows, column, columns, step, steps;
+  bool first, last;  // of the depth
+};
+
+class Blocked final : public Multiplier {
+ public:
+  bool init(const Product& product);
+  void run(const ProductPointers& at) const override;
+
+ private:
+  bool choose_access();
+  bool find_tiles();
+  void choose_blocks();
+  void choose_tasks();
+
+  void run_block(const Block& block, const ProductPointers& at) const;
+  void pack(const Block& block, const ProductPointers& at) const;
+  void pack_rows(const Block& block, const ProductPointers& at, Range tiles) const;
+  void pack_panel(const Block& block, const ProductPointers& at, int64_t panel) const;
+  void multiply(const Block& block, const ProductPointers& at, Range tiles, Range panels) const;
+
+  int64_t depth_of(const Block& block) const {  // in elements
+    const int64_t each = family_.pairs ? 2 : 1;
+    return std::min(block.steps * each, p_.k - block.step * each);
+  }
+  int64_t depth_bytes(int64_t step, int64_t stride) const {
+    return step * (family_.pairs ? 2 : 1) * stride;
+  }
+  int64_t width() const { return vectors_ * family_.lanes; }
+  int64_t padded(int64_t steps) const { return round_up(steps, 16); }
+
+  Product p_;
+  TileFamily family_;
+  int64_t rows_, vectors_;  // of a full tile
+  int64_t steps_;           // of the whole depth
+  int64_t packed_;          // bytes of a packed element
+  int64_t block_rows_, block_columns_, block_steps_;
+  Access a_access_ = Access::kDirect, b_access_ = Access::kDirect;
+  Packer pack_a_, pack_b_;
+  MicroKernel tiles_[2][2] = {};  // full or last rows, full or last columns
+  int64_t last_vectors_, last_columns_;
+  bool sums_apart_;  // sums of earlier blocks of the depth do not fit into the result
+  bool fused_ = false;
+  int64_t row_tasks_, column_tasks_;
+  size_t b_offset_ = 0, sums_offset_ = 0;  // in the workspace
+};
+
+bool Blocked::init(const Product& product) {
+  p_ = product;
+  const TileFamily* family = tile_family(p_.dtype);
+  if (!family) return false;
+  family_ = *family;
+  rows_ = family_.rows;
+  vectors_ = family_.vectors;
+  packed_ = packed_size(p_.dtype);
+  steps_ = packed_steps(family_, p_.k);
+  if (!choose_access() || !find_tiles()) return false;
+  choose_blocks();
+  choose_tasks();
+  return true;
+}
+
+bool Blocked::choose_access() {
+  const int64_t item = itemsize(p_.dtype);
+  const bool native = item == packed_;
+  const int64_t row_tiles = ceil_div(p_.m, rows_), panels = ceil_div(p_.n, width());
+  const int64_t a_bytes = p_.m * p_.k * item, b_bytes = p_.n * p_.k * item;
+
+  const bool paired_rows = family_.pairs && p_.a_depth == item && p_.k % 2 == 0;
+  bool direct_a = native || paired_rows;
+  // Reading a along its rows is as good as packed until rows of one tile collide in the cache.
+  if (p_.a_depth == item) {
+    direct_a = direct_a && (panels <= 2 || a_bytes <= (1 << 18));
+  } else {
+    direct_a = direct_a && (panels <= 2 || a_bytes <= (1 << 15));
+  }
+  if (!direct_a) {
+    if (p_.a_depth == item && (native || family_.pairs)) {
+      a_access_ = Access::kRows;
+    } else {
+      if (!pack_a_.init(p_.dtype, family_, p_.a_row, p_.a_depth, rows_)) return false;
+      a_access_ = pack_a_.access();
+    }
+  }
+
+  const bool ragged = p_.n % family_.lanes != 0;
+  bool direct_b = native && p_.b_column == item && (!ragged || family_.masks);
+  direct_b = direct_b && (row_tiles <= 4 || b_bytes <= (1 << 16));
+  if (direct_b && p_.m == 1) {  // one row: as many columns as there are registers for
+    rows_ = 1;
+    vectors_ *= 4;
+  }
+  if (!direct_b) {
+    if (!pack_b_.init(p_.dtype, family_, p_.b_column, p_.b_depth, width())) return false;
+    b_access_ = pack_b_.access();
+  }
+  return true;
+}
+
+bool Blocked::find_tiles() {
+  const int64_t last_rows = p_.m % rows_, rest = p_.n % width();
+  last_vectors_ = ceil_div(rest, family_.lanes);
+  last_columns_ = rest - (last_vectors_ - 1) * family_.lanes;
+  const Micro last_kind = last_columns_ == family_.lanes ? Micro::kTile : Micro::kRagged;
+  for (int edge_row = 0; edge_row < 2; ++edge_row) {
+    for (int edge_column = 0; edge_column < 2; ++edge_column) {
+      const int64_t rows = edge_row ? last_rows : p_.m >= rows_ ? rows_ : 0;
+      const int64_t vectors = edge_column ? last_vectors_ : p_.n >= width() ? vectors_ : 0;
+      if (!rows || !vectors) continue;
+      const Micro kind = edge_column ? last_kind : Micro::kTile;
+      MicroKernel tile = micro_kernel(kind, p_.dtype, rows, vectors);
+      if (!tile) return false;
+      tiles_[edge_row][edge_column] = tile;
+    }
+  }
+  return true;
+}
+
+// Equal parts of no more than `most`, in multiples of `unit`.
+int64_t block_size(int64_t total, int64_t most, int64_t unit) {
+  const int64_t blocks = std::max<int64_t>(1, ceil_div(total, most));
+  return round_up(ceil_div(total, blocks), unit);
+}
+
+void Blocked::choose_blocks() {
+  const bool packs_a = a_access_ != Access::kDirect, packs_b = b_access_ != Access::kDirect;
+  const int64_t depth = packs_a || packs_b || itemsize(p_.dtype) < 4 ? kBlockDepth : steps_;
+  block_steps_ = std::max<int64_t>(1, block_size(steps_, std::max<int64_t>(depth, 1), 8));
+  const int64_t lanes = kBlockLanes * 4 / packed_;
+  block_rows_ = packs_a ? block_size(p_.m, lanes, rows_) : round_up(p_.m, rows_);
+  block_columns_ = packs_b ? block_size(p_.n, lanes, width()) : round_up(p_.n, width());
+  sums_apart_ = itemsize(p_.dtype) < 4 && block_steps_ < steps_;
+  if (sums_apart_) {
+    block_rows_ = block_size(p_.m, kBlockLanes, rows_);
+    block_columns_ = block_size(p_.n, kBlockLanes, width());
+  }
+  if (packs_a) {
+    b_offset_ = round_up(block_rows_ * (padded(block_steps_) * packed_ + kPad), 64);
+  }
+  sums_offset_ = b_offset_;
+  if (packs_b) {
+    const int64_t fit = std::min(block_columns_, round_up(p_.n, width()));
+    sums_offset_ += round_up(fit * padded(block_steps_) * packed_, 64);
+  }
+  workspace = sums_offset_ + (sums_apart_ ? block_rows_ * block_columns_ * sizeof(float) : 0);
+}
+
+void Blocked::choose_tasks() {
+  const int64_t rows = std::min(block_rows_, p_.m), columns = std::min(block_columns_, p_.n);
+  Product block = p_;
+  block.m = rows;
+  block.n = columns;
+  block.k = std::min(p_.k, block_steps_ * (family_.pairs ? 2 : 1));
+  const int64_t tasks = task_count(block.work());
+  column_tasks_ = std::min(tasks, ceil_div(columns, width()));
+  row_tasks_ = std::min(ceil_div(tasks, column_tasks_), ceil_div(rows, rows_));
+  fused_ = b_access_ != Access::kDirect && a_access_ == Access::kDirect &&
+           (tasks == 1 || (column_tasks_ > 1 && p_.work() < kFusedWork));
+  if (fused_) row_tasks_ = 1;
+}
+
+void Blocked::run(const ProductPointers& at) const {
+  for (int64_t column = 0; column < p_.n; column += block_columns_) {
+    for (int64_t row = 0; row < p_.m; row += block_rows_) {
+      int64_t step = 0;
+      do {
+        const int64_t steps = std::min(block_steps_, steps_ - step);
+        run_block({row, std::min(block_rows_, p_.m - row), column,
+                   std::min(block_columns_, p_.n - column), step, steps, step == 0,
+                   step + steps >= steps_},
+                  at);
+        step += block_steps_;
+      } while (step < steps_);
+    }
+  }
+}
+
+void Blocked::run_block(const Block& block, const ProductPointers& at) const {
+  const int64_t tiles = ceil_div(block.rows, rows_), panels = ceil_div(block.columns, width());
+  if (!fused_) pack(block, at);
+  // Neighbouring tasks share a panel of b.
+  parallel_for(row_tasks_ * column_tasks_, [&](int64_t task) {
+    const Range mine = part(panels, column_tasks_, task / row_tasks_);
+    if (fused_) {
+      for (int64_t panel = mine.begin; panel < mine.end; ++panel) pack_panel(block, at, panel);
+    }
+    multiply(block, at, part(tiles, row_tasks_, task % row_tasks_), mine);
+  });
+}
+
+void Blocked::pack(const Block& block, const ProductPointers& at) const {
+  const int64_t panels = b_access_ == Access::kDirect ? 0 : ceil_div(block.columns, width());
+  const int64_t tiles = a_access_ == Access::kDirect ? 0 : ceil_div(block.rows, rows_);
+  if (!panels && !tiles) return;
+  constexpr int64_t kTilesTogether = 8;
+  const int64_t groups = ceil_div(tiles, kTilesTogether);
+  const auto task = [&](int64_t i) {
+    if (i < panels) return pack_panel(block, at, i);
+    const int64_t first = (i - panels) * kTilesTogether;
+    pack_rows(block, at, {first, std::min(tiles, first + kTilesTogether)});
+  };
+  const double bytes = (panels * width() + tiles * rows_) * block.steps * packed_;
+  if (bytes > kSerialPacking) return parallel_for(panels + groups, task);
+  for (int64_t i = 0; i < panels + groups; ++i) task(i);
+}
+
+void Blocked::pack_rows(const Block& block, const ProductPointers& at, Range tiles) const {
+  const char* a = at.a + block.row * p_.a_row + depth_bytes(block.step, p_.a_depth);
+  const int64_t tile_bytes = rows_ * (padded(block.steps) * packed_ + kPad);
+  const int64_t depth = depth_of(block);
+  for (int64_t tile = tiles.begin; tile < tiles.end; ++tile) {
+    const char* source = a + tile * rows_ * p_.a_row;
+    char* target = at.workspace + tile * tile_bytes;
+    const int64_t valid = std::min(rows_, block.rows - tile * rows_);
+    if (a_access_ != Access::kRows) {
+      pack_a_({source, p_.a_row, p_.a_depth, target, depth, valid});
+      continue;
+    }
+    const int64_t bytes = depth * itemsize(p_.dtype);
+    for (int64_t row = 0; row < valid; ++row, target += tile_bytes / rows_) {
+      std::memcpy(target, source + row * p_.a_row, bytes);
+      if (bytes < block.steps * packed_) std::memset(target + bytes, 0, 2);  // half a pair
+    }
+  }
+}
+
+void Blocked::pack_panel(const Block& block, const ProductPointers& at, int64_t panel) const {
+  const int64_t column = panel * width();
+  pack_b_({at.b + (block.column + column) * p_.b_column + depth_bytes(block.step, p_.b_depth),
+           p_.b_column, p_.b_depth,
+           at.workspace + b_offset_ + column * padded(block.steps) * packed_, depth_of(block),
+           std::min(width(), block.columns - column)});
+}
+
+void Blocked::multiply(const Block& block, const ProductPointers& at, Range tiles,
+                       Range panels) const {
+  const int64_t item = itemsize(p_.dtype);
+  TileArguments t;
+  t.steps = block.steps;
+  t.columns = last_columns_;
+  t.relu = block.last && p_.relu;
+
+  const char* a;
+  int64_t a_tile;
+  const int64_t row_pitch = padded(block.steps) * packed_ + kPad;
+  switch (a_access_) {
+    case Access::kDirect:
+      a = at.a + block.row * p_.a_row + depth_bytes(block.step, p_.a_depth);
+      t.a_row = p_.a_row;
+      t.a_step = depth_bytes(1, p_.a_depth);
+      a_tile = rows_ * p_.a_row;
+      break;
+    case Access::kRows:
+      a = at.workspace;
+      t.a_row = row_pitch;
+      t.a_step = packed_;
+      a_tile = rows_ * row_pitch;
+      break;
+    default:
+      a = at.workspace;
+      t.a_row = packed_;
+      t.a_step = rows_ * packed_;
+      a_tile = rows_ * row_pitch;
+  }
+
+  const bool direct_b = b_access_ == Access::kDirect;
+  const char* b = direct_b ? at.b + block.column * p_.b_column + block.step * p_.b_depth
+                           : at.workspace + b_offset_;
+  const int64_t b_panel = width() * (direct_b ? p_.b_column : padded(block.steps) * packed_);
+  t.b_step = direct_b ? p_.b_depth : width() * packed_;
+
+  char* sums = at.workspace + sums_offset_;
+  const int64_t sums_row = block_columns_ * sizeof(float);
+  t.raw = sums_apart_ && !block.last;
+  t.c_row = t.raw ? sums_row : p_.c_row;
+  t.before_row = sums_apart_ ? sums_row : p_.c_row;
+  char* c = t.raw ? sums : at.c + block.row * p_.c_row + block.column * item;
+  const int64_t c_item = t.raw ? sizeof(float) : item;
+
+  for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
+    const int64_t column = panel * width();
+    const bool edge_column = column + width() > block.columns;
+    t.bias = block.last && p_.bias ? at.bias + (block.column + column) * item : nullptr;
+    for (int64_t tile = tiles.begin; tile < tiles.end; ++tile) {
+      const int64_t row = tile * rows_;
+      const bool edge_row = row + rows_ > block.rows;
+      t.a = a + tile * a_tile;
+      t.b = b + panel * b_panel;
+      t.c = c + row * t.c_row + column * c_item;
+      t.before = block.first   ? nullptr
+                 : sums_apart_ ? sums + row * sums_row + column * sizeof(float)
+                               : t.c;
+      tiles_[edge_row][edge_column](&t);
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Multiplier> make_blocked(const Product& product) {
+  auto blocked = std::make_unique<Blocked>();
+  if (!blocked->init(product)) return nullptr;
+  return blocked;
+}
+
+}  // namespace gleed

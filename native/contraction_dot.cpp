@@ -1,0 +1,91 @@
+// Products with a very thin side, both operands contiguous along the depth: dot products, no packing.
+#include <algorithm>
+#include <cstring>
+
+#include "contraction.h"
+#include "contraction_kernels.h"
+#include "threads.h"
+
+namespace gleed {
+
+namespace {
+
+constexpr int64_t kRows = 4;  // of the larger side, at a time
+constexpr int64_t kThin = 4;  // what counts as thin
+
+class Dot final : public Multiplier {
+ public:
+  bool init(const Product& product);
+  void run(const ProductPointers& at) const override;
+
+ private:
+  Product p_;
+  bool thin_rows_;                // the rows of a are few; else the columns of b are
+  int64_t thick_, thin_;          // sizes
+  MicroKernel full_ = nullptr, last_ = nullptr;
+  bool copies_ = false;           // the thin side is made contiguous first
+  int64_t tasks_;
+};
+
+bool Dot::init(const Product& product) {
+  p_ = product;
+  thin_rows_ = p_.m <= p_.n;
+  thick_ = thin_rows_ ? p_.n : p_.m;
+  thin_ = thin_rows_ ? p_.m : p_.n;
+  const int64_t item = itemsize(p_.dtype);
+  copies_ = (thin_rows_ ? p_.a_depth : p_.b_depth) != item;
+  if (copies_) workspace = thin_ * p_.k * item;
+  tasks_ = std::min(task_count(p_.work()), ceil_div(thick_, kRows));
+  if (thick_ >= kRows && !(full_ = micro_kernel(Micro::kDot, p_.dtype, kRows, thin_))) return false;
+  const int64_t rest = thick_ % kRows;
+  return !rest || (last_ = micro_kernel(Micro::kDot, p_.dtype, rest, thin_));
+}
+
+void Dot::run(const ProductPointers& at) const {
+  const int64_t item = itemsize(p_.dtype);
+  const char* thick = thin_rows_ ? at.b : at.a;
+  const char* thin = thin_rows_ ? at.a : at.b;
+  const int64_t thick_row = thin_rows_ ? p_.b_column : p_.a_row;
+  int64_t thin_row = thin_rows_ ? p_.a_row : p_.b_column;
+  if (copies_) {
+    const int64_t depth_stride = thin_rows_ ? p_.a_depth : p_.b_depth;
+    for (int64_t i = 0; i < thin_; ++i) {
+      for (int64_t k = 0; k < p_.k; ++k) {
+        std::memcpy(at.workspace + (i * p_.k + k) * item, thin + i * thin_row + k * depth_stride,
+                    item);
+      }
+    }
+    thin = at.workspace;
+    thin_row = p_.k * item;
+  }
+  const int64_t c_row = thin_rows_ ? item : p_.c_row, c_column = thin_rows_ ? p_.c_row : item;
+  const int64_t bias_row = thin_rows_ ? item : 0, bias_column = thin_rows_ ? 0 : item;
+  const int64_t groups = ceil_div(thick_, kRows);
+  parallel_for(tasks_, [&](int64_t task) {
+    const Range mine = part(groups, tasks_, task);
+    for (int64_t group = mine.begin; group < mine.end; ++group) {
+      const int64_t row = group * kRows;
+      DotArguments d = {thick + row * thick_row, thick_row, thin, thin_row, at.c + row * c_row,
+                        c_row, c_column, p_.k, p_.bias ? at.bias + row * bias_row : nullptr,
+                        bias_row, bias_column, p_.relu};
+      (row + kRows <= thick_ ? full_ : last_)(&d);
+    }
+  });
+}
+
+}  // namespace
+
+bool suits_dot(const Product& p) {
+  const int64_t item = itemsize(p.dtype), thin = std::min(p.m, p.n);
+  if (thin > kThin || p.k == 0) return false;
+  const bool a_ready = p.a_depth == item, b_ready = p.b_depth == item;
+  return p.m <= p.n ? b_ready && (a_ready || p.n >= kRows) : a_ready && (b_ready || p.m >= kRows);
+}
+
+std::unique_ptr<Multiplier> make_dot(const Product& product) {
+  auto dot = std::make_unique<Dot>();
+  if (!dot->init(product)) return nullptr;
+  return dot;
+}
+
+}  // namespace gleed

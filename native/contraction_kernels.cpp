@@ -1,0 +1,85 @@
+#include "contraction_kernels.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "errors.h"  // before nanobind, because of PY_SSIZE_T_CLEAN
+#include "objects.h"
+
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+namespace gleed {
+
+namespace {
+
+// compile(kind, dtype, rows, columns) -> (object bytes, symbol). Kept until the process ends.
+PyObject* compiler = nullptr;
+
+constexpr const char* kKinds[] = {"tile", "ragged", "dot", "copy", "transpose"};
+
+MicroKernel compile(const char* kind, DType dtype, int64_t rows, int64_t columns) {
+  if (!compiler) {
+    raise("RuntimeError", "matmul: no compiler of micro-kernels is set; import gleed, not gleed._C");
+    return nullptr;
+  }
+  PyObject* made = PyObject_CallFunction(compiler, "ssLL", kind, info(dtype).kernel_name,
+                                         static_cast<long long>(rows),
+                                         static_cast<long long>(columns));
+  if (!made) return nullptr;
+  const char* data = nullptr;
+  const char* symbol = nullptr;
+  Py_ssize_t size = 0;
+  void* address = nullptr;
+  if (!PyTuple_Check(made)) {
+    raise("TypeError", "matmul: the compiler returns (object bytes, symbol); got %s",
+          Py_TYPE(made)->tp_name);
+  } else if (PyArg_ParseTuple(made, "y#s", &data, &size, &symbol)) {
+    std::string error;
+    address = load_object({data, static_cast<size_t>(size)}, symbol, error);
+    if (!address) {
+      raise("RuntimeError", "matmul: the micro-kernel %s cannot be loaded; %s", symbol,
+            error.c_str());
+    }
+  }
+  Py_DECREF(made);
+  return reinterpret_cast<MicroKernel>(address);
+}
+
+}  // namespace
+
+bool has_micro_kernels(DType dtype) { return info(dtype).floating; }
+
+const TileFamily* tile_family(DType dtype) {
+  static std::optional<TileFamily> families[kDTypeCount];
+  std::optional<TileFamily>& family = families[static_cast<int>(dtype)];
+  if (!family) {
+    const MicroKernel describe = compile("family", dtype, 0, 0);
+    if (!describe) return nullptr;
+    describe(&family.emplace());
+  }
+  return &*family;
+}
+
+MicroKernel micro_kernel(Micro kind, DType dtype, int64_t rows, int64_t columns) {
+  static std::map<std::tuple<Micro, DType, int64_t, int64_t>, MicroKernel> known;
+  const auto key = std::make_tuple(kind, dtype, rows, columns);
+  const auto found = known.find(key);
+  if (found != known.end()) return found->second;
+  const MicroKernel kernel = compile(kKinds[static_cast<int>(kind)], dtype, rows, columns);
+  if (kernel) known.emplace(key, kernel);
+  return kernel;
+}
+
+void bind_contraction(nb::module_& m) {
+  m.def(
+      "set_contraction_compiler",
+      [](nb::callable compile) { compiler = compile.release().ptr(); }, nb::arg("compile"),
+      "Set what compiles micro-kernels of matrix multiplication: compile(kind, dtype, rows, "
+      "columns) returns (object bytes, symbol).");
+}
+
+}  // namespace gleed

@@ -1,0 +1,79 @@
+// Micro-kernels of matrix multiplication: generated machine code, fetched from Python when a product
+// that needs it is first prepared. The argument structures mirror gleed/compiler/contraction_*.py.
+#pragma once
+
+#include <cstdint>
+
+#include "dtype.h"
+
+namespace nanobind {
+class module_;
+}
+
+namespace gleed {
+
+using MicroKernel = void (*)(void* arguments);
+
+enum class Micro : uint8_t {
+  kTile,       // register tile of rows × columns vectors
+  kRagged,     // the same; its last vector is partly valid
+  kDot,        // rows × columns dot products
+  kCopy,       // packs panels of `columns` lanes that are neighbours
+  kTranspose,  // packs panels of `columns` lanes that are contiguous along the depth
+};
+
+// Strides are in bytes throughout.
+struct TileArguments {
+  const char* a;
+  int64_t a_row, a_step;
+  const char* b;
+  int64_t b_step;
+  char* c;
+  int64_t c_row;
+  int64_t steps;    // depth in packed elements
+  int64_t columns;  // valid lanes of the last vector
+  const char* before;
+  int64_t before_row;
+  const char* bias;
+  int64_t relu, raw;
+};
+
+struct DotArguments {
+  const char* a;
+  int64_t a_row;
+  const char* b;
+  int64_t b_row;
+  char* c;
+  int64_t c_row, c_column;
+  int64_t depth;
+  const char* bias;
+  int64_t bias_row, bias_column;
+  int64_t relu;
+};
+
+struct PackArguments {
+  const char* source;
+  int64_t lane_stride, depth_stride;
+  char* target;
+  int64_t depth, valid;
+};
+
+// What the tiles of a dtype look like on this processor.
+struct TileFamily {
+  int64_t lanes;    // of a vector
+  int64_t rows;     // of a full tile
+  int64_t vectors;  // of a full tile
+  int64_t pairs;    // whether a packed element is two neighbours in depth
+  int64_t masks;    // whether tiles can leave lanes of b unread
+};
+
+// Whether generated micro-kernels exist for a dtype: the real floating ones.
+bool has_micro_kernels(DType dtype);
+
+// Null with a Python exception set on failure. The GIL is held. Addresses stay valid for good.
+const TileFamily* tile_family(DType dtype);
+MicroKernel micro_kernel(Micro kind, DType dtype, int64_t rows, int64_t columns);
+
+void bind_contraction(nanobind::module_& m);  // set_contraction_compiler(compile)
+
+}  // namespace gleed
