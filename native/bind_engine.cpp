@@ -1,4 +1,5 @@
 // The engine as Python sees it: Op, Plan, Kernel and a few functions of gleed._C.
+#define PY_SSIZE_T_CLEAN
 #include "bind_engine.h"
 
 #include <structmember.h>

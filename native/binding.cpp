@@ -180,7 +180,7 @@ class Binder {
       }
       case Movement::kReshape:
         if (expected.numel == in.numel && reshape(in, expected.shape(), out)) return true;
-        raise("ViewError",
+        raise("ShapeError",
               "view: the new shape must be reachable without copying; the strides do not allow it; "
               "use reshape()");
         return false;

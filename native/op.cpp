@@ -65,7 +65,7 @@ PyObject* call_intercepted(Op& op, PyObject* const* args, Py_ssize_t nargs, PyOb
     const Fit fit = sort_arguments(overload, args, nargs, kwnames, sorted, mismatch);
     if (fit == Fit::kError) return nullptr;
     if (fit == Fit::kNo || !fits_loosely(overload, sorted)) continue;
-    PyObject* arguments = list_of(overload, sorted);
+    PyObject* arguments = list_of(overload, sorted, true);
     PyObject* result = arguments ? intercept(op, static_cast<int>(i), arguments) : nullptr;
     Py_XDECREF(arguments);
     return result;
@@ -100,6 +100,9 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* k
     }
     if (fit == Fit::kError) return nullptr;
   }
+  // What no overload takes may be served by a Python function, `op.fallback`.
+  PyObject* fallback = PyDict_GetItemString(op.dict, "fallback");
+  if (fallback) return PyObject_Vectorcall(fallback, args, nargsf, kwnames);
   return raise_mismatch(op, mismatch);
 }
 
@@ -353,7 +356,7 @@ PyObject* raise_mismatch(const Op& op, const Mismatch& mismatch) {
     if (!forms.empty()) forms += " or ";
     forms += accepted(op, overload);
   }
-  return raise("TypeError", "%s: %s; it takes %s", op.text, mismatch.c_str(), forms.c_str());
+  return raise("ArgumentError", "%s: %s; it takes %s", op.text, mismatch.c_str(), forms.c_str());
 }
 
 PyObject* exchange_interceptor(PyObject* next) {

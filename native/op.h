@@ -100,8 +100,9 @@ Fit encode_arguments(const Overload& overload, const Arguments& sorted, Frame& f
 // Whether arguments fit by type where objects of unknown type (stand-ins of a tracer) fit
 // everything.
 bool fits_loosely(const Overload& overload, const Arguments& sorted);
-// A list of the arguments in schema order, defaults filled in; null with an exception set.
-PyObject* list_of(const Overload& overload, const Arguments& sorted);
+// A list of the arguments in schema order, defaults filled in; null with an exception set. Plans
+// know nothing of out=, so for them it is None.
+PyObject* list_of(const Overload& overload, const Arguments& sorted, bool with_out);
 // Encodes a parameter's default into its presets. False with an exception set.
 bool encode_default(const char* op, Parameter& parameter);
 // One TypeError: what did not fit, and what would be accepted.

@@ -405,11 +405,11 @@ bool fits_loosely(const Overload& overload, const Arguments& sorted) {
   return true;
 }
 
-PyObject* list_of(const Overload& overload, const Arguments& sorted) {
+PyObject* list_of(const Overload& overload, const Arguments& sorted, bool with_out) {
   const int count = static_cast<int>(overload.parameters.size());
   PyObject* list = PyList_New(count);
   for (int i = 0; list && i < count; ++i) {
-    PyObject* value = sorted.values[i];
+    PyObject* value = i == overload.out && !with_out ? Py_None : sorted.values[i];
     if (i == sorted.variadic) {
       value = PyTuple_New(sorted.item_count);
       for (Py_ssize_t k = 0; value && k < sorted.item_count; ++k) {

@@ -22,7 +22,7 @@ struct Description {
 
 PyObject* describe(void* context) {
   const auto* description = static_cast<const Description*>(context);
-  return list_of(*description->overload, *description->sorted);
+  return list_of(*description->overload, *description->sorted, false);
 }
 
 // Bit k of the first words: tensor k requires grad, and this call is to be differentiated.

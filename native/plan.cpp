@@ -205,7 +205,8 @@ class Reader {
   }
 
   void alloc_step(nb::tuple parts) {
-    AllocStep step{define(parts[1]), value_list(parts[2], "like")};
+    std::vector<int> like = value_list(parts[2], "like");
+    AllocStep step{define(parts[1]), std::move(like)};
     for (int like : step.like) {
       if (rank(like) > rank(step.value)) reject("alloc is like a value of higher rank");
     }

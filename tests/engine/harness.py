@@ -26,7 +26,9 @@ def core(ir: k.Kernel, split: Any = None) -> Any:
     return _C.Kernel(ir, inputs, compile_kernel, split)
 
 
-def pointwise(body: Callable[..., k.Node], dtypes: Sequence[str], params: Sequence[str] = ()) -> Any:
+def pointwise(
+    body: Callable[..., k.Node], dtypes: Sequence[str], params: Sequence[str] = ()
+) -> Any:
     """A map kernel: `body` of loads and params gives the one output."""
     loads = [k.load(i, d) for i, d in enumerate(dtypes)]
     value = body(*loads, *(k.param(i, d) for i, d in enumerate(params)))
@@ -82,7 +84,14 @@ class Broadcast:
         params = tuple(("scalar", i) for i in range(len(self.kernel.ir.params)))
         inputs = tuple((t.dtype, len(size)) for t, size in zip(tensors, sizes, strict=True))
         if self.inplace:
-            step = ("kernel", self.kernel, tuple(cells), len(shape), (*operands, (0, whole)), params)
+            step = (
+                "kernel",
+                self.kernel,
+                tuple(cells),
+                len(shape),
+                (*operands, (0, whole)),
+                params,
+            )
             return _C.Plan(inputs, tuple(dims), tuple(guards), (), (step,), (0,), (), (0,))
         out = len(tensors)
         steps = (
@@ -96,9 +105,7 @@ class Broadcast:
 def _aligned(size: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
     """The dimension of a value that each axis of a broadcast shape runs along, or -1."""
     own = [axis - (len(shape) - len(size)) for axis in range(len(shape))]
-    return tuple(
-        d if d >= 0 and size[d] == shape[axis] else -1 for axis, d in enumerate(own)
-    )
+    return tuple(d if d >= 0 and size[d] == shape[axis] else -1 for axis, d in enumerate(own))
 
 
 class Reduce:
@@ -144,6 +151,7 @@ def array(t: Any) -> np.ndarray:
 
 ADD = pointwise(lambda x, y: x + y, ("f32", "f32"))
 ADD_COMPILE = Broadcast(ADD)
+ONE_TENSOR = (("input", "tensor", REQUIRED, ""),)
 TWO = (("input", "tensor", REQUIRED, ""), ("other", "tensor", REQUIRED, ""))
 add = op("add", TWO, ADD_COMPILE)
 add_ = op("add_", TWO, Broadcast(ADD, inplace=True))

@@ -16,24 +16,31 @@ def layouts(rng, shape):
     yield "contiguous", plain
     if len(shape) >= 2:
         yield "transposed", rng.standard_normal(shape[::-1]).astype("f").T
-        yield "sliced", rng.standard_normal([3 * n for n in shape]).astype("f")[
-            tuple(slice(1, None, 3) for _ in shape)
-        ]
+        yield (
+            "sliced",
+            rng.standard_normal([3 * n for n in shape]).astype("f")[
+                tuple(slice(1, None, 3) for _ in shape)
+            ],
+        )
         yield "reversed", plain[::-1, ..., ::-1]
         yield "expanded", np.broadcast_to(plain[:1], shape)
-        yield "permuted", np.moveaxis(
-            rng.standard_normal((*shape[1:], shape[0])).astype("f"), -1, 0
+        yield (
+            "permuted",
+            np.moveaxis(rng.standard_normal((*shape[1:], shape[0])).astype("f"), -1, 0),
         )
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (7,), (5, 3), (4, 1, 6), (2, 3, 5, 4), (3, 2, 2, 3, 2)])
+@pytest.mark.parametrize(
+    "shape", [(), (1,), (7,), (5, 3), (4, 1, 6), (2, 3, 5, 4), (3, 2, 2, 3, 2)]
+)
 def test_every_pair_of_layouts(rng, shape):
     for (_, a), (_, b) in itertools.product(layouts(rng, shape), layouts(rng, shape)):
         np.testing.assert_array_equal(array(add(tensor(a), tensor(b))), a + b)
 
 
 @pytest.mark.parametrize(
-    "shapes", [((2, 1), (1, 3)), ((5,), (4, 5)), ((1, 1, 2), (2,)), ((), (3, 3)), ((4, 1, 3), (2, 1))]
+    "shapes",
+    [((2, 1), (1, 3)), ((5,), (4, 5)), ((1, 1, 2), (2,)), ((), (3, 3)), ((4, 1, 3), (2, 1))],
 )
 def test_broadcasting(rng, shapes):
     a, b = (rng.standard_normal(s).astype("f") for s in shapes)
@@ -63,8 +70,11 @@ def test_the_result_follows_the_order_of_the_inputs(rng):
 @pytest.mark.parametrize("shape", [(700, 300), (64, 64), (65, 129), (3, 100, 70)])
 def test_transposing_copies_run_in_tiles(rng, shape):
     a = rng.standard_normal(shape).astype("f")
-    scale = op("twice", (("input", "tensor", REQUIRED, ""), ("other", "tensor", REQUIRED, "")),
-               Broadcast(pointwise(lambda x, y: x * 2 + y, ("f32", "f32"))))
+    scale = op(
+        "twice",
+        (("input", "tensor", REQUIRED, ""), ("other", "tensor", REQUIRED, "")),
+        Broadcast(pointwise(lambda x, y: x * 2 + y, ("f32", "f32"))),
+    )
     b = np.asfortranarray(rng.standard_normal(shape).astype("f"))
     np.testing.assert_array_equal(array(scale(tensor(a), tensor(b))), a * 2 + b)
 
@@ -74,8 +84,9 @@ def test_dtypes(dtype):
     name = {"f": "float", "i": "int", "u": "uint"}[dtype[0]] + dtype[1:]
     name = {"uint8": "uint8"}.get(name, name)
     kernel = pointwise(lambda x, y: x * y, (dtype, dtype))
-    times = op("mul", (("a", "tensor", REQUIRED, ""), ("b", "tensor", REQUIRED, "")),
-               Broadcast(kernel))
+    times = op(
+        "mul", (("a", "tensor", REQUIRED, ""), ("b", "tensor", REQUIRED, "")), Broadcast(kernel)
+    )
     a = np.arange(33).astype(name)
     np.testing.assert_array_equal(array(times(tensor(a), tensor(a))), a * a)
 
@@ -83,7 +94,9 @@ def test_dtypes(dtype):
 def test_run_time_numbers_never_compile_anew():
     kernel = pointwise(lambda x, s: x * s, ("f32",), ("f32",))
     compiler = Broadcast(kernel)
-    scale = op("scale", (("input", "tensor", REQUIRED, ""), ("by", "scalar", REQUIRED, "")), compiler)
+    scale = op(
+        "scale", (("input", "tensor", REQUIRED, ""), ("by", "scalar", REQUIRED, "")), compiler
+    )
     a = np.arange(9, dtype="f")
     for factor in (1.5, -2.0, 0.25):
         np.testing.assert_array_equal(array(scale(tensor(a), factor)), a * np.float32(factor))

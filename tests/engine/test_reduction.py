@@ -71,13 +71,16 @@ def test_axes_of_size_one(rng):
     assert array(total(tensor(a[:, :1]), (0, 1, 2))) == a[0, 0, 0]
 
 
-@pytest.mark.parametrize("shape, axes", [
-    ((1 << 20,), (0,)),
-    ((100_003,), (0,)),
-    ((2, 300_000), (1,)),
-    ((300_000, 3), (0,)),
-    ((70_000, 8), (0, 1)),
-])
+@pytest.mark.parametrize(
+    "shape, axes",
+    [
+        ((1 << 20,), (0,)),
+        ((100_003,), (0,)),
+        ((2, 300_000), (1,)),
+        ((300_000, 3), (0,)),
+        ((70_000, 8), (0, 1)),
+    ],
+)
 def test_long_reductions_run_in_chunks_and_change_no_bit(rng, threads, shape, axes):
     a = rng.standard_normal(shape).astype("f")
     results = []
@@ -100,18 +103,26 @@ def test_chunks_use_more_launches(rng):
 def test_softmax_over_either_axis(rng, shape):
     x = k.load(0, "f32")
     e = k.math("exp", x - k.reduce("max", x))
-    ir = k.Kernel("softmax", (k.Operand("f32", "in", True), k.Operand("f32", "out", True)), (),
-                  (k.Store(1, e / k.reduce("sum", e)),))
+    ir = k.Kernel(
+        "softmax",
+        (k.Operand("f32", "in", True), k.Operand("f32", "out", True)),
+        (),
+        (k.Store(1, e / k.reduce("sum", e)),),
+    )
     kernel = core(ir)
 
     def compile(arguments, sizes, ints, words):
         axis = arguments[1]
         order = (1 - axis, axis)
         return _C.Plan(
-            ((_C.float32, 2),), (("size", 0, 0), ("size", 0, 1)), (),
+            ((_C.float32, 2),),
+            (("size", 0, 0), ("size", 0, 1)),
+            (),
             ((_C.float32, (0, 1)),),
             (("alloc", 1, ()), ("kernel", kernel, order, 1, ((0, order), (1, order)), ())),
-            (1,), (), (),
+            (1,),
+            (),
+            (),
         )
 
     softmax = op("softmax", PARAMETERS, compile)
