@@ -289,3 +289,34 @@ def test_old_producers_without_arguments():
             return np.arange(3).__dlpack__()
 
     assert _C.from_dlpack(Old()).tolist() == [0, 1, 2]
+
+
+# ---------------------------------------------------------------------------------- operators
+
+
+def test_numpy_operands_become_tensors():
+    tensor = _C.tensor_from_data([1.0, 2.0])
+    for result in (np.array([3.0, 4.0]) - tensor, -(tensor - np.array([3.0, 4.0]))):
+        assert type(result) is _C.Tensor
+        assert result.dtype is dtypes.float64 and result.tolist() == [2, 2]
+    for result in (np.float64(2) * tensor, tensor * np.float64(2)):
+        assert result.dtype is dtypes.float32 and result.tolist() == [2, 4]
+    assert (tensor == np.array([1.0, 3.0])).tolist() == [True, False]
+
+
+def test_foreign_operands_are_left_to_them():
+    class Friendly:
+        def __radd__(self, other):
+            return "added"
+
+    tensor = _C.tensor_from_data([1.0])
+    assert tensor + Friendly() == "added"
+    assert (tensor == None) is False and (tensor != "a") is True  # noqa: E711
+    for wrong in (
+        lambda: tensor + "a",
+        lambda: [1] - tensor,
+        lambda: tensor < None,
+        lambda: pow(tensor, 2, 3),
+    ):
+        with pytest.raises(TypeError, match=r"gleed\.Tensor"):
+            wrong()
