@@ -89,14 +89,18 @@ static PyObject* first_grad(const Tensor* owner, Tensor* gradient, bool create_g
 
 bool accumulate_into(AutogradMeta* meta, Tensor* gradient, bool create_graph) {
   const Tensor* owner = meta->tensor;
-  if (!same_sizes(owner->layout, gradient->layout) || owner->dtype != gradient->dtype) {
+  // A gradient that is there already is a witness too.
+  const Tensor* known_grad = meta->grad ? as_tensor(meta->grad) : owner;
+  if (!same_sizes(owner->layout, gradient->layout) || owner->dtype != gradient->dtype ||
+      !same_sizes(owner->layout, known_grad->layout)) {
     PyObject* wanted = size_object(owner->layout.shape());
-    PyObject* got = size_object(gradient->layout.shape());
+    const Tensor* odd = same_sizes(owner->layout, gradient->layout) ? known_grad : gradient;
+    PyObject* got = size_object(odd->layout.shape());
     if (wanted && got) {
       raise("ShapeError",
             "backward: a gradient has the shape and dtype of its tensor; the tensor is %S %s, the "
             "gradient %S %s; was .data replaced between forward and backward?",
-            wanted, info(owner->dtype).name, got, info(gradient->dtype).name);
+            wanted, info(owner->dtype).name, got, info(odd->dtype).name);
     }
     Py_XDECREF(wanted);
     Py_XDECREF(got);

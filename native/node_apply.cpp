@@ -244,8 +244,12 @@ bool write_back(ViewWriteNode* node, PyObject* region, Application& application)
     if (!cotangent) return false;
     std::vector<Tensor*> cotangents(write->slot_count, nullptr);
     cotangents[node->write_slot] = as_tensor(cotangent);
+    // What the write saved stays: with create_graph its own results are saved with a history that
+    // leads to it directly, so that it may run again on its own.
+    BackwardOptions options = application.options;
+    options.retain_graph = true;
     Application inner{cotangents, application.needed.first(write->edge_count),
-                      application.gradients.first(write->edge_count), application.options};
+                      application.gradients.first(write->edge_count), options};
     bool ok = apply(write, inner);
     Py_DECREF(cotangent);
     if (!ok) return false;

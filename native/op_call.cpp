@@ -141,9 +141,10 @@ class OpCall {
     return find(call);
   }
 
-  static Tensor* copy_of(const Tensor* t) {
+  static Tensor* copy_of(Tensor* t) {
     Tensor* copy = empty_tensor(contiguous_layout(t->layout.shape()), t->dtype);
     if (copy) copy_to_packed(copy->data(), t->dtype, t->data(), t->dtype, t->layout);
+    if (copy && !share_history(copy, t)) Py_CLEAR(copy);
     return copy;
   }
 

@@ -96,6 +96,12 @@ bool contains(std::span<const int> items, int item) {
   return std::find(items.begin(), items.end(), item) != items.end();
 }
 
+// Whether a tensor's memory was written to by the call, perhaps as that of another argument.
+bool shares_memory(const Call& call, std::span<const int> written, const Tensor* t) {
+  return std::any_of(written.begin(), written.end(),
+                     [&](int input) { return call.tensors[input]->storage == t->storage; });
+}
+
 // Where an input's gradient goes. A view that this call has written to is not out of date for that.
 Edge edge_before_call(Tensor* t, bool written, bool* ok) {
   AutogradMeta* meta = t->grad_meta;
@@ -111,7 +117,8 @@ bool fill_node(OperationNode* node, const GradRecord& record, const Binding& bin
   bool ok = true;
   for (uint32_t i = 0; i < node->edge_count; ++i) {
     const int input = record.inputs[i];
-    Edge edge = edge_before_call(call.tensors[input], contains(written, input), &ok);
+    Edge edge = edge_before_call(call.tensors[input],
+                                 shares_memory(call, written, call.tensors[input]), &ok);
     if (!ok) return false;
     if (edge.node) keep(edge.node);
     node->edges[i] = edge;
@@ -128,7 +135,7 @@ bool fill_node(OperationNode* node, const GradRecord& record, const Binding& bin
     SavedTensor& saved = node->saved[node->saved_count];
     if (kind == SavedKind::kInput) {
       Tensor* t = call.tensors[index];
-      const bool overwritten = contains(written, index);
+      const bool overwritten = shares_memory(call, written, t);
       Edge history = edge_before_call(t, overwritten, &ok);
       if (!ok) return false;
       save_tensor(saved, t, -1, history, cells);

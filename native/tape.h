@@ -100,7 +100,7 @@ bool record_operation(GradRecord& record, const Binding& binding, const Call& ca
 // bump_version after it; then record_operation, or record_constant_write if the call has no record.
 bool check_inplace(Tensor* t, const char* op);  // false with an exception set
 inline void bump_version(Tensor* t) { ++t->storage->version; }
-// The written values depend on nothing: what flows back to them ends here.
+// The written values depend on nothing: the old ones get zeros.
 bool record_constant_write(Tensor* t);
 
 // Marks `view`, whose Tensor::base is set, as a view for differentiation; `source` is what it was
@@ -122,5 +122,7 @@ void set_history(Tensor* t, Node* node, uint32_t slot);  // node is borrowed
 // `node` is borrowed; `written_edge` is the edge of `node` that leads to the old value, or -1.
 bool rebase_history(Tensor* t, Node* node, uint32_t slot, int written_edge);
 Tensor* detach(Tensor* t);  // new reference; shares memory
+// Makes a fresh tensor count as the same value as another: gradients go where the other's go.
+bool share_history(Tensor* copy, Tensor* of);  // false with an exception set
 
 }  // namespace gleed

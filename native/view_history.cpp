@@ -167,6 +167,20 @@ static bool rebase_view(Tensor* view, Node* write, uint32_t slot, int written_ed
   return true;
 }
 
+bool share_history(Tensor* copy, Tensor* of) {
+  bool ok = true;
+  Edge edge = gradient_edge(of, &ok);
+  if (!ok || !edge.node) return ok;
+  if (edge.node->kind == NodeKind::kAccumulate) {
+    AutogradMeta* meta = ensure_meta(copy);
+    meta->requires_grad = true;
+    meta->accumulator = keep(edge.node);
+  } else {
+    set_history(copy, edge.node, edge.slot);
+  }
+  return true;
+}
+
 bool rebase_history(Tensor* t, Node* node, uint32_t slot, int written_edge) {
   AutogradMeta* meta = ensure_meta(t);
   if (meta->is_view) return rebase_view(t, node, slot, written_edge);
@@ -179,7 +193,11 @@ bool record_constant_write(Tensor* t) {
   AutogradMeta* meta = t->grad_meta;
   if (!meta || !modes.grad || !requires_grad(t)) return true;
   if (meta->is_view) return rebase_view(t, nullptr, 0, -1);
-  set_history(t, nullptr, 0);
+  // A write to all of it: the old value gets zeros.
+  Node* node = view_write(t, t, nullptr, 0, -1);
+  if (!node) return false;
+  set_history(t, node, 0);
+  drop(node);
   return true;
 }
 
