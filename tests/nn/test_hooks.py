@@ -62,7 +62,9 @@ def test_hooks_with_keyword_arguments():
 def test_pre_hook_with_a_wrong_result():
     identity = nn.Identity()
     identity.register_forward_pre_hook(lambda m, args, kwargs: 3, with_kwargs=True)
-    with pytest.raises(RuntimeError, match=r"returns None or the pair \(args, kwargs\); .* returned 3"):
+    with pytest.raises(
+        RuntimeError, match=r"returns None or the pair \(args, kwargs\); .* returned 3"
+    ):
         identity(gleed.ones(1))
 
 

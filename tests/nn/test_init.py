@@ -44,7 +44,10 @@ def test_uniform_ranges(fill, bound):
     [
         (lambda t: init.normal_(t, 0.0, 3.0), 3.0),
         (lambda t: init.xavier_normal_(t), math.sqrt(2 / 300)),
-        (lambda t: init.kaiming_normal_(t, mode="fan_out", nonlinearity="relu"), math.sqrt(2 / 100)),
+        (
+            lambda t: init.kaiming_normal_(t, mode="fan_out", nonlinearity="relu"),
+            math.sqrt(2 / 100),
+        ),
         (lambda t: init.kaiming_normal_(t, nonlinearity="tanh"), 5 / 3 / math.sqrt(200)),
     ],
 )

@@ -131,9 +131,7 @@ def test_bilinear():
     weight, bias = bilinear.weight.detach().numpy(), bilinear.bias.detach().numpy()
     expected = np.einsum("ni,kij,nj->nk", a.numpy(), weight, b.numpy()) + bias
     np.testing.assert_allclose(bilinear(a, b).detach().numpy(), expected, rtol=1e-5)
-    assert repr(bilinear) == (
-        "Bilinear(in1_features=2, in2_features=3, out_features=4, bias=True)"
-    )
+    assert repr(bilinear) == ("Bilinear(in1_features=2, in2_features=3, out_features=4, bias=True)")
 
 
 def test_dropout():
@@ -202,6 +200,15 @@ def test_embedding_renormalises_what_it_looks_up():
     table = nn.Embedding.from_pretrained(gleed.tensor([[3.0, 4.0], [30.0, 40.0]]), max_norm=1.0)
     assert abs(float(table(gleed.tensor([0])).norm()) - 1) < 1e-5
     assert table.weight[1].tolist() == [30.0, 40.0]
+
+
+def test_embedding_divides_gradients_by_frequency():
+    table = nn.Embedding(4, 2, scale_grad_by_freq=True)
+    index = gleed.tensor([[1, 3], [1, 1]])
+    result = table(index)
+    assert (result == table.weight[index]).all()
+    (result * gleed.tensor([[[1.0], [5.0]], [[3.0], [8.0]]])).sum().backward()
+    assert table.weight.grad[:, 0].tolist() == pytest.approx([0.0, 4.0, 0.0, 5.0])
 
 
 def test_pretrained_embedding():
@@ -296,8 +303,7 @@ def test_divergence_loss():
         (
             lambda: nn.Linear(-1, 2),
             ValueError,
-            "Linear: in_features is at least 0; got -1; "
-            "check the arithmetic that led to this size",
+            "Linear: in_features is at least 0; got -1; check the arithmetic that led to this size",
         ),
         (
             lambda: nn.Linear(2, 1.5),

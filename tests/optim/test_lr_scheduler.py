@@ -130,7 +130,8 @@ def test_restarts_grow_and_take_fractions():
     seen = rates_of(make, 15)
     periods = [(0, 2)] * 2 + [(2, 4)] * 4 + [(6, 8)] * 8 + [(14, 16)]
     expected = [
-        (1 + math.cos(math.pi * (t - start) / length)) / 2 for t, (start, length) in enumerate(periods)
+        (1 + math.cos(math.pi * (t - start) / length)) / 2
+        for t, (start, length) in enumerate(periods)
     ]
     assert seen == pytest.approx(expected)
     optimizer = optimizer_with()
@@ -364,7 +365,7 @@ def test_first_value_must_be_used():
         (
             lambda o: schedules.OneCycleLR(o, 1.0, 10, anneal_strategy="sin"),
             ValueError,
-            "OneCycleLR: anneal_strategy is \"cos\" or \"linear\"; got 'sin'; \"cos\" is usual",
+            'OneCycleLR: anneal_strategy is "cos" or "linear"; got \'sin\'; "cos" is usual',
         ),
         (
             lambda o: schedules.OneCycleLR(optim.Optimizer(o.param_groups, {}), 1.0, 10),

@@ -229,9 +229,7 @@ def test_copies(make):
 
 def test_repr():
     optimizer = optim.SGD([{"params": weight()}, {"params": weight(), "lr": 0.5}], lr=0.1)
-    rest = (
-        "    maximize: False\n    momentum: 0\n    nesterov: False\n    weight_decay: 0\n"
-    )
+    rest = "    maximize: False\n    momentum: 0\n    nesterov: False\n    weight_decay: 0\n"
     first = "    dampening: 0\n    differentiable: False\n    foreach: None\n    fused: None\n"
     assert repr(optimizer) == (
         f"SGD (\nParameter Group 0\n{first}    lr: 0.1\n{rest}"
@@ -241,7 +239,9 @@ def test_repr():
 
 def test_duplicates_warn():
     a = weight()
-    with pytest.warns(UserWarning, match="a parameter should appear once in a group; 1 appear again"):
+    with pytest.warns(
+        UserWarning, match="a parameter should appear once in a group; 1 appear again"
+    ):
         optim.SGD([a, a])
 
 
@@ -307,7 +307,9 @@ def shared():
             "define step(self, closure=None)",
         ),
         (
-            lambda: optim.SGD([weight()]).load_state_dict(optim.SGD([weight()] * 1 + [weight()]).state_dict()),
+            lambda: optim.SGD([weight()]).load_state_dict(
+                optim.SGD([weight()] * 1 + [weight()]).state_dict()
+            ),
             ValueError,
             "load_state_dict: the saved parameter groups must be those of this optimizer; "
             "they have [2] parameters and this one has [1]; "

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gleed import Tensor, is_grad_enabled
-from gleed.errors import GleedError
 from gleed.autograd import Function
+from gleed.errors import GleedError
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -72,7 +72,9 @@ class BackwardHooks:
         for hook in self._pre_hooks:
             replaced = hook(self._module, grad_output)
             if replaced is not None:
-                grad_output = _as_tuple(replaced, self._output_count, "register_full_backward_pre_hook")
+                grad_output = _as_tuple(
+                    replaced, self._output_count, "register_full_backward_pre_hook"
+                )
         self._grad_output = grad_output
         if not self._inputs_watched:
             self._leave(())

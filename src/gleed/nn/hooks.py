@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gleed.errors import GleedError
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from gleed.errors import GleedError
 from gleed.hooks import HookTable, RemovableHandle
 from gleed.nn.backward_hooks import BackwardHooks
 
@@ -84,7 +84,7 @@ class Hooks:
         >>> linear = gleed.nn.Linear(2, 3)
         >>> handle = linear.register_forward_hook(lambda module, args, output: print(output.shape))
         >>> _ = linear(gleed.zeros(4, 2))
-        torch.Size([4, 3])
+        gleed.Size([4, 3])
         >>> handle.remove()
         """
         entry = CallHook(hook, with_kwargs, always_call)

@@ -224,9 +224,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
         return tensor.copy_((q.t() if wide else q).reshape(tensor.shape)).mul_(gain)
 
 
-def sparse_(
-    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None
-) -> Tensor:
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
     """Fill a matrix from the normal distribution, with a share `sparsity` of each column set to zero.
 
     Source: Martens, "Deep learning via Hessian-free optimization", 2010.

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, NoReturn, Self
 
 import gleed
 from gleed import Tensor
-from gleed.errors import ArgumentError, RangeError
 from gleed._C import ModuleBase
+from gleed.errors import ArgumentError, RangeError
 from gleed.nn import members
 from gleed.nn.convert import conversion
 from gleed.nn.error_path import annotate
@@ -40,7 +40,7 @@ class Module(StateDict, Hooks, ModuleBase):
       (out): Linear(in_features=8, out_features=2, bias=True)
     )
     >>> net(gleed.zeros(3, 4)).shape
-    torch.Size([3, 2])
+    gleed.Size([3, 2])
     """
 
     dump_patches: ClassVar[bool] = False
@@ -416,6 +416,10 @@ class Module(StateDict, Hooks, ModuleBase):
         return self._apply(lambda tensor: gleed.empty_like(tensor, device=device), recurse)
 
     # Copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Python's own does not trust a type with a part in C, whose `_hooked` `__setstate__` finds anew.
+        return self.__dict__.copy()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

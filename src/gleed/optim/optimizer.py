@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import gleed
-from gleed import Tensor, enable_grad
+from gleed import Tensor, enable_grad, no_grad
 from gleed.errors import ArgumentError, GleedError, RangeError
 from gleed.hooks import HookTable, RemovableHandle
 
@@ -201,8 +201,9 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            self._update(group)
+        with no_grad():
+            for group in self.param_groups:
+                self._update(group)
         return loss
 
     def _update(self, group: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ class ReLU(Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.relu(input, self.inplace)
+        return F.relu(input, inplace=True) if self.inplace else F.relu(input)
 
 
 class ReLU6(Activation):
@@ -54,7 +54,7 @@ class ReLU6(Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.relu6(input, self.inplace)
+        return F.relu6(input, inplace=True) if self.inplace else F.relu6(input)
 
 
 class LeakyReLU(Activation):
@@ -69,7 +69,9 @@ class LeakyReLU(Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.leaky_relu(input, self.negative_slope, self.inplace)
+        if self.inplace:
+            return F.leaky_relu(input, self.negative_slope, inplace=True)
+        return F.leaky_relu(input, self.negative_slope)
 
 
 class PReLU(Activation):
@@ -111,7 +113,7 @@ class ELU(Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.elu(input, self.alpha, self.inplace)
+        return F.elu(input, self.alpha, inplace=True) if self.inplace else F.elu(input, self.alpha)
 
 
 class CELU(ELU):
@@ -119,7 +121,9 @@ class CELU(ELU):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.celu(input, self.alpha, self.inplace)
+        if self.inplace:
+            return F.celu(input, self.alpha, inplace=True)
+        return F.celu(input, self.alpha)
 
 
 class SELU(Activation):
@@ -134,7 +138,7 @@ class SELU(Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.selu(input, self.inplace)
+        return F.selu(input, inplace=True) if self.inplace else F.selu(input)
 
 
 class GELU(Activation):
@@ -167,7 +171,7 @@ class SiLU(Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.silu(input, self.inplace)
+        return F.silu(input, inplace=True) if self.inplace else F.silu(input)
 
 
 class Mish(Activation):
@@ -182,7 +186,7 @@ class Mish(Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.mish(input, self.inplace)
+        return F.mish(input, inplace=True) if self.inplace else F.mish(input)
 
 
 class Softplus(Activation):
@@ -257,7 +261,9 @@ class Hardtanh(Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
+        if self.inplace:
+            return F.hardtanh(input, self.min_val, self.max_val, inplace=True)
+        return F.hardtanh(input, self.min_val, self.max_val)
 
 
 class Hardsigmoid(Activation):
@@ -269,7 +275,7 @@ class Hardsigmoid(Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.hardsigmoid(input, self.inplace)
+        return F.hardsigmoid(input, inplace=True) if self.inplace else F.hardsigmoid(input)
 
     def extra_repr(self) -> str:
         """Nothing, as PyTorch prints it."""
@@ -281,7 +287,7 @@ class Hardswish(Hardsigmoid):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.hardswish(input, self.inplace)
+        return F.hardswish(input, inplace=True) if self.inplace else F.hardswish(input)
 
 
 class Hardshrink(Activation):
@@ -321,7 +327,9 @@ class Threshold(Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
-        return F.threshold(input, self.threshold, self.value, self.inplace)
+        if self.inplace:
+            return F.threshold(input, self.threshold, self.value, inplace=True)
+        return F.threshold(input, self.threshold, self.value)
 
 
 class GLU(Activation):

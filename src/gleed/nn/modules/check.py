@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gleed.errors import ArgumentError, RangeError
 
+
 def check_size(module: str, name: str, value: int, least: int = 0) -> int:
     """Return `value`, a size of `module`; raise TypeError or ValueError if it cannot be one."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):

@@ -106,7 +106,7 @@ class Sequential(IndexedModules):
     >>> from gleed import nn
     >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
     >>> net(gleed.zeros(3, 4)).shape
-    torch.Size([3, 2])
+    gleed.Size([3, 2])
     >>> net[1]
     ReLU()
     """

@@ -15,7 +15,7 @@ class Flatten(Module):
 
     >>> import gleed
     >>> gleed.nn.Flatten()(gleed.zeros(5, 2, 3)).shape
-    torch.Size([5, 6])
+    gleed.Size([5, 6])
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
@@ -37,7 +37,7 @@ class Unflatten(Module):
 
     >>> import gleed
     >>> gleed.nn.Unflatten(1, (2, 3))(gleed.zeros(5, 6)).shape
-    torch.Size([5, 2, 3])
+    gleed.Size([5, 2, 3])
     """
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:

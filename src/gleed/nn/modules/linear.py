@@ -39,7 +39,7 @@ class Linear(Module):
 
     >>> import gleed
     >>> gleed.nn.Linear(32, 4)(gleed.zeros(10, 32)).shape
-    torch.Size([10, 4])
+    gleed.Size([10, 4])
     """
 
     def __init__(

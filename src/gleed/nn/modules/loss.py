@@ -9,6 +9,7 @@ from gleed.errors import RangeError
 from gleed.nn import functional as F
 from gleed.nn.module import Module
 
+
 class Loss(Module):
     """What all losses share: `reduction` is "mean", "sum" or "none" (a loss per element).
 
@@ -25,7 +26,9 @@ class Loss(Module):
     ) -> None:
         super().__init__()
         if size_average is not None or reduce is not None:
-            reduction = ("sum" if size_average is False else "mean") if reduce is not False else "none"
+            reduction = (
+                ("sum" if size_average is False else "mean") if reduce is not False else "none"
+            )
         if reduction not in self.reductions:
             raise RangeError(
                 f"{type(self).__name__}: reduction is one of {', '.join(self.reductions)}; "

@@ -41,7 +41,9 @@ class LayerNorm(Module):
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            values = gleed.empty(self.normalized_shape, device=device, dtype=dtype) if wanted else None
+            values = (
+                gleed.empty(self.normalized_shape, device=device, dtype=dtype) if wanted else None
+            )
             self.register_parameter(name, None if values is None else Parameter(values))
         self.reset_parameters()
 

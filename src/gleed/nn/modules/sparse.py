@@ -31,7 +31,7 @@ class Embedding(Module):
 
     >>> import gleed
     >>> gleed.nn.Embedding(10, 3)(gleed.tensor([[1, 2], [4, 5]])).shape
-    torch.Size([2, 2, 3])
+    gleed.Size([2, 2, 3])
     """
 
     def __init__(
@@ -78,15 +78,29 @@ class Embedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The vectors at the indices `input`."""
-        return F.embedding(
-            input,
-            self.weight,
-            self.padding_idx,
-            self.max_norm,
-            self.norm_type,
-            self.scale_grad_by_freq,
-            self.sparse,
-        )
+        if self.max_norm is not None:
+            self._renormalise(input)
+        result = F.embedding(input, self.weight, self.padding_idx)
+        return self._share_gradient(result, input) if self.scale_grad_by_freq else result
+
+    def _renormalise(self, input: Tensor) -> None:
+        """Scale the vectors that are looked up to at most `max_norm`."""
+        with gleed.no_grad():
+            rows = input.reshape(-1)
+            vectors = self.weight[rows]
+            norms = vectors.norm(self.norm_type, 1, keepdim=True)
+            # The small number is PyTorch's; it keeps the result from exceeding the norm by rounding.
+            scaled = vectors * (self.max_norm / (norms + 1e-7))
+            self.weight[rows] = gleed.where(norms > self.max_norm, scaled, vectors)
+
+    def _share_gradient(self, result: Tensor, input: Tensor) -> Tensor:
+        """`result`, with the gradient of each vector divided by how often it was looked up."""
+        rows = input.reshape(-1)
+        counts = gleed.zeros(self.num_embeddings, dtype=result.dtype, device=result.device)
+        counts.index_add_(0, rows, gleed.ones_like(rows, dtype=result.dtype))
+        shares = (1 / counts[rows]).reshape(*input.shape, 1)
+        values = result.detach()
+        return values + (result - values) * shares
 
     def extra_repr(self) -> str:
         """The sizes, and the options that were given."""

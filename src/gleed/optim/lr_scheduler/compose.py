@@ -87,9 +87,7 @@ class SequentialLR(_Composed):
 class ChainedScheduler(_Composed):
     """Several schedulers of one optimizer at once: every step is a step of each, in their order."""
 
-    def __init__(
-        self, schedulers: Sequence[Any], optimizer: Optimizer | None = None
-    ) -> None:
+    def __init__(self, schedulers: Sequence[Any], optimizer: Optimizer | None = None) -> None:
         owner = optimizer or getattr(schedulers[0] if schedulers else None, "optimizer", None)
         _check_schedulers("ChainedScheduler", schedulers, owner)
         self._schedulers = list(schedulers)
@@ -113,7 +111,9 @@ def _leaves(schedulers: Iterable[Any]) -> Iterable[Any]:
 
 def _check_schedulers(who: str, schedulers: Sequence[Any], optimizer: Any) -> None:
     if not schedulers:
-        raise RangeError(f"{who}: needs at least one scheduler; got none; pass a list of schedulers")
+        raise RangeError(
+            f"{who}: needs at least one scheduler; got none; pass a list of schedulers"
+        )
     for i, scheduler in enumerate(schedulers):
         if not isinstance(scheduler, LRScheduler):
             raise ArgumentError(

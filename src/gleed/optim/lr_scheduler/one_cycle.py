@@ -97,12 +97,20 @@ class OneCycleLR(LRScheduler):
         }
         if not three_phase:
             return [up, down]
-        back = {**down, "end_step": float(2 * pct_start * self.total_steps) - 2, "end_lr": "initial_lr"}
+        back = {
+            **down,
+            "end_step": float(2 * pct_start * self.total_steps) - 2,
+            "end_lr": "initial_lr",
+        }
         rest = {**down, "start_lr": "initial_lr", "start_momentum": "max_momentum"}
         return [up, back, rest]
 
     def _prepare_momentum(
-        self, optimizer: Optimizer, base: float | list[float], highest: float | list[float], last: int
+        self,
+        optimizer: Optimizer,
+        base: float | list[float],
+        highest: float | list[float],
+        last: int,
     ) -> None:
         self.use_beta1 = "betas" in optimizer.defaults
         if not self.use_beta1 and "momentum" not in optimizer.defaults:

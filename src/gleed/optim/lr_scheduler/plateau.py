@@ -47,9 +47,7 @@ class ReduceLROnPlateau(LRScheduler):
     ) -> None:
         check_optimizer("ReduceLROnPlateau", optimizer)
         if factor >= 1.0:
-            raise RangeError(
-                f"ReduceLROnPlateau: factor is below 1; got {factor}; 0.1 is usual"
-            )
+            raise RangeError(f"ReduceLROnPlateau: factor is below 1; got {factor}; 0.1 is usual")
         for name, value, allowed in (
             ("mode", mode, ("min", "max")),
             ("threshold_mode", threshold_mode, ("rel", "abs")),
