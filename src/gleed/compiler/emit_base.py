@@ -11,7 +11,7 @@ from enum import IntEnum
 from functools import partial
 
 from gleed.compiler import emit_memory as memory
-from gleed.compiler.emit_nodes import convert, emit_node
+from gleed.compiler.emit_nodes import choose, convert, emit_node
 from gleed.compiler.emit_reduce import Reducer
 from gleed.compiler.kernel import Check, Kernel, KernelError, Node, Store, Variant, item_size
 from gleed.compiler.llvm_text import (
@@ -25,6 +25,7 @@ from gleed.compiler.llvm_text import (
     vector_type,
 )
 from gleed.compiler.passes import Keep, Pass, divide
+from gleed.compiler.rare import rare_nodes
 from gleed.compiler.target import Target
 
 _CHEAP, _MODERATE = 10, 32  # nodes of the largest pass
@@ -57,7 +58,13 @@ class Emitter:
             self._place(node)
         self.passes = divide(kernel, lambda n: n in self.varying and self.places[n] == Place.POINT)
         self.serial = kernel.sequential or self._scans_along_n2()
-        self.weight = max((len(p.nodes) for p in self.passes.passes), default=0)
+        self.rare = {
+            node: tuple(n for n in inner if self._beside(n, node))
+            for node, inner in rare_nodes(kernel).items()
+        }
+        self.deferred = {n for inner in self.rare.values() for n in inner}
+        usual = (set(p.nodes) - self.deferred for p in self.passes.passes)
+        self.weight = max(map(len, usual), default=0)
         self.moving = variant.orientation == "map" and self.weight <= _CHEAP
         self.strided = "s" in variant.strides
         self.lanes = 1 if self.serial else self._lanes()
@@ -73,6 +80,10 @@ class Emitter:
 
     def _place(self, node: Node) -> None:
         raise NotImplementedError
+
+    def _beside(self, a: Node, b: Node) -> bool:
+        """Whether two nodes are computed in the same place, and both as vectors or both not."""
+        return self.places[a] == self.places[b] and (a in self.varying) == (b in self.varying)
 
     def _scans_along_n2(self) -> bool:
         raise NotImplementedError
@@ -161,7 +172,7 @@ class Emitter:
         """Compute nodes in their own scopes, which must be open at the end."""
         for node in nodes:
             scope = self.scope_of(node)
-            if node.op in ("const", "reduce"):
+            if node.op in ("const", "reduce") or node in self.deferred:
                 continue
             with self.code.inside(scope):
                 if node not in self.varying:
@@ -199,7 +210,25 @@ class Emitter:
             return self._gather(node, lanes, u)
         if node.op == "index":
             return self._index(node, lanes, u)
+        if node.op == "rarely":
+            return self._rarely(node, lanes, u)
         return emit_node(self.code, node, [self.get(arg, lanes, u) for arg in node.args], lanes)
+
+    def _rarely(self, node: Node, lanes: int, u: int) -> str:
+        """The usual value, or under a branch the choice between it and the rare one."""
+        condition, rare, usual = node.args
+        kind, flags = value_type(node.dtype, lanes), self.get(condition, lanes, u)
+
+        def branch() -> State:
+            for inner in self.rare[node]:
+                key = (inner, u) if inner in self.varying else inner
+                self.scope_of(inner).values[key] = self.compute(inner, lanes, u)
+            x, y = self.get(rare, lanes, u), self.get(usual, lanes, u)
+            return {node: choose(self.code, flags, x, y, kind, lanes)}
+
+        carried: State = {node: self.get(usual, lanes, u)}
+        some = self.code.any(flags, lanes)
+        return self.code.when(some, carried, {node: kind}, branch)[node]
 
     def _param(self, node: Node) -> str:
         cell = "double" if node.dtype in ("f64", "f32", "f16", "bf16") else "i64"
@@ -408,9 +437,7 @@ class Emitter:
         )
         if self.mask is not None:
             failed = self.code.op(f"and {bits} {failed}, {self.mask}")
-        if lanes > 1:
-            word = self.code.op(f"bitcast {bits} {failed} to i{lanes}")
-            failed = self.code.op(f"icmp ne i{lanes} {word}, 0")
+        failed = self.code.any(failed, lanes)
         cell = self.address(check.k, Place.FUNCTION)
 
         def report() -> State:

@@ -259,4 +259,5 @@ _OPERATIONS: dict[str, Callable] = {
     "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "roundeven": np.rint,
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
     "eq": np.equal, "ne": np.not_equal, "select": np.where,
+    "rarely": np.where,
 }  # fmt: skip

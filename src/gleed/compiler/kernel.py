@@ -337,6 +337,13 @@ def select(condition: Node, x: Value, y: Value) -> Node:
     return Node("select", (condition, x, y), x.dtype)
 
 
+def rarely(condition: Node, x: Value, y: Value) -> Node:
+    """`select` for a condition that seldom holds: what only `x` needs is computed under a branch,
+    for vectors in which some lane takes it."""
+    x, y = _promote(x, y)
+    return Node("rarely", (condition, x, y), x.dtype)
+
+
 def cast(x: Node, dtype: str) -> Node:
     """Convert the value. To bool: x != 0. Float to integer: towards zero; out of range is some
     value of the dtype. Integer to integer wraps."""

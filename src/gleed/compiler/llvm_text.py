@@ -124,6 +124,13 @@ class Code:
             f"shufflevector {vector} {one}, {vector} poison, <{lanes} x i32> zeroinitializer"
         )
 
+    def any(self, flags: str, lanes: int) -> str:
+        """Whether a flag holds in any lane."""
+        if lanes == 1:
+            return flags
+        word = self.op(f"bitcast {vector_type('i1', lanes)} {flags} to i{lanes}")
+        return self.op(f"icmp ne i{lanes} {word}, 0")
+
     def start_block(self, label: str) -> None:
         """Begin a basic block."""
         self.block = label

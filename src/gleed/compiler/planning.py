@@ -11,6 +11,7 @@ from gleed.compiler.dims import Dim, Scope
 from gleed.compiler.emit import symbol
 from gleed.compiler.graph import Graph
 from gleed.compiler.objects import object_for
+from gleed.compiler.split import accumulator_dtypes, split
 from gleed.compiler.schedule import Cells, Schedule, Step, identity_kernel
 from gleed.compiler.kernel import Variant
 
@@ -55,8 +56,15 @@ def _with_machine_code(step: Step) -> Step:
 @cache
 def core_kernel(ir: k.Kernel) -> Any:
     """The core's kernel for an IR; one per IR, so that variants are compiled once."""
+    halves = split(ir)
+    if halves is None:
+        return _kernel(ir)
+    return _kernel(ir, (*map(_kernel, halves), accumulator_dtypes(ir)))
+
+
+def _kernel(ir: k.Kernel, parts: tuple[Any, ...] | None = None) -> Any:
     inputs = sum(operand.kind != "out" for operand in ir.operands)
-    return _C.Kernel(ir, inputs, _compile)
+    return _C.Kernel(ir, inputs, _compile, parts)
 
 
 def _compile(ir: k.Kernel, orientation: str, strides: str) -> tuple[bytes, str]:

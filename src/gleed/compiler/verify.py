@@ -187,6 +187,7 @@ _RULES = {
     "gather": _operand_rule("in", "out"),
     "index": _operand_rule("index"),
     "select": _select,
+    "rarely": _select,
     "cast": lambda kernel, node: None,
     "bitcast": _bitcast,
     "reduce": _reduce,

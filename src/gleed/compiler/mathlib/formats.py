@@ -97,14 +97,14 @@ def flip_sign(x: Node, sign: Node) -> Node:
 
 def polynomial(coefficients: Sequence[Value], x: Node) -> Node:
     """Horner's scheme, the coefficients in ascending order; at least two of them."""
-    *lower, last = coefficients
-    result: Value = last
+    *lower, before, last = coefficients
+    result = fma(x, last, before)
     for coefficient in reversed(lower):
         result = fma(result, x, coefficient)
     return result
 
 
-def two_sum(x: Node, y: Node) -> tuple[Node, Node]:
+def two_sum(x: Node, y: Value) -> tuple[Node, Node]:
     """x + y and the rounding error of that sum, exactly (Knuth)."""
     total = x + y
     part = total - x

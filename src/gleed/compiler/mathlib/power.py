@@ -72,7 +72,7 @@ def _log2_parts(x: Node) -> tuple[Node, Node]:
 def _atanh_argument(m: Node) -> tuple[Node, Node]:
     """s = (m - 1) / (m + 1) as an unevaluated sum; log(m) = 2·atanh(s)."""
     numerator = m - 1
-    denominator, lost = two_sum(m, const(1, m.dtype))
+    denominator, lost = two_sum(m, 1)
     inverse = 1 / denominator
     s = numerator * inverse
     rest = fma(-s, lost, fma(-s, denominator, numerator))
