@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 from gleed.compiler.kernel import (
     Node,
-    bitcast,
     cast,
     const,
     eq,
@@ -72,8 +72,7 @@ def _window(position: Node) -> list[Node]:
         kept = step + 3
         words += [zero] * (kept + step - len(words))
         words = [select(further, words[k + step], words[k]) for k in range(kept)]
-    pairs = zip(words, words[1:], strict=False)
-    return [here << shift | lshr(after, 64 - shift) for here, after in pairs]
+    return [here << shift | lshr(after, 64 - shift) for here, after in pairwise(words)]
 
 
 def _times_fraction(m: Node, first: Node, second: Node, third: Node) -> tuple[Node, Node]:
