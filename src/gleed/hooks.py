@@ -26,8 +26,8 @@ class HookTable(dict[int, Any]):
 class RemovableHandle:
     """What registering a hook returns; `remove()` takes the hook away again.
 
-    As a context manager it removes the hook at the end of the block. It does not keep alive what the
-    hook is attached to.
+    As a context manager it removes the hook at the end of the block. It does not keep alive what
+    the hook is attached to.
 
     >>> table = HookTable()
     >>> handle = table.add(print)

@@ -48,7 +48,7 @@ def test_module_list():
     layers.append(nn.ReLU())
     assert len(list(layers.parameters())) == 6
     assert isinstance(layers[1:], nn.ModuleList) and len(layers[1:]) == 3
-    assert len(layers + [nn.ReLU()]) == 5
+    assert len(layers + nn.ModuleList([nn.ReLU()])) == 5
     layers += [nn.Tanh()]
     layers.insert(-1, nn.Identity())
     assert repr(layers) == (

@@ -186,7 +186,8 @@ def test_tensor_without_elements_warns():
         ),
         (
             lambda: init.eye_(fresh(3)),
-            "eye_: the tensor must have 2 dimensions; got shape (3,); reshape it to (rows, columns)",
+            "eye_: the tensor must have 2 dimensions; got shape (3,); reshape it to (rows, "
+            "columns)",
         ),
         (
             lambda: init.dirac_(fresh(3, 3)),

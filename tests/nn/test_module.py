@@ -171,7 +171,8 @@ def test_module_is_freed_without_the_garbage_collector():
         (
             lambda: Net().register_parameter("a.b", None),
             KeyError,
-            "Net: the name of a parameter is not empty and has no dot, which separates the names of "
+            "Net: the name of a parameter is not empty and has no dot, which separates the names "
+            "of "
             'a path; got "a.b"; write "a_b" instead',
         ),
         (
@@ -218,7 +219,8 @@ def test_module_is_freed_without_the_garbage_collector():
         (
             lambda: Net().to(gleed.int32),
             TypeError,
-            f"to: a module is converted to floating-point or complex dtypes only; got {gleed.int32}; "
+            "to: a module is converted to floating-point or complex dtypes only; got "
+            f"{gleed.int32}; "
             f"to convert integer buffers too, use module.type({gleed.int32})",
         ),
         (
@@ -267,7 +269,7 @@ def test_iteration_orders_and_removes_duplicates():
     assert names(net.named_buffers()) == ["mean", "scratch"]
     assert names(net.named_children()) == ["first", "rest"]
     assert len(list(net.modules())) == 5 and len(list(net.children())) == 2
-    assert [p.shape for p in net.parameters()][0] == (3,)
+    assert next(net.parameters()).shape == (3,)
 
 
 def test_lookup_by_path():

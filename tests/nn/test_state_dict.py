@@ -15,7 +15,7 @@ def net():
 def test_layout():
     state = net().state_dict()
     assert list(state) == ["0.weight", "0.bias", "2.weight", "2.bias"]
-    assert list(net().state_dict(prefix="model."))[0] == "model.0.weight"
+    assert next(iter(net().state_dict(prefix="model."))) == "model.0.weight"
     assert state._metadata == {path: {"version": 1} for path in ("", "0", "1", "2")}
 
 
@@ -64,7 +64,8 @@ def test_all_differences_are_listed():
         "Error(s) in loading state_dict for Sequential:\n"
         '\tMissing key(s) in state_dict: "2.bias".\n'
         '\tUnexpected key(s) in state_dict: "3.weight", "1.extra".\n'
-        f"\tsize mismatch for 0.weight: copying a param with shape {gleed.Size([3])} from checkpoint, "
+        f"\tsize mismatch for 0.weight: copying a param with shape {gleed.Size([3])} from "
+        "checkpoint, "
         f"the shape in current model is {gleed.Size([3, 2])}.\n"
         '\t"0.bias" must be a tensor, but the state dict has a int.\n'
         "Build the module with the sizes of the checkpoint; "

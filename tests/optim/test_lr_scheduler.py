@@ -118,7 +118,7 @@ def test_jumping(name):
 
 def test_resuming_by_last_epoch():
     optimizer = optimizer_with()
-    with pytest.raises(KeyError, match="every group needs .initial_lr.; group 0 has none"):
+    with pytest.raises(KeyError, match=r"every group needs .initial_lr.; group 0 has none"):
         schedules.StepLR(optimizer, 2, last_epoch=3)
     optimizer.param_groups[0]["initial_lr"] = 1.0
     scheduler = schedules.CosineAnnealingLR(optimizer, 8, last_epoch=3)
@@ -397,7 +397,8 @@ def test_first_value_must_be_used():
         (
             lambda o: schedules.ChainedScheduler([o]),
             TypeError,
-            "ChainedScheduler: takes schedulers; number 0 is SGD; make each with the optimizer first",
+            "ChainedScheduler: takes schedulers; number 0 is SGD; make each with the optimizer "
+            "first",
         ),
         (
             lambda o: schedules.ChainedScheduler([schedules.ReduceLROnPlateau(o)]),

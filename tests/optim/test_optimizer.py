@@ -347,7 +347,8 @@ def shared():
             lambda: optim.Adam([weight()], differentiable=True),
             RuntimeError,
             "Adam: a step overwrites the parameters and is not differentiable; got "
-            "differentiable=True; write the step in ordinary operations to differentiate through it",
+            "differentiable=True; write the step in ordinary operations to differentiate through "
+            "it",
         ),
     ],
 )

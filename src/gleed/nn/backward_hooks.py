@@ -1,8 +1,8 @@
 """Backward hooks of a module: how they see the gradients that enter and leave it.
 
-Two identity functions stand in the graph, one on the module's inputs and one on its outputs. Backward
-passes through the one on the outputs first, where the gradients that arrive are kept, and through the one
-on the inputs last, where the hooks are called with both.
+Two identity functions stand in the graph, one on the module's inputs and one on its outputs.
+Backward passes through the one on the outputs first, where the gradients that arrive are kept, and
+through the one on the inputs last, where the hooks are called with both.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class BackwardHooks:
 def _watch(
     values: tuple[Any, ...], seen: Callable[[Gradients], Gradients]
 ) -> tuple[tuple[Any, ...], list[int]]:
-    """Put `_Watch` on the tensors among `values` that a gradient flows through; also their places."""
+    """`values` with `_Watch` on those that a gradient flows through, and the places of these."""
     places = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
     if not places:
         return values, places

@@ -13,8 +13,8 @@ from gleed.errors import ArgumentError
 def conversion(*args: Any, **kwargs: Any) -> Callable[[Tensor], Tensor]:
     """The function that converts one tensor as `Module.to(*args, **kwargs)` asks.
 
-    Accepts what `Tensor.to` accepts. A dtype applies to floating-point tensors alone: indices and masks
-    keep theirs.
+    Accepts what `Tensor.to` accepts. A dtype applies to floating-point tensors alone: indices and
+    masks keep theirs.
     """
     device = kwargs.pop("device", None)
     dtype = kwargs.pop("dtype", None)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def annotate(error: BaseException, module: Module) -> None:
     """Note on `error` that it left the call of `module`.
 
-    The innermost module comes first and writes the note. Each module around it then puts the path to the
-    one before in front, so there is one note and it holds the whole path. Nothing is recorded while
-    there is no error.
+    The innermost module comes first and writes the note. Each module around it then puts the path
+    to the one before in front, so there is one note and it holds the whole path. Nothing is
+    recorded while there is no error.
     """
     if not isinstance(error, GleedError):
         return

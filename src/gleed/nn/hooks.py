@@ -78,7 +78,8 @@ class Hooks:
         """Call `hook(module, args, output)` after every `forward`.
 
         What it returns, unless None, replaces the output. With `with_kwargs` it is called as
-        `hook(module, args, kwargs, output)`; with `always_call` also after an error, with None as output.
+        `hook(module, args, kwargs, output)`; with `always_call` also after an error, with None as
+        output.
 
         >>> import gleed
         >>> linear = gleed.nn.Linear(2, 3)
@@ -93,19 +94,19 @@ class Hooks:
     def register_full_backward_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, grad_output)` before the gradients of the module's inputs are computed.
+        """Call `hook(module, grad_output)` before the gradients of the inputs are computed.
 
-        What it returns, unless None, replaces `grad_output`, a tuple with the gradient of each output.
+        What it returns, unless None, replaces `grad_output`, a tuple with one for each output.
         """
         return self._add_call_hook("_backward_pre_hooks", hook, prepend)
 
     def register_full_backward_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, grad_input, grad_output)` once the gradients of the inputs are computed.
+        """Call `hook(module, grad_input, grad_output)` after the module's part of the backward.
 
-        What it returns, unless None, replaces `grad_input`, a tuple with the gradient of each positional
-        argument (None for those without one).
+        What it returns, unless None, replaces `grad_input`, a tuple with the gradient of each
+        positional argument (None for those without one).
         """
         return self._add_call_hook("_backward_hooks", hook, prepend)
 

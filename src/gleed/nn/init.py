@@ -1,7 +1,7 @@
 """Initial values: functions that fill a tensor in place, without recording a gradient.
 
-Each returns its tensor. Random ones draw from the generator exactly as PyTorch's do, so the same seed
-gives the same values.
+Each returns its tensor. Random ones draw from the generator exactly as PyTorch's do, so the same
+seed gives the same values.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GAINS = {
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which weights before `nonlinearity` are scaled, to keep the variance of activations.
+    """By how much weights before `nonlinearity` are scaled to keep the variance of activations.
 
     `param` is the slope of "leaky_relu", 0.01 by default. Raises RangeError for an unknown name.
 
@@ -67,7 +67,8 @@ def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
     fans = dict(zip(("fan_in", "fan_out"), _calculate_fan_in_and_fan_out(tensor), strict=True))
     if mode.lower() not in fans:
         raise RangeError(
-            f"init: mode is fan_in or fan_out; got {mode!r}; fan_in keeps the variance of the forward pass"
+            f"init: mode is fan_in or fan_out; got {mode!r}; fan_in keeps the variance of the "
+            "forward pass"
         )
     return fans[mode.lower()]
 
@@ -149,8 +150,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Fill uniformly in ±`gain` √(6 / (fan_in + fan_out)).
 
-    Source: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks",
-    2010.
+    Source: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010.
     """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     std = gain * math.sqrt(2.0 / float(fan_in + fan_out))
@@ -159,7 +160,10 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) ->
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill from the normal distribution of deviation `gain` √(2 / (fan_in + fan_out)). Source as above."""
+    """Fill from the normal distribution of deviation `gain` √(2 / (fan_in + fan_out)).
+
+    Source as for `xavier_uniform_`.
+    """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / float(fan_in + fan_out)), generator)
 
@@ -173,7 +177,7 @@ def kaiming_uniform_(
 ) -> Tensor:
     """Fill uniformly in ±gain √(3 / fan), the gain being that of `nonlinearity` with slope `a`.
 
-    `mode` is "fan_in", to keep the variance of activations, or "fan_out", to keep that of gradients.
+    `mode` is "fan_in", which keeps the variance of activations, or "fan_out", of gradients.
 
     Source: He et al., "Delving Deep into Rectifiers", 2015.
     """
@@ -192,7 +196,10 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> Tensor:
-    """Fill from the normal distribution of deviation gain / √fan. Arguments and source as above."""
+    """Fill from the normal distribution of deviation gain / √fan.
+
+    Arguments and source as for `kaiming_uniform_`.
+    """
     if _is_empty(tensor):
         return tensor
     fan = _calculate_correct_fan(tensor, mode)
@@ -201,15 +208,18 @@ def kaiming_normal_(
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
-    """Fill with a (semi-)orthogonal matrix times `gain`; dimensions from the second on count as one.
+    """Fill with a (semi-)orthogonal matrix times `gain`.
 
-    Source: Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
-    linear neural networks", 2013.
+    All dimensions after the first count as one.
+
+    Source: Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in
+    deep linear neural networks", 2013.
     """
     if tensor.ndim < 2:
         raise ShapeError(
             "orthogonal_: the tensor must have at least 2 dimensions; "
-            f"got shape {tuple(tensor.shape)}; a vector has nothing to be orthogonal to, use normal_"
+            f"got shape {tuple(tensor.shape)}; a vector has nothing to be orthogonal to, use "
+            "normal_"
         )
     if tensor.numel() == 0:
         return tensor
@@ -219,13 +229,13 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
         drawn.normal_(0, 1, generator=generator)
         wide = drawn.shape[0] < drawn.shape[1]
         q, r = gleed.linalg.qr(drawn.t() if wide else drawn)
-        # Of the signs that a factorisation leaves open, these make the result uniformly distributed.
+        # Of the signs that a factorisation leaves open, these distribute the result uniformly.
         q = q * r.diagonal().sign()
         return tensor.copy_((q.t() if wide else q).reshape(tensor.shape)).mul_(gain)
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
-    """Fill a matrix from the normal distribution, with a share `sparsity` of each column set to zero.
+    """Fill a matrix from the normal distribution, a share `sparsity` of each column with zeros.
 
     Source: Martens, "Deep learning via Hessian-free optimization", 2010.
     """
@@ -250,8 +260,8 @@ def trunc_normal_(
 ) -> Tensor:
     """Fill from the normal distribution restricted to `a` … `b`.
 
-    Numbers outside are drawn again; where most would be, candidates are drawn uniformly from `a` … `b`
-    and accepted in proportion to the density.
+    Numbers outside are drawn again; where most would be, candidates are drawn uniformly from `a` …
+    `b` and accepted in proportion to the density.
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
@@ -273,7 +283,8 @@ def _normal_cdf(x: float) -> float:
 def _redraw_outside(
     tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
 ) -> Tensor:
-    # Compared with the bounds as the tensor's dtype holds them: a value rounded to a bound is inside.
+    # Compared with the bounds as the tensor's dtype holds them: a value rounded to a bound is
+    # inside.
     low, high = gleed.tensor([a, b], dtype=tensor.dtype).tolist()
     tensor.normal_(mean, std, generator=generator)
     outside = (tensor < low) | (tensor > high)

@@ -1,8 +1,8 @@
 """The members of a module: its parameters, its buffers and its submodules.
 
-They live in the instance's own `__dict__`, so that reading `module.weight` is one lookup. Beside them the
-module keeps `_members`, which says of what kind each name is and in which order they were registered.
-`module._parameters`, `module._buffers` and `module._modules` are views of these two.
+They live in the instance's own `__dict__`, so that reading `module.weight` is one lookup. Beside
+them the module keeps `_members`, which says of what kind each name is and in which order they were
+registered. `module._parameters`, `module._buffers` and `module._modules` are views of these two.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MODULE = "module"
 
 
 def store(module: Module, name: str, value: Any, kind: str) -> None:
-    """Make `value` the member `name`. A name that changes its kind moves to the end of the order."""
+    """Make `value` the member `name`; a name that changes its kind moves to the end."""
     attributes = module.__dict__
     kinds = attributes["_members"]
     if kinds.get(name, kind) != kind:
@@ -37,7 +37,7 @@ def remove(module: Module, name: str) -> None:
 
 
 def named(module: Module, kind: str) -> list[tuple[str, Any]]:
-    """The members of one kind with their names, in the order of their registration; some may be None."""
+    """The members of one kind with their names, as registered; some may be None."""
     attributes = module.__dict__
     return [(name, attributes[name]) for name, k in attributes["_members"].items() if k == kind]
 
@@ -58,7 +58,7 @@ def replace(module: Module, values: Mapping[str, Any], kind: str) -> None:
 
 
 class Members(MutableMapping[str, Any]):
-    """The members of one kind as a mapping. What is written to it is an attribute of the module at once.
+    """The members of one kind as a mapping; writing to it sets attributes of the module.
 
     >>> import gleed
     >>> linear = gleed.nn.Linear(2, 1)

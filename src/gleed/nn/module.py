@@ -21,8 +21,9 @@ from gleed.nn.state_dict import StateDict
 class Module(StateDict, Hooks, ModuleBase):
     """The base class of layers and models.
 
-    A subclass calls `super().__init__()`, assigns its parameters, buffers and submodules to attributes,
-    and defines `forward`. Calling the module runs `forward`, and the hooks where there are any.
+    A subclass calls `super().__init__()`, assigns its parameters, buffers and submodules to
+    attributes, and defines `forward`. Calling the module runs `forward`, and the hooks where there
+    are any.
 
     >>> import gleed
     >>> from gleed import nn
@@ -130,7 +131,7 @@ class Module(StateDict, Hooks, ModuleBase):
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under `name`; None keeps the name free for one.
 
-        Raises KeyError if `name` is empty, has a dot or is taken, and TypeError if `param` is no Parameter.
+        Raises KeyError if `name` is empty, has a dot or is taken; TypeError for any other type.
         """
         self._check_name(name, PARAMETER)
         if param is not None and not isinstance(param, Parameter):
@@ -138,9 +139,9 @@ class Module(StateDict, Hooks, ModuleBase):
         members.store(self, name, param, PARAMETER)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a buffer under `name`: state that is not trained. `persistent=False` keeps it out of `state_dict`.
+        """Add a buffer under `name`; `persistent=False` keeps it out of `state_dict`.
 
-        Raises KeyError if `name` is empty, has a dot or is taken, and TypeError if `tensor` is no tensor.
+        Raises KeyError if `name` is empty, has a dot or is taken; TypeError for any other type.
         """
         self._check_name(name, BUFFER)
         if tensor is not None and not isinstance(tensor, Tensor):
@@ -154,7 +155,7 @@ class Module(StateDict, Hooks, ModuleBase):
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a submodule under `name`.
 
-        Raises KeyError if `name` is empty, has a dot or is taken, and TypeError if `module` is no Module.
+        Raises KeyError if `name` is empty, has a dot or is taken; TypeError for any other type.
         """
         self._check_name(name, MODULE)
         if module is not None and not isinstance(module, Module):
@@ -175,7 +176,8 @@ class Module(StateDict, Hooks, ModuleBase):
             raise ArgumentError(f"{who}: the name of a {kind} is a string; got {_describe(name)}")
         if not name or "." in name:
             raise KeyError(
-                f"{who}: the name of a {kind} is not empty and has no dot, which separates the names "
+                f"{who}: the name of a {kind} is not empty and has no dot, which separates the "
+                "names "
                 f'of a path; got "{name}"; write "{name.replace(".", "_") or kind}" instead'
             )
         if kinds.get(name) != kind and hasattr(self, name):
@@ -284,7 +286,7 @@ class Module(StateDict, Hooks, ModuleBase):
         return module
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter at the path `target`, such as `"encoder.0.weight"`. Raises AttributeError."""
+        """The parameter at the path `target`. Raises AttributeError if there is none."""
         return self._get_member(target, PARAMETER)
 
     def get_buffer(self, target: str) -> Tensor:
@@ -418,7 +420,7 @@ class Module(StateDict, Hooks, ModuleBase):
     # Copies
 
     def __getstate__(self) -> dict[str, Any]:
-        # Python's own does not trust a type with a part in C, whose `_hooked` `__setstate__` finds anew.
+        # Python's own refuses a type with a part in C; `__setstate__` restores that part.
         return self.__dict__.copy()
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -11,12 +11,13 @@ from gleed.errors import ArgumentError
 class Parameter(Tensor):
     """A tensor that a module trains.
 
-    Assigned to an attribute of a `Module` it appears among its `parameters()` and in its `state_dict()`.
-    It shares the storage of `data` and is a leaf of the graph.
+    Assigned to an attribute of a `Module` it appears among its `parameters()` and in its
+    `state_dict()`. It shares the storage of `data` and is a leaf of the graph.
 
     Args:
         data: the initial values, any shape and dtype; an empty tensor if None.
-        requires_grad: whether a gradient is computed for it; only floating-point tensors can have one.
+        requires_grad: whether a gradient is computed for it; only floating-point tensors can have
+            one.
 
     >>> import gleed
     >>> gleed.nn.Parameter(gleed.zeros(2))
@@ -46,8 +47,8 @@ class Parameter(Tensor):
 class Buffer(Tensor):
     """A tensor that belongs to a module's state but is not trained, such as a running mean.
 
-    Assigned to an attribute of a `Module` it appears among its `buffers()`, and in its `state_dict()` if
-    it is `persistent`.
+    Assigned to an attribute of a `Module` it appears among its `buffers()`, and in its
+    `state_dict()` if it is `persistent`.
 
     >>> import gleed
     >>> module = gleed.nn.Module()

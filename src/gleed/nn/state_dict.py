@@ -1,4 +1,6 @@
-"""`Module.state_dict` and `Module.load_state_dict`: the state of a model by the paths of its tensors."""
+"""`Module.state_dict` and `Module.load_state_dict`: the state of a model by the paths of its
+tensors.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ class StateDict:
     _version: int
 
     def get_extra_state(self) -> Any:
-        """State beyond tensors, to be kept in `state_dict`; a subclass that has some defines this."""
+        """State beyond tensors, to be kept in `state_dict`; a subclass that has some defines
+        this.
+        """
         raise GleedError(
             f"{type(self).__name__}: extra state needs both get_extra_state and set_extra_state; "
             "get_extra_state is not defined; define it"
@@ -78,7 +82,8 @@ class StateDict:
         """The parameters and persistent buffers by their paths, parents first.
 
         The tensors share the storage of the module's; they are detached from the graph unless
-        `keep_vars`. With `destination` they are added to that dictionary, their keys after `prefix`.
+        `keep_vars`. With `destination` they are added to that dictionary, their keys after
+        `prefix`.
 
         >>> from gleed import nn
         >>> list(nn.Sequential(nn.Linear(2, 3)).state_dict())
@@ -192,7 +197,8 @@ class StateDict:
     ) -> None:
         """Load the state of this module, without those below it; differences go to the three lists.
 
-        A subclass whose state changed between versions overrides it and reads `local_metadata["version"]`.
+        A subclass whose state changed between versions overrides it and reads
+        `local_metadata["version"]`.
         """
         for hook in hooks_of(self, "_load_state_dict_pre_hooks"):
             hook(
@@ -240,7 +246,9 @@ class StateDict:
             unexpected_keys.append(key)
 
     def _unplaced(self, state: Any, prefix: str, local: dict[str, Any]) -> list[str]:
-        """The keys after `prefix` that name neither a tensor of this module nor anything below it."""
+        """The keys after `prefix` that name neither a tensor of this module nor anything below
+        it.
+        """
         unplaced = []
         for key in state:
             if not key.startswith(prefix) or key == prefix + EXTRA_STATE:
@@ -258,14 +266,17 @@ class StateDict:
         return hook_table(self, "_state_dict_pre_hooks").add(hook)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata)` after; it may change `state_dict`."""
+        """Call `hook(module, state_dict, prefix, local_metadata)` after; it may change
+        `state_dict`.
+        """
         return hook_table(self, "_state_dict_hooks").add(hook)
 
     _register_state_dict_hook = register_state_dict_post_hook
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
-        error_msgs)` before the module's state is loaded; it may change `state_dict` and the lists.
+        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
+        unexpected_keys, error_msgs)` before the module's state is loaded; it may change
+        `state_dict` and the lists.
         """
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 

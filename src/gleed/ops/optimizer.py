@@ -1,7 +1,7 @@
 """The steps of optimizers: one op call for all parameters of a group.
 
-What is computed once per step, such as bias corrections, comes as a number: the bodies only do what is
-done for every element.
+What is computed once per step, such as bias corrections, comes as a number: the bodies only do what
+is done for every element.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def adam_step(
 ) -> Any:
     """A step of `gleed.optim.Adam`, in place on all lists but `grads`.
 
-    Lists of equal lengths; `max_exp_avg_sqs` is empty for a step without amsgrad. `share1` and `share2`
-    are 1 − β₁ and 1 − β₂, `step_size` is lr / (1 − β₁ᵗ), `root_correction2` is √(1 − β₂ᵗ) and `decay` is
-    1 − lr · weight_decay, for a decay that does not go through the gradient.
+    Lists of equal lengths; `max_exp_avg_sqs` is empty for a step without amsgrad. `share1` and
+    `share2` are 1 − β₁ and 1 − β₂, `step_size` is lr / (1 − β₁ᵗ), `root_correction2` is √(1 − β₂ᵗ)
+    and `decay` is 1 − lr · weight_decay, for a decay that does not go through the gradient.
     """
     new: tuple[list[Tensor], ...] = ([], [], [], [], [])
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):

@@ -21,8 +21,8 @@ from gleed.optim.optimizer import (
 class Adam(Optimizer):
     """Descent by a running mean of the gradient, divided by the root of one of its square.
 
-    m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  p ← p − lr · m̂ / (√v̂ + eps), where m̂ and v̂ are m
-    and v divided by 1 − β₁ᵗ and 1 − β₂ᵗ after t steps.
+    m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  p ← p − lr · m̂ / (√v̂ + eps), where m̂ and v̂
+    are m and v divided by 1 − β₁ᵗ and 1 − β₂ᵗ after t steps.
 
     Args:
         params: parameters or groups, see `Optimizer`.
@@ -32,11 +32,13 @@ class Adam(Optimizer):
         weight_decay: the strength of the pull towards 0, added to the gradient.
         amsgrad: divide by the largest v̂ so far.
         maximize: climb instead of descending.
-        decoupled_weight_decay: multiply the parameters by 1 − lr · weight_decay instead, as AdamW does.
-        foreach, capturable, fused: accepted for PyTorch's signature; every step is one fused operation.
+        decoupled_weight_decay: multiply the parameters by 1 − lr · weight_decay instead, as AdamW
+            does.
+        foreach, capturable, fused: accepted for PyTorch's signature; every step is one fused
+            operation.
 
-    Sources: Kingma, Ba, "Adam: A Method for Stochastic Optimization", 2014; Reddi, Kale, Kumar, "On the
-    Convergence of Adam and Beyond", 2018 (amsgrad).
+    Sources: Kingma, Ba, "Adam: A Method for Stochastic Optimization", 2014; Reddi, Kale, Kumar, "On
+    the Convergence of Adam and Beyond", 2018 (amsgrad).
 
     >>> import gleed
     >>> weight = gleed.ones(2, requires_grad=True)

@@ -65,8 +65,8 @@ class Optimizer:
     trains the parameters of one group, or `step` itself.
 
     Args:
-        params: parameters, or pairs of a name and a parameter, or dictionaries with "params" and the
-            options that differ for them.
+        params: parameters, or pairs of a name and a parameter, or dictionaries with "params" and
+            the options that differ for them.
         defaults: the options of groups that do not set them.
 
     `param_groups` is a list of dictionaries, `state` has a dictionary for each parameter.
@@ -114,8 +114,8 @@ class Optimizer:
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group: a dictionary with "params" and the options that differ from the defaults.
 
-        Raises ArgumentError for what is no dictionary or no tensor, and RangeError for a tensor that is
-        computed from others, or already in another group.
+        Raises ArgumentError for what is no dictionary or no tensor, and RangeError for a tensor
+        that is computed from others, or already in another group.
         """
         who = type(self).__name__
         if not isinstance(param_group, dict):
@@ -168,7 +168,8 @@ class Optimizer:
         here = {id(parameter) for parameter in params}
         if len(here) < len(params):
             warnings.warn(
-                f"{who}: a parameter should appear once in a group; {len(params) - len(here)} appear "
+                f"{who}: a parameter should appear once in a group; {len(params) - len(here)} "
+                "appear "
                 "again and would be updated more than once a step; remove the duplicates",
                 stacklevel=4,
             )
@@ -208,7 +209,8 @@ class Optimizer:
 
     def _update(self, group: dict[str, Any]) -> None:
         raise NotImplementedError(
-            f"{type(self).__name__}: an optimizer must say how it trains; it defines neither step nor "
+            f"{type(self).__name__}: an optimizer must say how it trains; it defines neither step "
+            "nor "
             "_update; define step(self, closure=None)"
         )
 
@@ -228,8 +230,8 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """The state and the options, with parameters replaced by their numbers.
 
-        "state" has the tensors kept for each parameter, "param_groups" the options of each group with
-        "params", a list of numbers. The tensors are the optimizer's own, not copies.
+        "state" has the tensors kept for each parameter, "param_groups" the options of each group
+        with "params", a list of numbers. The tensors are the optimizer's own, not copies.
         """
         for hook in tuple(self.__dict__["_optimizer_state_dict_pre_hooks"].values()):
             hook(self)
@@ -298,13 +300,17 @@ class Optimizer:
     def register_state_dict_post_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
-        """Call `hook(optimizer, state_dict)` after `state_dict`; what it returns, unless None, replaces it."""
+        """Call `hook(optimizer, state_dict)` after `state_dict`; what it returns, unless None,
+        replaces it.
+        """
         return self.__dict__["_optimizer_state_dict_post_hooks"].add(hook, prepend=prepend)
 
     def register_load_state_dict_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
-        """Call `hook(optimizer, state_dict)` before loading; what it returns, unless None, replaces it."""
+        """Call `hook(optimizer, state_dict)` before loading; what it returns, unless None,
+        replaces it.
+        """
         return self.__dict__["_optimizer_load_state_dict_pre_hooks"].add(hook, prepend=prepend)
 
     def register_load_state_dict_post_hook(

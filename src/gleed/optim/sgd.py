@@ -31,7 +31,8 @@ class SGD(Optimizer):
         maximize: climb instead of descending.
         foreach, fused: accepted for PyTorch's signature; every step is one fused operation.
 
-    Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
+    Source: Sutskever et al., "On the importance of initialization and momentum in deep learning",
+        2013.
 
     >>> import gleed
     >>> weight = gleed.ones(2, requires_grad=True)

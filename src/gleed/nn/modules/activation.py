@@ -75,7 +75,7 @@ class LeakyReLU(Activation):
 
 
 class PReLU(Activation):
-    """x where it is positive, else a · x, with a learned a: one, or one per channel (dimension 1)."""
+    """x where it is positive, else a · x; a is learned, one or one per channel (dimension 1)."""
 
     shown = ("num_parameters",)
 
@@ -100,8 +100,8 @@ class PReLU(Activation):
 class ELU(Activation):
     """x where it is positive, else `alpha` · (eˣ − 1).
 
-    Source: Clevert, Unterthiner, Hochreiter, "Fast and Accurate Deep Network Learning by Exponential
-    Linear Units", 2015.
+    Source: Clevert, Unterthiner, Hochreiter, "Fast and Accurate Deep Network Learning by
+    Exponential Linear Units", 2015.
     """
 
     shown = ("alpha",)
@@ -333,7 +333,7 @@ class Threshold(Activation):
 
 
 class GLU(Activation):
-    """a · sigmoid(b), a and b being the halves of the input along `dim`, which must have an even size.
+    """a · sigmoid(b), a and b being the halves of the input along `dim`, of even size.
 
     Source: Dauphin et al., "Language Modeling with Gated Convolutional Networks", 2016.
     """
@@ -390,7 +390,8 @@ def _dim(module: Softmax, input: Tensor) -> int:
     dim = 0 if input.ndim in (0, 1, 3) else 1
     name = type(module).__name__
     warnings.warn(
-        f"{name}: dim should say along which dimension the sum runs; got None, which PyTorch takes as "
+        f"{name}: dim should say along which dimension the sum runs; got None, which PyTorch "
+        "takes as "
         f"{dim} for an input of {input.ndim} dimensions; write {name}(dim={dim})",
         stacklevel=3,
     )

@@ -13,8 +13,8 @@ class Dropout(Module):
 
     In evaluation it returns its input. Any shape.
 
-    Source: Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors",
-    2012.
+    Source: Hinton et al., "Improving neural networks by preventing co-adaptation of feature
+    detectors", 2012.
 
     >>> import gleed
     >>> gleed.nn.Dropout(0.5).eval()(gleed.ones(3))

@@ -33,7 +33,7 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Divide the dimension `dim` into dimensions of the sizes `unflattened_size`; one of them may be −1.
+    """Divide the dimension `dim` into those of the sizes `unflattened_size`; one may be −1.
 
     >>> import gleed
     >>> gleed.nn.Unflatten(1, (2, 3))(gleed.zeros(5, 6)).shape

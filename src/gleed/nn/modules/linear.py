@@ -85,9 +85,9 @@ class Linear(Module):
 class Bilinear(Module):
     """y_k = x₁ᵀ A_k x₂ + b_k.
 
-    Shapes: inputs `(*, in1_features)` and `(*, in2_features)`, output `(*, out_features)`; `weight` is
-    `(out_features, in1_features, in2_features)`, `bias` `(out_features,)` or None. Both begin uniform in
-    ±1/√in1_features.
+    Shapes: inputs `(*, in1_features)` and `(*, in2_features)`, output `(*, out_features)`; `weight`
+    is `(out_features, in1_features, in2_features)`, `bias` `(out_features,)` or None. Both begin
+    uniform in ±1/√in1_features.
     """
 
     def __init__(

@@ -56,8 +56,8 @@ class WeightedLoss(Loss):
 class CrossEntropyLoss(WeightedLoss):
     """−log softmax(input) at the target class.
 
-    Shapes: input `(C)`, `(N, C)` or `(N, C, d₁, …)`, floating-point and not normalised; target the same
-    without C, integers in 0 … C−1, or probabilities of the input's shape.
+    Shapes: input `(C)`, `(N, C)` or `(N, C, d₁, …)`, floating-point and not normalised; target the
+    same without C, integers in 0 … C−1, or probabilities of the input's shape.
 
     Args:
         weight: a weight for each of the C classes.
@@ -144,7 +144,7 @@ class L1Loss(Loss):
 
 
 class SmoothL1Loss(Loss):
-    """(input − target)² / (2 `beta`) where |input − target| < `beta`, else |input − target| − `beta`/2.
+    """d² / (2 `beta`) where d = |input − target| is below `beta`, else d − `beta`/2.
 
     Source: Girshick, "Fast R-CNN", 2015.
     """
@@ -165,7 +165,7 @@ class SmoothL1Loss(Loss):
 
 
 class HuberLoss(Loss):
-    """(input − target)²/2 where |input − target| ≤ `delta`, else `delta` (|input − target| − `delta`/2).
+    """d²/2 where d = |input − target| is at most `delta`, else `delta` · (d − `delta`/2).
 
     Source: Huber, "Robust Estimation of a Location Parameter", 1964.
     """
@@ -224,8 +224,8 @@ class BCEWithLogitsLoss(WeightedLoss):
 class KLDivLoss(Loss):
     """t (log t − input) of targets t and an input of log-probabilities.
 
-    `log_target` says that the targets are logarithms too; `reduction="batchmean"` divides the sum by
-    the size of the first dimension, which is what the mathematical definition asks for.
+    `log_target` says that the targets are logarithms too; `reduction="batchmean"` divides the sum
+    by the size of the first dimension, which is what the mathematical definition asks for.
     """
 
     reductions = (*Loss.reductions, "batchmean")

@@ -15,10 +15,10 @@ from gleed.nn.parameter import Parameter
 
 
 class LayerNorm(Module):
-    """Normalise each sample over its last dimensions to mean 0 and variance 1, then scale and shift.
+    """Bring each sample to mean 0 and variance 1 over its last dimensions, then scale and shift.
 
-    Shapes: input and output `(*, *normalized_shape)`; `weight` (begins as ones) and `bias` (zeros) have
-    the shape `normalized_shape`, or are None without `elementwise_affine` or `bias`.
+    Shapes: input and output `(*, *normalized_shape)`; `weight` (begins as ones) and `bias` (zeros)
+    have the shape `normalized_shape`, or are None without `elementwise_affine` or `bias`.
 
     Source: Ba, Kiros, Hinton, "Layer Normalization", 2016.
 
@@ -70,8 +70,8 @@ class RMSNorm(Module):
     """Divide each sample by its root mean square over the last dimensions, then scale.
 
     Shapes: input and output `(*, *normalized_shape)`; `weight` (begins as ones) has the shape
-    `normalized_shape`, or is None without `elementwise_affine`. `eps=None` stands for the smallest step
-    of the input's dtype at 1.
+    `normalized_shape`, or is None without `elementwise_affine`. `eps=None` stands for the smallest
+    step of the input's dtype at 1.
 
     Source: Zhang, Sennrich, "Root Mean Square Layer Normalization", 2019.
     """

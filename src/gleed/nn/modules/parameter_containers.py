@@ -163,7 +163,7 @@ class ParameterDict(Module):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of this name, or `default`."""
-        return self[key] if key in self else default
+        return self[key] if self.__contains__(key) else default
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """The value of this name; `default` is added if there is none."""

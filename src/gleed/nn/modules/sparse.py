@@ -17,8 +17,8 @@ from gleed.nn.parameter import Parameter
 class Embedding(Module):
     """A table of vectors, looked up by index.
 
-    Shapes: input `(*)` of integers in 0 … num_embeddings−1, output `(*, embedding_dim)`; `weight` is
-    `(num_embeddings, embedding_dim)` and begins normal with mean 0 and variance 1.
+    Shapes: input `(*)` of integers in 0 … num_embeddings−1, output `(*, embedding_dim)`; `weight`
+    is `(num_embeddings, embedding_dim)` and begins normal with mean 0 and variance 1.
 
     Args:
         num_embeddings: how many vectors.
@@ -63,7 +63,8 @@ class Embedding(Module):
         else:
             if tuple(_weight.shape) != (num_embeddings, embedding_dim):
                 raise ShapeError(
-                    "Embedding: the weight must have the shape (num_embeddings, embedding_dim); got "
+                    "Embedding: the weight must have the shape (num_embeddings, embedding_dim); "
+                    "got "
                     f"{tuple(_weight.shape)} for {(num_embeddings, embedding_dim)}; "
                     "use Embedding.from_pretrained(weight), which takes the sizes from it"
                 )
@@ -89,7 +90,7 @@ class Embedding(Module):
             rows = input.reshape(-1)
             vectors = self.weight[rows]
             norms = vectors.norm(self.norm_type, 1, keepdim=True)
-            # The small number is PyTorch's; it keeps the result from exceeding the norm by rounding.
+            # The small number, PyTorch's, keeps the result from exceeding the norm by rounding.
             scaled = vectors * (self.max_norm / (norms + 1e-7))
             self.weight[rows] = gleed.where(norms > self.max_norm, scaled, vectors)
 

@@ -50,7 +50,9 @@ def get_total_norm(
 def clip_grads_with_norm_(
     parameters: Tensors, max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
-    """Scale the gradients of `parameters`, whose norm is `total_norm`, to `max_norm` where it is larger."""
+    """Scale the gradients of `parameters`, whose norm is `total_norm`, to `max_norm` where it is
+    larger.
+    """
     # The small number keeps a norm of zero from dividing by zero. Without a branch on the value the
     # scaling needs no wait for the device.
     scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
@@ -77,7 +79,8 @@ def clip_grad_norm_(
     Returns:
         the norm before the scaling, a tensor of no dimensions.
 
-    Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", 2013.
+    Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks",
+        2013.
 
     >>> import gleed
     >>> weight = gleed.zeros(2, requires_grad=True)

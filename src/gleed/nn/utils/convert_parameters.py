@@ -39,7 +39,8 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     count = sum(target.numel() for target in targets)
     if vec.ndim != 1 or vec.numel() < count:
         raise RangeError(
-            "vector_to_parameters: vec must have one dimension and an element for each of the parameters'; "
+            "vector_to_parameters: vec must have one dimension and an element for each of the "
+            "parameters'; "
             f"it has shape {tuple(vec.shape)} and they have {count} elements; "
             "make it with parameters_to_vector of the same parameters"
         )

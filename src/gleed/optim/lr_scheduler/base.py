@@ -29,15 +29,16 @@ def check_optimizer(who: str, optimizer: Any) -> None:
 
 
 class LRScheduler:
-    """The base class of schedules: changes the learning rate of an optimizer's groups at every `step()`.
+    """The base class of schedules: changes the learning rate of an optimizer's groups at every
+    `step()`.
 
-    A subclass defines `get_lr()`, the learning rates for `last_epoch`, one a group. `base_lrs` are those
-    that the optimizer had at first.
+    A subclass defines `get_lr()`, the learning rates for `last_epoch`, one a group. `base_lrs` are
+    those that the optimizer had at first.
 
     Args:
         optimizer: whose learning rates change.
-        last_epoch: how many steps were done, −1 at the start. To resume, groups need "initial_lr", which
-            the optimizer's state has once it was scheduled.
+        last_epoch: how many steps were done, −1 at the start. To resume, groups need "initial_lr",
+            which the optimizer's state has once it was scheduled.
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
@@ -77,10 +78,12 @@ class LRScheduler:
 
         `epoch` jumps to a place in the schedule.
         """
-        # The first value is set on construction. A second one without a step in between skips the first.
+        # The first value is set on construction. A second one without a step in between skips the
+        # first.
         if self._step_count == 1 and not self.optimizer._opt_called:
             warnings.warn(
-                "lr_scheduler: optimizer.step() must be called before lr_scheduler.step(); it was not, "
+                "lr_scheduler: optimizer.step() must be called before lr_scheduler.step(); it was "
+                "not, "
                 "so the first learning rate is skipped; swap the two calls",
                 stacklevel=2,
             )
@@ -121,7 +124,8 @@ def per_group(who: str, name: str, value: Any, optimizer: Optimizer) -> list[Any
         return [value] * count
     if len(value) != count:
         raise RangeError(
-            f"{who}: {name} is one value, or one for each group; got {len(value)} for {count} groups; "
+            f"{who}: {name} is one value, or one for each group; got {len(value)} for {count} "
+            "groups; "
             "pass a single value for all"
         )
     return list(value)

@@ -60,7 +60,8 @@ class SequentialLR(_Composed):
         self._schedulers = schedulers
         self._milestones = milestones
         self.last_epoch = last_epoch + 1
-        # Each scheduler has set its first value already. That is undone, for only one of them begins now.
+        # Each scheduler has set its first value already. That is undone, for only one of them
+        # begins now.
         for group in optimizer.param_groups:
             set_option(group, "lr", group["initial_lr"])
         for scheduler in _leaves(schedulers):

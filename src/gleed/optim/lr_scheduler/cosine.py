@@ -11,10 +11,11 @@ from gleed.optim.optimizer import Optimizer
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Half a cosine from the initial learning rate down to `eta_min` in `T_max` steps, then up again.
+    """Half a cosine from the initial learning rate down to `eta_min` in `T_max` steps, then up
+    again.
 
-    lr = eta_min + (initial lr − eta_min) · (1 + cos(π · epoch / T_max)) / 2. Each value is computed from
-    the one before, so other schedulers may change the learning rate too.
+    lr = eta_min + (initial lr − eta_min) · (1 + cos(π · epoch / T_max)) / 2. Each value is computed
+    from the one before, so other schedulers may change the learning rate too.
 
     >>> import gleed
     >>> optimizer = gleed.optim.SGD([gleed.ones(1, requires_grad=True)], lr=1.0)
@@ -101,7 +102,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         super()._update_lr(whole)
 
     def step(self, epoch: float | None = None) -> None:  # type: ignore[override]
-        """Move on by one, or to `epoch`, which may have a fraction: the part of an epoch that is done."""
+        """Move on by one, or to `epoch`, which may have a fraction: the part of an epoch that is
+        done.
+        """
         super().step(epoch)  # type: ignore[arg-type]
 
     def _jump(self, epoch: float) -> None:

@@ -24,8 +24,9 @@ ANNEALING = {"cos": _cosine, "linear": _linear}
 class OneCycleLR(LRScheduler):
     """From max_lr/div_factor up to max_lr, then down to that divided by final_div_factor.
 
-    The rise takes the share `pct_start` of all steps; with `three_phase` the fall returns to the initial
-    value in as many steps first. Momentum goes the other way if `cycle_momentum`. One `step()` a batch.
+    The rise takes the share `pct_start` of all steps; with `three_phase` the fall returns to the
+    initial value in as many steps first. Momentum goes the other way if `cycle_momentum`. One
+    `step()` a batch.
 
     Args:
         optimizer: whose learning rates change.
@@ -165,7 +166,9 @@ def _length(total_steps: int | None, epochs: int | None, steps_per_epoch: int | 
             f"got epochs={epochs} and steps_per_epoch={steps_per_epoch}; "
             "pass total_steps, or both of these"
         )
-    length = epochs * steps_per_epoch if total_steps is None else total_steps  # type: ignore[operator]
+    length = total_steps
+    if length is None:
+        length = (epochs or 0) * (steps_per_epoch or 0)
     if not isinstance(length, int) or length < 1:
         raise RangeError(
             f"OneCycleLR: the cycle takes a positive integer number of steps; got {length}; "

@@ -18,8 +18,8 @@ class ReduceLROnPlateau(LRScheduler):
         mode: "min" if less is better, as for a loss, "max" if more is.
         factor: below 1.
         patience: how many steps without improvement are accepted.
-        threshold, threshold_mode: by how much a measure must beat the best, as a share of it ("rel") or
-            as a difference ("abs").
+        threshold, threshold_mode: by how much a measure must beat the best, as a share of it
+            ("rel") or as a difference ("abs").
         cooldown: how many steps after a reduction do not count.
         min_lr: the learning rate goes no lower; one for all groups or a list.
         eps: smaller reductions are not made.
