@@ -110,21 +110,22 @@ static void release_node(Node* node) {
 
 // Nodes whose last reference went wait here while one is taken apart, so that graphs of any depth
 // are freed without recursion, also where Python objects (contexts of Functions, hooks) link them.
+static std::vector<Node*> dead;
+static bool draining = false;
+
 void destroy_node(Node* node) {
-  static std::vector<Node*> dead;
-  static bool draining = false;
-  dead.push_back(node);
-  if (draining) return;
+  if (draining) return dead.push_back(node);
   draining = true;
   // Python code may run below, and must not see or lose an exception that is on its way.
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
+  PyObject *type = nullptr, *value, *traceback;
+  if (PyErr_Occurred()) PyErr_Fetch(&type, &value, &traceback);
+  release_node(node);
   while (!dead.empty()) {
     Node* next = dead.back();
     dead.pop_back();
     release_node(next);
   }
-  PyErr_Restore(type, value, traceback);
+  if (type) PyErr_Restore(type, value, traceback);
   draining = false;
 }
 

@@ -322,5 +322,5 @@ def test_detach_and_data():
     w = leaf(1.0, 2.0)
     (w * w).sum().backward()
     w.data = gleed.zeros(3, dtype=gleed.float64)
-    with pytest.raises(ShapeError, match="was .data replaced between forward and backward"):
+    with pytest.raises(ShapeError, match=r"was \.data replaced between forward and backward"):
         (w * w).sum().backward()
