@@ -143,6 +143,28 @@ def test_an_error_comes_with_the_traceback_of_the_worker():
     assert [batch.item() for batch in iterator] == [4, 5]
 
 
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_stray_stop_does_not_end_the_epoch_unseen(num_workers):
+    def empty(batch):
+        return next(iter([]))
+
+    text = r"has a sample for each; it raised StopIteration for \[0\]; look for a stray next"
+    with pytest.raises(RuntimeError, match=text):
+        list(DataLoader(range(4), num_workers=num_workers, collate_fn=empty))
+
+
+def test_an_error_leaves_no_thread_and_needs_no_garbage_collection():
+    gc.disable()
+    try:
+        iterator = iter(DataLoader(Broken(), num_workers=2, sampler=[3, 3]))
+        with pytest.raises(KeyError):
+            next(iterator)
+        del iterator
+        assert workers() == []
+    finally:
+        gc.enable()
+
+
 def test_an_error_of_the_users_function_comes_too():
     def fail(worker):
         raise OSError(f"no device for worker {worker}")

@@ -6,14 +6,13 @@ import itertools
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
-from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from gleed import Generator
 from gleed.errors import GleedError, RangeError
 from gleed.utils.data.collate import default_collate, default_convert
 from gleed.utils.data.dataset import Dataset, IterableDataset
-from gleed.utils.data.fetch import Fetch, batched_indices, make_fetch
+from gleed.utils.data.fetch import Reading, begin_reading
 from gleed.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -136,20 +135,12 @@ class DataLoader(Generic[Sample]):
             return length
         return length // self.batch_size if self.drop_last else -(-length // self.batch_size)
 
-    def _indices(self) -> Iterator[Any]:
-        """Begin the order of one epoch: what to fetch, batch for batch."""
-        if isinstance(self.dataset, IterableDataset):
-            return itertools.repeat(None)
-        if self.batch_sampler is None:
-            return iter(self.sampler)
-        return batched_indices(self.batch_sampler, self.dataset, self.collate_fn)
-
-    def _opener(self) -> Callable[[], Fetch]:
-        """Return the function that begins to read the data set for one epoch."""
+    def _begin_reading(self) -> Reading:
         batched = self.batch_sampler is not None
-        options = (self.dataset, batched, self.batch_size, self.collate_fn, self.drop_last)
-        # Not a method of this: workers must not keep the loader that keeps them.
-        return partial(make_fetch, *options)
+        sampler = self.sampler if self.batch_sampler is None else self.batch_sampler
+        return begin_reading(
+            self.dataset, sampler, batched, self.batch_size, self.collate_fn, self.drop_last
+        )
 
     def _workers(self) -> WorkerPool:
         """Return the workers of one epoch, or of all if they are persistent."""
@@ -160,7 +151,7 @@ class DataLoader(Generic[Sample]):
             WorkerInfo(worker, self.num_workers, seed + worker, self.dataset)
             for worker in range(self.num_workers)
         ]
-        pool = WorkerPool(infos, self._opener(), self.worker_init_fn)
+        pool = WorkerPool(infos, self.worker_init_fn)
         if self.persistent_workers:
             self._kept_workers = pool
         return pool
@@ -170,11 +161,11 @@ class _DirectIterator:
     """Fetches each batch when it is asked for."""
 
     def __init__(self, loader: DataLoader) -> None:
-        self._length = loader.__len__
-        self._indices = loader._indices()
+        self._loader = loader
+        reading = loader._begin_reading()
         # PyTorch draws this seed even where there are no workers to use it.
         draw_seed(loader.generator)
-        self._fetch = loader._opener()()
+        self._indices, self._fetch = reading.indices, reading.open()
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -183,7 +174,7 @@ class _DirectIterator:
         return self._fetch(next(self._indices))
 
     def __len__(self) -> int:
-        return self._length()
+        return len(self._loader)
 
 
 class _ThreadedIterator:
@@ -194,9 +185,9 @@ class _ThreadedIterator:
 
     def __init__(self, loader: DataLoader) -> None:
         self._loader = loader
-        self._indices = loader._indices()
+        self._reading = loader._begin_reading()
         self._pool = loader._workers()
-        self._epoch = self._pool.begin_epoch()
+        self._pool.begin(self._reading)
         self._turns = deque(range(loader.num_workers))
         self._submitted = 0
         self._due = 0
@@ -208,10 +199,10 @@ class _ThreadedIterator:
         """Give the next batch to the worker whose turn it is."""
         if not self._turns:
             return
-        for index in itertools.islice(self._indices, 1):
+        for index in itertools.islice(self._reading.indices, 1):
             worker = self._turns[0]
             self._turns.rotate(-1)
-            self._pool.submit(worker, Task(self._epoch, self._submitted, index))
+            self._pool.submit(worker, Task(self._reading, self._submitted, index))
             self._submitted += 1
 
     def __iter__(self) -> Iterator[Any]:
@@ -219,7 +210,7 @@ class _ThreadedIterator:
 
     def __next__(self) -> Any:
         while self._due < self._submitted:
-            if self._epoch != self._pool.epoch:
+            if self._pool.reading is not self._reading:
                 raise GleedError(
                     "DataLoader: persistent workers serve one iteration at a time; another one has "
                     "begun since; set persistent_workers=False to have both"
@@ -232,9 +223,13 @@ class _ThreadedIterator:
                 self._submit()
                 continue
             self._submit()
-            if result.error is not None:
+            if result.error is None:
+                return result.batch
+            try:
                 raise result.error
-            return result.batch
+            finally:
+                # The error must not keep itself alive, and with it this iterator's threads.
+                del result
         if not self._loader.persistent_workers:
             self._pool.stop()
         raise StopIteration
@@ -252,7 +247,7 @@ class _ThreadedIterator:
                     f"DataLoader: a batch comes within timeout={timeout} seconds; batch "
                     f"{self._due} did not; allow more time, or look at what the data set waits for"
                 ) from None
-            if result.epoch != self._epoch:
+            if result.reading is not self._reading:
                 continue
             if not self._loader.in_order:
                 return result

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import gleed
 from gleed import Tensor
+from gleed.errors import GleedError
 from gleed.utils.data.collate import default_collate
 from gleed.utils.data.dataset import IterableDataset, Subset, TensorDataset, samples_of
 from gleed.utils.data.sampler import (
@@ -19,68 +21,82 @@ from gleed.utils.data.sampler import (
     batches_of_blocks,
 )
 
-Fetch = Callable[[Any], Any]
+Fetch: TypeAlias = Callable[[Any], Any]
 """Takes what the sampler gave and returns the batch; raises StopIteration when nothing is left."""
 
-Gather = Callable[[IndexBlock], list[Tensor]]
+Gather: TypeAlias = Callable[[IndexBlock], list[Tensor]]
+"""Takes indices and returns the batch of their samples."""
 
 # Only these very types are taken in blocks: a subclass may draw its indices in its own way.
 _BLOCK_SAMPLERS = (SequentialSampler, RandomSampler, WeightedRandomSampler)
 
 
-def make_fetch(
-    dataset: Any, batched: bool, batch_size: int | None, collate_fn: Callable, drop_last: bool
-) -> Fetch:
-    """Return the function that reads batches (single samples unless `batched`) of `dataset`."""
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One pass through a data set: what to fetch, in order, and the way to fetch it.
+
+    `open` is called once by each thread that fetches.
+    """
+
+    indices: Iterator[Any]
+    open: Callable[[], Fetch]
+
+
+def begin_reading(
+    dataset: Any,
+    sampler: Iterable,
+    batched: bool,
+    batch_size: int | None,
+    collate_fn: Callable,
+    drop_last: bool,
+) -> Reading:
+    """Begin a pass through `dataset` in the order of `sampler`, of batches if it is `batched`."""
     if isinstance(dataset, IterableDataset):
-        return _fetch_in_turn(iter(dataset), batch_size, collate_fn, drop_last)
+        options = (dataset, batch_size, collate_fn, drop_last)
+        return Reading(itertools.repeat(None), lambda: _fetch_in_turn(*options))
     if not batched:
-        return lambda index: collate_fn(dataset[index])
-
-    def fetch(indices: list) -> Any:
-        return collate_fn(samples_of(dataset, indices))
-
+        single = _explaining_stop(lambda index: collate_fn(dataset[index]))
+        return Reading(iter(sampler), lambda: single)
+    fetch = _explaining_stop(lambda indices: collate_fn(samples_of(dataset, indices)))
     gather = make_gather(dataset) if collate_fn is default_collate else None
-    if gather is None:
-        return fetch
-
-    def fetch_whole(indices: Any) -> Any:
-        return gather(indices) if isinstance(indices, IndexBlock) else fetch(indices)
-
-    return fetch_whole
-
-
-def batched_indices(sampler: Iterable, dataset: Any, collate_fn: Callable) -> Iterator[Any]:
-    """Iterate over the batches of `sampler`: as blocks if they can be gathered, else as lists."""
     if (
-        type(sampler) is BatchSampler
+        gather is not None
+        and type(sampler) is BatchSampler
         and type(sampler.sampler) in _BLOCK_SAMPLERS
-        and collate_fn is default_collate
-        and is_gathered(dataset)
     ):
-        return batches_of_blocks(sampler.sampler.blocks(), sampler.batch_size, sampler.drop_last)
-    return iter(sampler)
-
-
-def is_gathered(dataset: Any) -> bool:
-    """Say whether whole batches of `dataset` can be taken out of tensors in memory."""
-    while type(dataset) is Subset:
-        if not _are_plain_indices(dataset.indices):
-            return False
-        dataset = dataset.dataset
-    return type(dataset) is TensorDataset
+        blocks = sampler.sampler.blocks()
+        batches = batches_of_blocks(blocks, sampler.batch_size, sampler.drop_last)
+        return Reading(batches, lambda: gather)
+    return Reading(iter(sampler), lambda: fetch)
 
 
 def make_gather(dataset: Any) -> Gather | None:
-    """Return the function that takes a batch of `dataset` out of its tensors, or None."""
-    if not is_gathered(dataset):
-        return None
+    """Return the function that takes a batch of `dataset` out of its tensors, None if it cannot."""
     if type(dataset) is TensorDataset:
         return lambda indices: [_rows(tensor, indices) for tensor in dataset.tensors]
+    if type(dataset) is not Subset or not _are_plain(dataset.indices):
+        return None
     inner = make_gather(dataset.dataset)
-    assert inner is not None
+    if inner is None:
+        return None
     positions = _positions(dataset.indices, len(dataset.dataset))
     return lambda indices: inner(_rows(positions, indices))
+
+
+def _explaining_stop(fetch: Fetch) -> Fetch:
+    """Turn a StopIteration in the user's code, which would end the epoch, into an error."""
+
+    def explaining(index: Any) -> Any:
+        try:
+            return fetch(index)
+        except StopIteration as stop:
+            raise GleedError(
+                "DataLoader: a data set with indices has a sample for each; it raised "
+                f"StopIteration for {index!r}; look for a stray next(), or derive it from "
+                "IterableDataset"
+            ) from stop
+
+    return explaining
 
 
 def _rows(tensor: Tensor, indices: IndexBlock) -> Tensor:
@@ -90,12 +106,11 @@ def _rows(tensor: Tensor, indices: IndexBlock) -> Tensor:
     return tensor.index_select(0, indices)
 
 
-def _are_plain_indices(indices: Any) -> bool:
+def _are_plain(indices: Any) -> bool:
     if isinstance(indices, Tensor):
         return indices.ndim == 1 and indices.dtype == gleed.int64
-    return isinstance(indices, range) or (
-        isinstance(indices, Sequence) and all(type(index) is int for index in indices)
-    )
+    is_list = isinstance(indices, Sequence) and set(map(type, indices)) <= {int}
+    return is_list or isinstance(indices, range)
 
 
 def _positions(indices: Sequence[int] | Tensor, length: int) -> Tensor:
@@ -105,8 +120,10 @@ def _positions(indices: Sequence[int] | Tensor, length: int) -> Tensor:
 
 
 def _fetch_in_turn(
-    samples: Iterator, batch_size: int | None, collate_fn: Callable, drop_last: bool
+    dataset: IterableDataset, batch_size: int | None, collate_fn: Callable, drop_last: bool
 ) -> Fetch:
+    samples = iter(dataset)
+
     def fetch(_: Any) -> Any:
         if batch_size is None:
             return collate_fn(next(samples))

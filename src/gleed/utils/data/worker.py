@@ -7,6 +7,7 @@ Each worker has a queue of tasks of its own, all share one queue of results. The
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from gleed.utils.data.fetch import Fetch
+from gleed.utils.data.fetch import Fetch, Reading
 
-# How long to wait for a worker that is in the user's code, before it is left to itself.
+# How long to wait for workers that are in the user's code, before they are left to themselves.
 _SECONDS_TO_STOP = 5.0
 
 
@@ -46,9 +47,9 @@ def get_worker_info() -> WorkerInfo | None:
 
 
 class Task(NamedTuple):
-    """A batch to fetch: its number in the epoch, and what the sampler gave for it."""
+    """A batch to fetch: the reading it is for, its number there, what the sampler gave for it."""
 
-    epoch: int
+    reading: Reading
     number: int
     index: Any
 
@@ -56,7 +57,7 @@ class Task(NamedTuple):
 class Result(NamedTuple):
     """A batch that a worker fetched, or the error it got instead (StopIteration: no more data)."""
 
-    epoch: int
+    reading: Reading
     number: int
     worker: int
     batch: Any
@@ -64,22 +65,17 @@ class Result(NamedTuple):
 
 
 class WorkerPool:
-    """The workers of one iteration, or of one after the other."""
+    """The workers of one reading, or of one after the other."""
 
-    def __init__(
-        self,
-        infos: list[WorkerInfo],
-        open_dataset: Callable[[], Fetch],
-        init: Callable[[int], Any] | None,
-    ) -> None:
+    def __init__(self, infos: list[WorkerInfo], init: Callable[[int], Any] | None) -> None:
         self.results: SimpleQueue[Result] = SimpleQueue()
-        self.epoch = 0
+        self.reading: Reading | None = None
         self._tasks: list[SimpleQueue[Task | None]] = [SimpleQueue() for _ in infos]
         stopping = threading.Event()
         threads = [
             threading.Thread(
                 target=_work,
-                args=(info, tasks, self.results, stopping, open_dataset, init),
+                args=(info, tasks, self.results, stopping, init),
                 name=f"gleed-data-worker-{info.id}",
                 daemon=True,
             )
@@ -90,14 +86,13 @@ class WorkerPool:
         # Runs also when the pool is garbage, and when the interpreter ends.
         self.stop = weakref.finalize(self, _stop, self._tasks, stopping, threads)
 
-    def begin_epoch(self) -> int:
-        """Forget what an earlier iteration left, and return the number of the new one."""
-        self.epoch += 1
+    def begin(self, reading: Reading) -> None:
+        """Make `reading` the one that is served; forget what an earlier one left."""
+        self.reading = reading
         for queue in (*self._tasks, self.results):
             with suppress(Empty):
                 while True:
                     queue.get_nowait()
-        return self.epoch
 
     def submit(self, worker: int, task: Task) -> None:
         """Give `task` to the worker of that number."""
@@ -110,10 +105,11 @@ def _stop(
     stopping.set()
     for queue in tasks:
         queue.put(None)
+    deadline = time.monotonic() + _SECONDS_TO_STOP
     for thread in threads:
         # The garbage collector may run this in a worker.
         if thread is not threading.current_thread():
-            thread.join(_SECONDS_TO_STOP)
+            thread.join(max(0, deadline - time.monotonic()))
 
 
 def _work(
@@ -121,13 +117,12 @@ def _work(
     tasks: SimpleQueue,
     results: SimpleQueue,
     stopping: threading.Event,
-    open_dataset: Callable[[], Fetch],
     init: Callable[[int], Any] | None,
 ) -> None:
-    """Fetch batch after batch; a new epoch opens the data set anew."""
+    """Fetch batch after batch."""
     _this_thread.info = info
+    reading: Reading | None = None
     fetch: Fetch | None = None
-    epoch = -1
     while (task := tasks.get()) is not None and not stopping.is_set():
         batch, error = None, None
         # An error of any kind belongs to the one who asked for the batch.
@@ -135,12 +130,12 @@ def _work(
             if init is not None:
                 init(info.id)
                 init = None
-            if fetch is None or task.epoch != epoch:
-                fetch, epoch = open_dataset(), task.epoch
+            if fetch is None or task.reading is not reading:
+                fetch, reading = task.reading.open(), task.reading
             batch = fetch(task.index)
         except BaseException as caught:
             caught.add_note(f"raised in DataLoader worker {info.id}, batch {task.number}")
             error = caught
-        results.put(Result(task.epoch, task.number, info.id, batch, error))
+        results.put(Result(task.reading, task.number, info.id, batch, error))
         # Nothing of a batch is kept while this waits for the next task.
         del task, batch, error
