@@ -83,6 +83,7 @@ class Binder {
     if (!bind_results()) return false;
     binding_.arena = place_temporaries(temporaries_);
     settle_places();
+    binding_.simple = is_simple();
     return true;
   }
 
@@ -552,6 +553,16 @@ class Binder {
         binding_.nanoseconds += routine.plan.nanoseconds;
       }
     }
+  }
+
+  bool is_simple() const {
+    if (binding_.steps.size() != 1 || binding_.outputs.size() != 1) return false;
+    const auto* kernel = std::get_if<BoundKernel>(&binding_.steps[0]);
+    const BoundOutput::Kind kind = binding_.outputs[0].kind;
+    const bool fresh = kind == BoundOutput::Kind::kFresh && binding_.fresh.size() == 1;
+    const bool same = kind == BoundOutput::Kind::kSame && binding_.fresh.empty();
+    return kernel && (fresh || same) && binding_.inputs <= kFewInputs && binding_.arena == 0 &&
+           binding_.reaches.empty() && binding_.nanoseconds < kWorthReleasing;
   }
 
   Binding& binding_;

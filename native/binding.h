@@ -77,6 +77,9 @@ struct ReachCheck {
   int64_t lo, hi;
 };
 
+constexpr double kWorthReleasing = 50e3;  // nanoseconds of work for which the GIL is released
+constexpr int kFewInputs = 8;             // of a simple binding
+
 struct Binding {
   Plan* plan = nullptr;         // counted
   PyObject* explain = nullptr;  // counted; or null
@@ -89,7 +92,9 @@ struct Binding {
   int inputs = 0;
   std::vector<ReachCheck> reaches;
   double nanoseconds = 0;  // of all steps
-  mutable int pins = 0;    // runs in progress
+  // One small kernel with one result and few inputs, as nearly every call of eager code.
+  bool simple = false;
+  mutable int pins = 0;  // runs in progress
   // For each written input and each other input: whether it may be the very same memory in the same
   // layout, because every kernel reads and writes both alike. Indexed by write * inputs + input.
   std::vector<uint8_t> alike;

@@ -67,23 +67,25 @@ class OpCall {
 
  private:
   const Binding* find(const Call& call) {
-    Key key;
+    Key key(key_room(call));
     make_key(overload_.program, call, key);
     const Binding* binding = find_hit(key);
     if (!binding) binding = make_binding(overload_.program, call, key);
-    if (!binding || written_inputs(*binding).empty()) return binding;
+    if (!binding || binding->plan->writes.empty()) return binding;
     return prepare_writes(*binding, call);
   }
 
   bool run_and_record(const Binding& binding, const Call& call) {
     const size_t count = binding.outputs.size();
-    output_count_ = static_cast<size_t>(output_count(binding));
-    SmallBuffer<Tensor*, 8> made(count);
-    if (!run(binding, call, made.data())) return false;
-    for (Tensor* t : made) outputs_.push(t);
-    const std::span<const int> written = written_inputs(binding);
+    output_count_ = binding.plan->outputs.size();
+    outputs_.resize(count);
+    if (!run(binding, call, outputs_.data())) {
+      outputs_.clear();
+      return false;
+    }
+    const std::vector<int>& written = binding.plan->writes;
     for (int input : written) bump_version(call.tensors[input]);
-    if (GradRecord* record = grad_record(binding)) {
+    if (GradRecord* record = binding.plan->grad) {
       return record_operation(*record, binding, call, outputs_.data());
     }
     for (int input : written) {
@@ -96,7 +98,7 @@ class OpCall {
   // ---- writes
 
   const Binding* prepare_writes(const Binding& binding, const Call& call) {
-    const std::span<const int> written = written_inputs(binding);
+    const std::vector<int>& written = binding.plan->writes;
     for (size_t w = 0; w < written.size(); ++w) {
       Tensor* t = call.tensors[written[w]];
       if (t->storage->read_only) {

@@ -53,10 +53,7 @@ class BindingCache {
     for (int way = 0; way < kWays; ++way) {
       if (set[way].hash != hash || !set[way].binding) continue;
       const Binding* binding = set[way].binding;
-      if (binding->key.size() != key.size() ||
-          std::memcmp(binding->key.data(), key.data(), key.size_bytes()) != 0) {
-        continue;
-      }
+      if (!same(binding->key, key)) continue;
       if (way > 0) std::swap(set[way], set[way - 1]);
       return binding;
     }
@@ -83,6 +80,14 @@ class BindingCache {
     Binding* binding = nullptr;
   };
   using Set = std::array<Entry, kWays>;
+
+  // Keys are short: a loop beats the call of memcmp.
+  static bool same(std::span<const uint64_t> a, std::span<const uint64_t> b) {
+    if (a.size() != b.size()) return false;
+    uint64_t difference = 0;
+    for (size_t i = 0; i < a.size(); ++i) difference |= a[i] ^ b[i];
+    return difference == 0;
+  }
 
   void retire(Binding* binding) {
     --engine_stats.bindings;
@@ -227,31 +232,14 @@ PyObject* arguments_of(const Call& call) {
   return Py_NewRef(Py_None);
 }
 
-void make_key(const Program& program, const Call& call, Key& key) {
-  key.clear();
-  key.push(program.id);
-  key.push(call.words.size() | call.tensors.size() << 32);
-  key.push(call.ints.size() | call.scalars.size() << 32);
-  for (uint64_t word : call.words) key.push(word);
-  for (int64_t number : call.ints) key.push(static_cast<uint64_t>(number));
-  for (const Tensor* t : call.tensors) {
-    const Layout& layout = t->layout;
-    key.push(static_cast<uint64_t>(t->dtype) | static_cast<uint64_t>(layout.ndim) << 8 |
-             static_cast<uint64_t>(layout.contiguous) << 16);
-    for (int i = 0; i < layout.ndim; ++i) key.push(static_cast<uint64_t>(layout.sizes[i]));
-    if (layout.contiguous) continue;
-    for (int i = 0; i < layout.ndim; ++i) key.push(static_cast<uint64_t>(layout.strides[i]));
-  }
-}
-
 const Binding* find_hit(const Key& key) {
-  const Binding* binding = cache().find(key.hash(), key);
+  const Binding* binding = cache().find(key.hash(), key.words());
   if (binding) ++engine_stats.hits;
   return binding;
 }
 
 const Binding* find_binding(Program& program, const Call& call) {
-  Key key;
+  Key key(key_room(call));
   make_key(program, call, key);
   if (const Binding* binding = find_hit(key)) return binding;
   return make_binding(program, call, key);
@@ -275,7 +263,7 @@ const Binding* make_binding(Program& program, const Call& call, const Key& key) 
   Py_XDECREF(explain);
   Py_DECREF(plan);
   if (!binding) return nullptr;
-  binding->key.assign(key.data(), key.data() + key.size());
+  binding->key.assign(key.words().begin(), key.words().end());
   return cache().insert(key.hash(), std::move(binding));
 }
 

@@ -10,7 +10,6 @@ namespace gleed {
 
 namespace {
 
-constexpr double kWorthReleasing = 50e3;  // nanoseconds of work for which the GIL is released
 constexpr double kBetweenSignals = 50e6;  // nanoseconds between two looks for Ctrl-C
 constexpr int64_t kTileEdge = 32;
 constexpr size_t kFewRoots = 64;
@@ -121,6 +120,53 @@ void run_kernel(const BoundKernel& kernel, char* const* roots, const uint64_t* s
   parallel_for(kernel.tasks, [&](int64_t task) { run_task(kernel, pointers, params, task); });
 }
 
+// Lets Python raise the error behind a nonzero status; false.
+bool explain(const Binding& binding, const Call& call, int64_t status) {
+  PyObject* arguments = binding.explain ? arguments_of(call) : nullptr;
+  PyObject* result = arguments ? PyObject_CallOneArg(binding.explain, arguments) : nullptr;
+  Py_XDECREF(arguments);
+  Py_XDECREF(result);
+  if (!PyErr_Occurred()) {
+    raise("RuntimeError", "kernel: a check failed, with status %lld",
+          static_cast<long long>(status));
+  }
+  return false;
+}
+
+Tensor* make_fresh(Storage* storage, const BoundOutput& output) {
+  Tensor* made = new_tensor(storage, output.layout, output.dtype);
+  if (made) made->inference = inference_enabled();
+  return made;
+}
+
+// What Run does, for Binding::simple.
+bool run_simple(const Binding& binding, const Call& call, Tensor** outputs) {
+  int64_t status = 0;
+  char* roots[kFirstRoot + 2 * kFewInputs + 1];
+  roots[kNoRoot] = nullptr;
+  roots[kStatusRoot] = reinterpret_cast<char*>(&status);
+  for (int k = 0; k < binding.inputs; ++k) roots[binding.input_root(k)] = call.tensors[k]->data();
+  const BoundOutput& output = binding.outputs[0];
+  Storage* storage = nullptr;
+  if (output.kind == BoundOutput::Kind::kFresh) {
+    storage = allocate(binding.fresh[0]);
+    if (!storage) return false;
+    roots[binding.fresh_root(0)] = storage->data;
+  }
+  ++engine_stats.launches;
+  run_kernel(*std::get_if<BoundKernel>(&binding.steps[0]), roots, call.scalars.data());
+  if (status != 0) [[unlikely]] {
+    if (storage) drop(storage);
+    return explain(binding, call, status);
+  }
+  if (!storage) {
+    outputs[0] = as_tensor(Py_NewRef(object(call.tensors[output.source])));
+    return true;
+  }
+  outputs[0] = make_fresh(storage, output);
+  return outputs[0] != nullptr;
+}
+
 // What one run holds. Everything is released when it ends.
 class Run {
  public:
@@ -146,7 +192,7 @@ class Run {
       return false;
     }
     if (status_ != 0) [[unlikely]]
-      return explain();
+      return explain(binding_, call_, status_);
     return make_outputs(outputs);
   }
 
@@ -264,18 +310,6 @@ class Run {
     return true;
   }
 
-  bool explain() {
-    PyObject* arguments = binding_.explain ? arguments_of(call_) : nullptr;
-    PyObject* result = arguments ? PyObject_CallOneArg(binding_.explain, arguments) : nullptr;
-    Py_XDECREF(arguments);
-    Py_XDECREF(result);
-    if (!PyErr_Occurred()) {
-      raise("RuntimeError", "kernel: a check failed, with status %lld",
-            static_cast<long long>(status_));
-    }
-    return false;
-  }
-
   bool make_outputs(Tensor** outputs) {
     const size_t count = binding_.outputs.size();
     for (size_t k = 0; k < count; ++k) {
@@ -294,9 +328,7 @@ class Run {
         Storage* storage = fresh_[output.source];
         if (given_[output.source]) keep(storage);
         given_[output.source] = true;
-        Tensor* made = new_tensor(storage, output.layout, output.dtype);
-        if (made) made->inference = inference_enabled();
-        return made;
+        return make_fresh(storage, output);
       }
       case BoundOutput::Kind::kView:
         return make_view(output);
@@ -327,6 +359,7 @@ class Run {
 }  // namespace
 
 bool run(const Binding& binding, const Call& call, Tensor** outputs) {
+  if (binding.simple) return run_simple(binding, call, outputs);
   return Run(binding, call).execute(outputs);
 }
 
