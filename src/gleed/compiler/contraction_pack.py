@@ -121,39 +121,39 @@ class _Transpose(_Packing):
     """Square blocks of `lanes` rows, transposed in registers; the depth left over is masked."""
 
     def emit(self, symbol: str) -> str:
-        code = self.code
-        span = self.lanes * (2 if self.family.pairs else 1)  # elements of depth in a block
-        whole = code.op(f"and i64 {self.depth}, {-span}")
-        left = code.op(f"sub i64 {self.depth}, {whole}")
-        some = code.op(f"icmp ne i64 {left}, 0")
-        types = {"target": "ptr"}
-        for first in self.groups:
-            self.offsets = [self.lane_offset(first + i) for i in range(self.lanes)]
-            state: State = {"target": self.target}
-
-            def block(k: str, s: State, first: int = first) -> State:
-                return self.block(k, s, first, None)
-
-            state = code.loop("0", whole, span, state, types, block)
-            mask = lane_mask(code, span, left)
-            code.when(
-                some, {}, {}, lambda s=state, f=first, m=mask: self.block(whole, s, f, m) and {}
-            )
+        self.span = self.lanes * (2 if self.family.pairs else 1)  # elements of depth in a block
+        self.whole = self.code.op(f"and i64 {self.depth}, {-self.span}")
+        left = self.code.op(f"sub i64 {self.depth}, {self.whole}")
+        self.some = self.code.op(f"icmp ne i64 {left}, 0")
+        self.tail = lane_mask(self.code, self.span, left)
+        self.code.loop("0", self.valid, self.lanes, {}, {}, lambda first, _: self.group(first))
         return self.finish(symbol)
 
-    def lane_offset(self, lane: int) -> str:
+    def group(self, first: str) -> State:
+        """As many lanes as a vector has, over the whole depth."""
+        code = self.code
+        self.offsets = [self.lane_offset(first, i) for i in range(self.lanes)]
+        shift = code.op(f"mul i64 {first}, {item_size(self.family.packed_dtype)}")
+        state: State = {"target": advance(code, self.target, shift)}
+        types = {"target": "ptr"}
+        state = code.loop("0", self.whole, self.span, state, types, self.block)
+        code.when(self.some, state, types, lambda: self.block(self.whole, state, self.tail))
+        return {}
+
+    def lane_offset(self, first: str, i: int) -> str:
         """Bytes from the source to a lane; lanes that do not exist read the last one again."""
         final = self.code.op(f"sub i64 {self.valid}, 1")
-        lane_number = self.code.call("llvm.smin.i64", "i64", ("i64", str(lane)), ("i64", final))
-        return self.code.op(f"mul i64 {lane_number}, {self.lane_stride}")
+        lane = self.code.op(f"add i64 {first}, {i}")
+        lane = self.code.call("llvm.smin.i64", "i64", ("i64", lane), ("i64", final))
+        return self.code.op(f"mul i64 {lane}, {self.lane_stride}")
 
-    def block(self, k: str, state: State, first: int, mask: str | None) -> State:
+    def block(self, k: str, state: State, mask: str | None = None) -> State:
         offset = self.code.op(f"mul i64 {k}, {item_size(self.family.dtype)}")
         here = advance(self.code, self.source, offset)
         rows = [self.load(advance(self.code, here, lane), mask) for lane in self.offsets]
         row = state["target"]
         for value in self.transpose(rows):
-            self.put(value, row, first)
+            self.put(value, row, 0)
             row = advance(self.code, row, self.row_bytes)
         return {"target": row}
 

@@ -206,16 +206,21 @@ def _key(size: Size) -> int:
 
 
 def _weight(size: Size) -> int:
-    """How complicated a size is: constants, then symbols, then expressions."""
+    """How complicated a size is; an expression is heavier than any part of it."""
     if not isinstance(size, Dim):
         return 0
-    return 2 if size.op in _OPERATIONS else 1
+    return 1 + sum(_weight(arg) for arg in size.args) if size.op in _OPERATIONS else 1
 
 
 def _simplify(op: str, a: Size, b: Size) -> Size | None:
     """The size that `op(a, b)` trivially is, or None."""
     if op == "add":
-        return b if _is(a, 0) else a if _is(b, 0) else None
+        for x, y in ((a, b), (b, a)):
+            if _is(x, 0):
+                return y
+            if isinstance(x, Dim) and x.op == "sub" and x.args[1] is y:
+                return x.args[0]  # type: ignore[return-value]
+        return None
     if op == "sub":
         return 0 if a is b else a if _is(b, 0) else None
     if op == "mul":

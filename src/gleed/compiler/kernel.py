@@ -39,7 +39,7 @@ DTYPES: dict[str, tuple[int, str]] = {
 
 REDUCE_OPS = ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")
 SCAN_OPS = ("sum", "prod", "max", "min")
-STORE_MODES = ("set", "add", "max", "min")
+STORE_MODES = ("set", "add", "mul", "max", "min")
 OPERAND_KINDS = ("in", "out", "index", "status")
 
 

@@ -45,12 +45,16 @@ def _plain_store(kernel: Kernel, store: Store | Check) -> Store | Check:
     old = k.load(store.k, dtype)
     if store.offset is not None:
         old = k.gather(store.k, store.offset, dtype)
-    combine = {"add": _add, "max": k.maximum, "min": k.minimum}[store.mode]
+    combine = {"add": _add, "mul": _mul, "max": k.maximum, "min": k.minimum}[store.mode]
     return replace(store, value=combine(old, store.value), mode="set")
 
 
 def _add(x: Node, y: Node) -> Node:
     return x | y if x.dtype == "bool" else x + y
+
+
+def _mul(x: Node, y: Node) -> Node:
+    return x & y if x.dtype == "bool" else x * y
 
 
 def _lower_all(roots: Iterable[Node], done: dict[Node, Node]) -> None:

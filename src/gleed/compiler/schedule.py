@@ -256,8 +256,12 @@ class Schedule:
             stack.extend(v.node.inputs)
         return True
 
-    @staticmethod
-    def _like(builder: KernelBuilder, value: Value) -> tuple[int, ...]:
+    def _rank(self, number: int) -> int:
+        inputs = self.graph.inputs
+        own = number - len(inputs)
+        return len(inputs[number].shape) if own < 0 else len(self.values[own][1])
+
+    def _like(self, builder: KernelBuilder, value: Value) -> tuple[int, ...]:
         """The operands whose stride order a pointwise result follows: those of its own shape."""
         if builder.space.reduced or value.node.kind != "pointwise":
             return ()
@@ -265,7 +269,9 @@ class Schedule:
         return tuple(
             binding[0]  # type: ignore[misc]
             for operand, binding in zip(builder.operands, builder.bindings, strict=True)
-            if operand.kind == "in" and binding[1] == whole
+            if operand.kind == "in"
+            and binding[1] == whole
+            and self._rank(binding[0]) == len(whole)  # type: ignore[arg-type]
         )
 
     def _launch(self, builder: KernelBuilder, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gleed import primitives as p
 from gleed.compiler.kernel import is_float
-from gleed.errors import BoundsError, DTypeError, ShapeError
+from gleed.errors import BoundsError, DTypeError, RangeError, ShapeError
 from gleed.ops.axes import axis_of
 from gleed.ops.promotion import (
     as_standins,
@@ -17,7 +17,7 @@ from gleed.ops.promotion import (
     expand_to,
     shape_text,
 )
-from gleed.ops.record import Int, Ints, Operand, Tensor, Tensors, op
+from gleed.ops.record import OPS, Int, Ints, Operand, Tensor, Tensors, op
 
 
 # ---- x[ints, slices, None, ...]
@@ -136,6 +136,8 @@ def _check_gather(name: str, x: Tensor, dim: int, index: Tensor) -> int:
             f"{name}: the index must be an integer tensor; got {dtype_text(index.dtype)}; convert "
             "with .long()"
         )
+    if index.ndim and any(n == 0 for n in index.shape):
+        return axis
     if max(index.ndim, 1) != max(x.ndim, 1):
         raise ShapeError(
             f"{name}: index and input must have as many dims; got {shape_text(index.shape)} and "
@@ -163,6 +165,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
             [4, 3]])
     """
     axis = _check_gather("gather", input, dim, index)
+    if index.ndim and any(n == 0 for n in index.shape):
+        return input.trace.full(index.shape, 0, input.dtype)
     if input.ndim == 0:
         return expand_to(input, index.shape)
     at = convert(_ranked(index, input.ndim), "i64")
@@ -196,6 +200,8 @@ def _scattered(
     name: str, x: Tensor, dim: int, index: Tensor, source: Operand, mode: str
 ) -> Tensor:
     axis = _check_gather(name, x, dim, index)
+    if index.ndim and any(n == 0 for n in index.shape):
+        return p.copy(x)
     at = convert(_ranked(index, x.ndim), "i64")
     (source,) = as_standins(x, source)[1:]
     if source.weak or source.ndim == 0 and x.ndim:
@@ -236,6 +242,19 @@ def scatter_value(input: Tensor, dim: int, index: Tensor, *, value: Operand) -> 
     return _scattered("scatter", input, dim, index, value, "set")
 
 
+@op(name="scatter", method=True, inplace=True)
+def scatter_combined(
+    input: Tensor, dim: int, index: Tensor, src: Operand, *, reduce: str
+) -> Tensor:
+    if reduce == "add":
+        return _scattered("scatter", input, dim, index, src, "add")
+    if reduce != "multiply":
+        raise RangeError(
+            f'scatter: reduce must be "add" or "multiply"; got {reduce!r}; use scatter_reduce for more'
+        )
+    return _scattered("scatter", input, dim, index, src, "mul")
+
+
 @op(method=True, inplace=True)
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """`input` with src[i][j] added at [index[i][j]][j] for dim 0, and so on, in order.
@@ -256,6 +275,7 @@ def _explain_gather(name: str) -> Any:
 gather.explain(_explain_gather("gather"))
 scatter.explain(_explain_gather("scatter"))
 scatter_value.explain(_explain_gather("scatter"))
+scatter_combined.explain(_explain_gather("scatter"))
 scatter_add.explain(_explain_gather("scatter_add"))
 
 
@@ -353,16 +373,9 @@ for _record in (index_select, index_add, index_copy, index_fill):
 
 # ---- tables and classes
 @op(namespace=("nn.functional",))
-def embedding(
-    input: Tensor,
-    weight: Tensor,
-    padding_idx: Int | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,
-    sparse: bool = False,
-) -> Tensor:
-    """The rows of `weight` at the integers `input`. The row `padding_idx` gets no gradient.
+def embedding(input: Tensor, weight: Tensor, padding_idx: Int | None = None) -> Tensor:
+    """The rows of `weight` at the integers `input`. The row `padding_idx` gets no gradient. With
+    `max_norm`, rows that are longer are first shortened in place (by the norm `norm_type`).
 
     >>> table = gleed.tensor([[1.0, 2.0], [3.0, 4.0]])
     >>> gleed.nn.functional.embedding(gleed.tensor([1, 0]), table)
@@ -396,6 +409,31 @@ def _without_gradient_at(weight: Tensor, row: Any) -> Tensor:
 embedding.explain(
     lambda input, weight, *rest: require_bounds("embedding", input, weight.shape[0], 0)
 )
+
+
+@embedding.otherwise
+def _(
+    input: Any,
+    weight: Any,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:
+    if scale_grad_by_freq or sparse:
+        raise NotImplementedError(
+            "embedding: scale_grad_by_freq and sparse gradients are not available; got one of them; "
+            "leave both False"
+        )
+    if max_norm is not None:
+        rows = input.reshape(-1)
+        table = weight.detach()
+        norms = table.norm(norm_type, 1, True)
+        short = table * (max_norm / (norms + 1e-7))
+        used = norms.new_zeros(norms.shape[0]).index_fill(0, rows, 1).view(-1, 1) > 0
+        table.copy_(OPS["where"].public(used.logical_and(norms > max_norm), short, table))
+    return embedding.public(input, weight, padding_idx)
 
 
 @op(name="_one_hot", namespace="")

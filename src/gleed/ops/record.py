@@ -139,11 +139,13 @@ class Overload:
         """Run the body on stand-ins, inside the trace they belong to."""
         if self.rule is None:
             return self._run(*bound)
-        return Trace.current().with_rule(self.name, self.rule, self._run, bound)
+        pairs = zip(self.parameters, bound, strict=True)
+        given = [value for parameter, value in pairs if "o" not in parameter.flags]
+        return Trace.current().with_rule(self.name, self.rule, self._run, given)
 
     def _run(self, *bound: Any) -> Any:
         """The body, keyword-only arguments handed over by name, `out` left out."""
-        pairs = [(p, v) for p, v in zip(self.parameters, bound, strict=True) if "o" not in p.flags]
+        pairs = [(p, v) for p, v in zip(self.parameters, bound, strict=False) if "o" not in p.flags]
         named = {p.name: v for p, v in pairs if "k" in p.flags}
         return self.body(*(v for p, v in pairs if "k" not in p.flags), **named)
 

@@ -120,8 +120,14 @@ _samples(prod)
 
 
 # ---- spread
-def _deviation(input: Tensor, dim: Dims, correction: Number, keepdim: bool) -> tuple[Any, Any]:
-    """Mean and variance, in two passes."""
+def _deviation(
+    input: Tensor, dim: Dims, correction: Number | None, keepdim: bool
+) -> tuple[Any, Any]:
+    """Variance and mean, in two passes. `var(x, False)` means unbiased=False, as in PyTorch."""
+    if isinstance(dim, bool):
+        dim, correction = None, int(dim)
+    if correction is None:
+        correction = 1
     if not is_float(input.dtype):
         raise DTypeError(
             f"var: a floating-point tensor is needed; got {dtype_text(input.dtype)}; convert it "
@@ -139,7 +145,7 @@ def _deviation(input: Tensor, dim: Dims, correction: Number, keepdim: bool) -> t
 
 @op(method=True, out=True, reference="numpy.var")
 def var(
-    input: Tensor, dim: Dims = None, *, correction: Number = 1, keepdim: bool = False
+    input: Tensor, dim: Dims = None, *, correction: Number | None = 1, keepdim: bool = False
 ) -> Tensor:
     """The variance over `dim`, the sum of squares divided by N - correction.
 
@@ -150,18 +156,15 @@ def var(
 
 
 @op(name="var", method=True)
-def var_unbiased(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False):
+def var_unbiased(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False
+) -> Tensor:
     return _deviation(input, dim, 1 if unbiased else 0, keepdim)[0]
-
-
-@op(name="var", method=True)
-def var_all_unbiased(input: Tensor, unbiased: bool):
-    return _deviation(input, None, 1 if unbiased else 0, False)[0]
 
 
 @op(method=True, out=True, reference="numpy.std")
 def std(
-    input: Tensor, dim: Dims = None, *, correction: Number = 1, keepdim: bool = False
+    input: Tensor, dim: Dims = None, *, correction: Number | None = 1, keepdim: bool = False
 ) -> Tensor:
     """The standard deviation over `dim`: the square root of `var`.
 
@@ -172,18 +175,15 @@ def std(
 
 
 @op(name="std", method=True)
-def std_unbiased(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False):
+def std_unbiased(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False
+) -> Tensor:
     return p.sqrt(_deviation(input, dim, 1 if unbiased else 0, keepdim)[0])
-
-
-@op(name="std", method=True)
-def std_all_unbiased(input: Tensor, unbiased: bool):
-    return p.sqrt(_deviation(input, None, 1 if unbiased else 0, False)[0])
 
 
 @op()
 def var_mean(
-    input: Tensor, dim: Dims = None, *, correction: Number = 1, keepdim: bool = False
+    input: Tensor, dim: Dims = None, *, correction: Number | None = 1, keepdim: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Variance and mean.
 
@@ -195,7 +195,7 @@ def var_mean(
 
 @op()
 def std_mean(
-    input: Tensor, dim: Dims = None, *, correction: Number = 1, keepdim: bool = False
+    input: Tensor, dim: Dims = None, *, correction: Number | None = 1, keepdim: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Standard deviation and mean.
 
@@ -477,8 +477,7 @@ def vector_norm(
         extreme = p.reduce_max if order > 0 else p.reduce_min
         y = reduced("norm", size, extreme, dim, keepdim)
     elif order == 0:
-        nonzero = convert(p.ne(x, p.fill(x, 0)), x.dtype)
-        y = reduced("norm", nonzero, p.reduce_sum, dim, keepdim)
+        y = reduced("norm", p.sign(size), p.reduce_sum, dim, keepdim)
     else:
         y = reduced("norm", size**order, p.reduce_sum, dim, keepdim) ** (1.0 / order)
     return convert(y, result)

@@ -366,6 +366,8 @@ def unfold(input: Tensor, dimension: int, size: Int, step: Int) -> Tensor:
             [1, 2, 3],
             [2, 3, 4]])
     """
+    if input.ndim == 0:
+        input = p.view(input, shape=(1,))
     axis = axis_of("unfold", dimension, input.ndim)
     total = input.shape[axis]
     if not size <= total or size < 0 or step <= 0:

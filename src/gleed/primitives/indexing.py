@@ -46,7 +46,7 @@ def _scatter_types(
     mode: str,
     wrap: bool = False,
 ) -> Types:
-    fits = base.dtype == updates.dtype and mode in ("set", "add", "max", "min")
+    fits = base.dtype == updates.dtype and mode in ("set", "add", "mul", "max", "min")
     fits = fits and all(v.dtype == "i64" and same_shape(v.shape, updates.shape) for v in indices)
     require(fits, "scatter", f"axes {axes}, mode {mode}", (base, updates, *indices))
     return [(base.dtype, base.shape)]

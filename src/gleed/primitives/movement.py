@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gleed.compiler.dims import Size, product
+from gleed.compiler.dims import Size, maximum, product
 from gleed.compiler.graph import Shape, Value
 from gleed.primitives.core import Primitive, Types, require, same_shape
 
@@ -69,7 +69,7 @@ slice = Primitive("slice", "movement", _slice_types, None, _insert_rule("slice")
 def flip(x: Any, axis: int) -> Any:
     """The view that runs backwards along an axis."""
     size = x.shape[axis]
-    return slice(x, axis=axis, start=size - 1, step=-1, length=size)
+    return slice(x, axis=axis, start=maximum(size - 1, 0), step=-1, length=size)
 
 
 def _diagonal_types(x: Value, axis1: int, axis2: int, offset: Size, length: Size) -> Types:

@@ -32,8 +32,13 @@ def _math(name: str, vjp: Rule = None) -> Primitive:
 
 
 def _none(g: Any, y: Any, *inputs: Any) -> tuple[None, ...]:
-    """The rule of piecewise constant functions."""
+    """The rule of functions whose results are no real numbers."""
     return (None,) * len(inputs)
+
+
+def _flat(g: Any, y: Any, x: Any) -> Any:
+    """The rule of piecewise constant functions."""
+    return fill(x, 0)
 
 
 def fill(like: Any, value: float) -> Any:
@@ -63,17 +68,17 @@ div = _pointwise("div", lambda x, y: x / y, lambda g, y, a, b: (g / b, -(g * y) 
 fma = _pointwise("fma", k.fma, lambda g, y, a, b, c: (g * b, g * a, g))
 neg = _pointwise("neg", lambda x: -x, lambda g, y, x: -g)
 abs = _pointwise("abs", k.abs, lambda g, y, x: g * sign(x))  # noqa: A001 (the field's name)
-sign = _pointwise("sign", _sign, _none)
+sign = _pointwise("sign", _sign, _flat)
 idiv = _pointwise("idiv", k.idiv, _none)
 irem = _pointwise("irem", k.irem, _none)
 
 fmod = _math("fmod", lambda g, y, a, b: (g, -g * trunc(a / b)))
 
 # ---- rounding
-floor = _pointwise("floor", k.floor, _none)
-ceil = _pointwise("ceil", k.ceil, _none)
-trunc = _pointwise("trunc", k.trunc, _none)
-roundeven = _pointwise("roundeven", k.roundeven, _none)
+floor = _pointwise("floor", k.floor, _flat)
+ceil = _pointwise("ceil", k.ceil, _flat)
+trunc = _pointwise("trunc", k.trunc, _flat)
+roundeven = _pointwise("roundeven", k.roundeven, _flat)
 
 # ---- extremes: ties share the gradient, as in PyTorch
 

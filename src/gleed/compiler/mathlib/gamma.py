@@ -7,6 +7,7 @@ negative ones the reflection formula (NIST, "Digital Library of Mathematical Fun
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from gleed.compiler.kernel import (
     Node,
@@ -14,11 +15,11 @@ from gleed.compiler.kernel import (
     cast,
     const,
     eq,
-    floor,
     fma,
     ge,
     gt,
     lt,
+    rarely,
     roundeven,
     select,
 )
@@ -39,13 +40,38 @@ DIGAMMA_LARGE = {"f32": 5, "f64": 8}
 
 
 def lgamma(x: Node) -> Node:
-    """log |Γ(x)|; for x < 0 by Γ(x)·Γ(1 - x) = π / sin(πx)."""
-    negative = lt(x, 0)
-    value = _lgamma_of_positive(select(negative, 1 - x, x))
+    """log |Γ(x)|."""
+    return _reflected_below_0(x, _lgamma_of_positive, _lgamma_of_negative)
+
+
+def digamma(x: Node) -> Node:
+    """Γ'(x) / Γ(x)."""
+    return _reflected_below_0(x, _digamma_of_positive, _digamma_of_negative)
+
+
+def _reflected_below_0(
+    x: Node, positive: Callable[[Node], Node], negative: Callable[[Node], Node]
+) -> Node:
+    """Negative arguments are the rare ones; as terms cancel there, f32 takes them in f64."""
+    below = cast(negative(cast(x, "f64")), x.dtype)
+    return rarely(lt(x, 0), below, positive(x))
+
+
+def _lgamma_of_negative(x: Node) -> Node:
+    """By Γ(x)·Γ(1 - x) = π / sin(πx)."""
     distance, angle, quadrant = _half_turns(x)
-    reflected = -(log(sine(angle, quadrant) * (1 / math.pi)) + value)
-    pole = eq(abs(x), INF) | (negative & eq(distance, 0))
-    return select(pole, INF, select(negative, reflected, value))
+    logarithm = log(sine(angle, quadrant) * (1 / math.pi))
+    pole = eq(x, -INF) | eq(distance, 0)
+    return select(pole, INF, -(logarithm + _lgamma_of_positive(1 - x)))
+
+
+def _digamma_of_negative(x: Node) -> Node:
+    """By digamma(x) = digamma(1 - x) - π·cot(πx)."""
+    distance, angle, quadrant = _half_turns(x)
+    cotangent = sine(angle, 1 - quadrant) / sine(angle, quadrant)
+    cotangent = select(lt(distance, 0), -cotangent, cotangent)
+    value = fma(cotangent, -math.pi, _digamma_of_positive(1 - x))
+    return select(eq(distance, 0), NAN, value)
 
 
 def _lgamma_of_positive(x: Node) -> Node:
@@ -77,18 +103,6 @@ def _half_turns(x: Node) -> tuple[Node, Node, Node]:
     far = gt(abs(distance), 0.25)
     angle = select(far, 0.5 - abs(distance), abs(distance)) * math.pi
     return distance, angle, cast(far, format_of(x).integer)
-
-
-def digamma(x: Node) -> Node:
-    """Γ'(x) / Γ(x); for x < 0 digamma(1 - x) - π·cot(πx)."""
-    negative = lt(x, 0)
-    value = _digamma_of_positive(select(negative, 1 - x, x))
-    distance, angle, quadrant = _half_turns(x)
-    cotangent = sine(angle, 1 - quadrant) / sine(angle, quadrant)
-    cotangent = select(lt(distance, 0), -cotangent, cotangent)
-    reflected = fma(cotangent, -math.pi, value)
-    result = select(negative, reflected, value)
-    return select(negative & eq(floor(x), x), NAN, result)
 
 
 def _digamma_of_positive(x: Node) -> Node:

@@ -71,7 +71,7 @@ def atan2(y: Node, x: Node) -> Node:
     beyond = gt(rise, run)
     low, high = select(beyond, run, rise), select(beyond, rise, run)
     # Both infinite: the diagonal. Both zero: 0/1. Large ones are halved, so that sums are finite.
-    diagonal = eq(low, INF)
+    diagonal = eq(rise, INF) & eq(run, INF)
     low, high = select(diagonal, 1, low), select(diagonal, 1, high)
     scale = select(gt(high, 2.0 ** (format_of(x).bias - 2)), const(0.25, dtype), 1)
     high = select(eq(high, 0), 1, high)
