@@ -10,30 +10,25 @@ from gleed.errors import GleedError
 from gleed.hooks import HookTable, RemovableHandle
 from gleed.nn.backward_hooks import BackwardHooks
 
-# The tables a module can have; each is made when it is first asked for.
-CALL_TABLES = (
-    "_forward_pre_hooks",
-    "_forward_hooks",
-    "_backward_pre_hooks",
-    "_backward_hooks",
-)
-STATE_TABLES = (
-    "_state_dict_pre_hooks",
-    "_state_dict_hooks",
-    "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks",
-)
-HOOK_TABLES = frozenset(CALL_TABLES + STATE_TABLES)
 
+class TableOfHooks:
+    """A hook table as an attribute of a module, made when it is first asked for."""
 
-def hook_table(module: object, name: str) -> HookTable:
-    """The table `name` of a module, to add hooks to."""
-    return module.__dict__.setdefault(name, HookTable())
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, module: Any, owner: type) -> Any:
+        # From then on the table in the instance's dictionary is found first.
+        return self if module is None else module.__dict__.setdefault(self._name, HookTable())
 
 
 def hooks_of(module: object, name: str) -> tuple[Any, ...]:
     """The hooks that are in the table `name` of a module now."""
     return tuple(module.__dict__.get(name, {}).values())
+
+
+# The tables whose hooks run around a call.
+CALL_TABLES = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
 
 class CallHook(NamedTuple):
@@ -48,14 +43,18 @@ class Hooks:
     """The part of `Module` that registers hooks and runs a call that has some."""
 
     _hooked: bool
+    _forward_pre_hooks = TableOfHooks()
+    _forward_hooks = TableOfHooks()
+    _backward_pre_hooks = TableOfHooks()
+    _backward_hooks = TableOfHooks()
 
     def _has_hooks(self) -> bool:
         return any(self.__dict__.get(name) for name in CALL_TABLES)
 
-    def _add_call_hook(self, table: str, hook: Any, prepend: bool) -> RemovableHandle:
+    def _add_call_hook(self, table: HookTable, hook: Any, prepend: bool) -> RemovableHandle:
         # From now on a call of the module goes through `_call_hooked`.
         self._hooked = True
-        return hook_table(self, table).add(hook, prepend=prepend)
+        return table.add(hook, prepend=prepend)
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
@@ -65,7 +64,7 @@ class Hooks:
         What it returns, unless None, replaces the arguments. With `with_kwargs` it is called as
         `hook(module, args, kwargs)` and returns None or `(args, kwargs)`.
         """
-        return self._add_call_hook("_forward_pre_hooks", CallHook(hook, with_kwargs), prepend)
+        return self._add_call_hook(self._forward_pre_hooks, CallHook(hook, with_kwargs), prepend)
 
     def register_forward_hook(
         self,
@@ -89,7 +88,7 @@ class Hooks:
         >>> handle.remove()
         """
         entry = CallHook(hook, with_kwargs, always_call)
-        return self._add_call_hook("_forward_hooks", entry, prepend)
+        return self._add_call_hook(self._forward_hooks, entry, prepend)
 
     def register_full_backward_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
@@ -98,7 +97,7 @@ class Hooks:
 
         What it returns, unless None, replaces `grad_output`, a tuple with one for each output.
         """
-        return self._add_call_hook("_backward_pre_hooks", hook, prepend)
+        return self._add_call_hook(self._backward_pre_hooks, hook, prepend)
 
     def register_full_backward_hook(
         self, hook: Callable[..., Any], prepend: bool = False
@@ -108,7 +107,7 @@ class Hooks:
         What it returns, unless None, replaces `grad_input`, a tuple with the gradient of each
         positional argument (None for those without one).
         """
-        return self._add_call_hook("_backward_hooks", hook, prepend)
+        return self._add_call_hook(self._backward_hooks, hook, prepend)
 
     register_backward_hook = register_full_backward_hook
 

@@ -228,10 +228,17 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
         drawn = gleed.empty(rows, tensor.numel() // rows, dtype=tensor.dtype, device=tensor.device)
         drawn.normal_(0, 1, generator=generator)
         wide = drawn.shape[0] < drawn.shape[1]
-        q, r = gleed.linalg.qr(drawn.t() if wide else drawn)
-        # Of the signs that a factorisation leaves open, these distribute the result uniformly.
-        q = q * r.diagonal().sign()
+        q = _uniform_orthogonal(drawn.t() if wide else drawn)
         return tensor.copy_((q.t() if wide else q).reshape(tensor.shape)).mul_(gain)
+
+
+def _uniform_orthogonal(drawn: Tensor) -> Tensor:
+    """The orthogonal factor of a tall matrix of normal numbers, distributed uniformly."""
+    import numpy  # not needed to import gleed
+
+    q, r = numpy.linalg.qr(drawn.double().numpy())
+    # Of the signs that a factorisation leaves open, these make the distribution uniform.
+    return gleed.from_numpy(q * numpy.sign(numpy.diagonal(r)))
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:

@@ -12,7 +12,7 @@ from gleed.errors import ArgumentError, RangeError
 from gleed.nn import members
 from gleed.nn.convert import conversion
 from gleed.nn.error_path import annotate
-from gleed.nn.hooks import HOOK_TABLES, Hooks, hook_table
+from gleed.nn.hooks import Hooks
 from gleed.nn.members import BUFFER, MODULE, PARAMETER, MembersOfKind
 from gleed.nn.parameter import Buffer, Parameter
 from gleed.nn.state_dict import StateDict
@@ -62,6 +62,13 @@ class Module(StateDict, Hooks, ModuleBase):
         attributes["_members"] = {}
         attributes["_non_persistent_buffers_set"] = set()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__getattr__" in cls.__dict__:
+            # Such a class calls `super().__getattr__`. The method is added only for its sake: a
+            # type that has one reads all attributes, and is called, more slowly.
+            Module.__getattr__ = object.__getattribute__  # type: ignore[attr-defined]
+
     def forward(self, *input: Any) -> Any:
         """What the module computes; every subclass defines it."""
         raise NotImplementedError(
@@ -108,12 +115,6 @@ class Module(StateDict, Hooks, ModuleBase):
             f'{type(self).__name__}: the {kind} "{name}" takes {takes} or None; '
             f"got {_describe(value)}; {fix}"
         )
-
-    def __getattr__(self, name: str) -> Any:
-        """Called only for what is nowhere else: a hook table not made yet, or a mistake."""
-        if name in HOOK_TABLES:
-            return hook_table(self, name)
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __delattr__(self, name: str) -> None:
         """Delete an attribute, of whatever kind it is."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from gleed import Tensor, no_grad
 from gleed.errors import ArgumentError, GleedError
 from gleed.hooks import RemovableHandle
-from gleed.nn.hooks import hook_table, hooks_of
+from gleed.nn.hooks import TableOfHooks, hooks_of
 from gleed.nn.members import BUFFER, MODULE, PARAMETER, named
 from gleed.nn.parameter import Parameter
 
@@ -41,6 +41,10 @@ class StateDict:
     _members: dict[str, str]
     _non_persistent_buffers_set: set[str]
     _version: int
+    _state_dict_pre_hooks = TableOfHooks()
+    _state_dict_hooks = TableOfHooks()
+    _load_state_dict_pre_hooks = TableOfHooks()
+    _load_state_dict_post_hooks = TableOfHooks()
 
     def get_extra_state(self) -> Any:
         """State beyond tensors, to be kept in `state_dict`; a subclass that has some defines
@@ -263,13 +267,13 @@ class StateDict:
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, prefix, keep_vars)` before the module's state is saved."""
-        return hook_table(self, "_state_dict_pre_hooks").add(hook)
+        return self._state_dict_pre_hooks.add(hook)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, state_dict, prefix, local_metadata)` after; it may change
         `state_dict`.
         """
-        return hook_table(self, "_state_dict_hooks").add(hook)
+        return self._state_dict_hooks.add(hook)
 
     _register_state_dict_hook = register_state_dict_post_hook
 
@@ -284,14 +288,14 @@ class StateDict:
         self, hook: Callable[..., Any], with_module: bool = False
     ) -> RemovableHandle:
         bound = WithModule(hook, self) if with_module else hook
-        return hook_table(self, "_load_state_dict_pre_hooks").add(bound)
+        return self._load_state_dict_pre_hooks.add(bound)
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, incompatible_keys)` after the module's state is loaded.
 
         Removing keys from the two lists of `incompatible_keys` forgives them.
         """
-        return hook_table(self, "_load_state_dict_post_hooks").add(hook)
+        return self._load_state_dict_post_hooks.add(hook)
 
 
 class WithModule:

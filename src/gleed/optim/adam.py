@@ -9,13 +9,15 @@ from typing import Any
 import gleed
 from gleed import Tensor
 from gleed.errors import RangeError
-from gleed.ops.optimizer import adam_step
+from gleed.ops import optimizer as steps
 from gleed.optim.optimizer import (
     Optimizer,
     check_option,
     refuse_differentiable,
     with_gradients,
 )
+
+adam_step = steps.adam_step.public
 
 
 class Adam(Optimizer):

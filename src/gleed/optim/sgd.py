@@ -8,13 +8,15 @@ from typing import Any
 import gleed
 from gleed import Tensor
 from gleed.errors import RangeError
-from gleed.ops.optimizer import sgd_step
+from gleed.ops import optimizer as steps
 from gleed.optim.optimizer import (
     Optimizer,
     check_option,
     refuse_differentiable,
     with_gradients,
 )
+
+sgd_step = steps.sgd_step.public
 
 
 class SGD(Optimizer):

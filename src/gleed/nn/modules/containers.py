@@ -121,8 +121,10 @@ class Sequential(IndexedModules):
 
     def forward(self, input: Any) -> Any:
         """Pass `input` through the modules."""
-        for _, module in self._items():
-            input = module(input)
+        attributes = self.__dict__
+        for name, kind in attributes["_members"].items():
+            if kind == MODULE:
+                input = attributes[name](input)
         return input
 
     def __getitem__(self, index: int | slice) -> Any:
