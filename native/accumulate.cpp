@@ -28,32 +28,28 @@ Tensor* zeros(std::span<const int64_t> sizes, DType dtype) {
 }
 
 Tensor* ones_like(const Tensor* t) {
-  static Storage* ones[kDTypeCount];
-  Storage*& one = ones[static_cast<int>(t->dtype)];
-  if (!one) {
-    one = allocate(16);
-    if (!one) return nullptr;
-    std::memset(one->data, 0, 16);
-    switch (t->dtype) {
-      case DType::kFloat32:
-      case DType::kComplex64:
-        *reinterpret_cast<float*>(one->data) = 1;
-        break;
-      case DType::kFloat64:
-      case DType::kComplex128:
-        *reinterpret_cast<double*>(one->data) = 1;
-        break;
-      case DType::kFloat16:
-        *reinterpret_cast<uint16_t*>(one->data) = 0x3C00;
-        break;
-      case DType::kBFloat16:
-        *reinterpret_cast<uint16_t*>(one->data) = 0x3F80;
-        break;
-      default:
-        one->data[0] = 1;  // little-endian integers and bool
-    }
+  Tensor* one = zeros(t->layout.shape(), t->dtype);
+  if (!one) return nullptr;
+  char* data = one->data();
+  switch (t->dtype) {
+    case DType::kFloat32:
+    case DType::kComplex64:
+      *reinterpret_cast<float*>(data) = 1;
+      break;
+    case DType::kFloat64:
+    case DType::kComplex128:
+      *reinterpret_cast<double*>(data) = 1;
+      break;
+    case DType::kFloat16:
+      *reinterpret_cast<uint16_t*>(data) = 0x3C00;
+      break;
+    case DType::kBFloat16:
+      *reinterpret_cast<uint16_t*>(data) = 0x3F80;
+      break;
+    default:
+      *data = 1;  // little-endian integers and bool
   }
-  return new_tensor(keep(one), contiguous_layout(t->layout.shape()), t->dtype);
+  return one;
 }
 
 static bool same_strides(const Layout& a, const Layout& b) {
@@ -108,6 +104,7 @@ bool accumulate_into(AutogradMeta* meta, Tensor* gradient, bool create_graph) {
   }
   if (!meta->grad) {
     meta->grad = first_grad(owner, gradient, create_graph);
+    if (meta->grad) track(meta->tensor);
     return meta->grad != nullptr;
   }
   PyObject* known = Py_NewRef(meta->grad);

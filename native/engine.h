@@ -40,7 +40,7 @@ bool accumulate_into(AutogradMeta* meta, Tensor* gradient, bool create_graph);
 // Fresh tensors. `empty_strided` has the sizes and strides of `like` and values unset.
 Tensor* empty_strided(const Layout& like, DType dtype);
 Tensor* zeros(std::span<const int64_t> sizes, DType dtype);
-Tensor* ones_like(const Tensor* t);  // for tensors of one element; shared, not to be written to
+Tensor* ones_like(const Tensor* t);  // for tensors of one element
 // Whether nobody but the holder of the one reference can see this memory.
 bool exclusive(const Tensor* t);
 

@@ -180,6 +180,15 @@ FunctionNode::Shape shape_of(PyObject* o, int64_t** cells) {
   return shape;
 }
 
+// Function works on values: stand-ins of the tracer have none yet.
+bool all_concrete(PyObject* tuple) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); ++i) {
+    PyObject* item = PyTuple_GET_ITEM(tuple, i);
+    if (is_tensor(item) && !concrete(as_tensor(item), "Function")) return false;
+  }
+  return true;
+}
+
 int rank(PyObject* o) { return is_tensor(o) ? as_tensor(o)->layout.ndim : 0; }
 
 // Moves what save_for_backward was given into the node.
@@ -289,6 +298,9 @@ PyObject* record_function(PyObject*, PyObject* const* args, Py_ssize_t count) {
   FunctionContext* context = as_context(args[0]);
   PyObject* outputs = args[2];
   if (context->finished) return raise("RuntimeError", "Function: a context serves one call");
+  for (PyObject* tensors : {args[1], args[2], context->to_save}) {
+    if (!all_concrete(tensors)) return nullptr;
+  }
   std::vector<PyObject*> inputs;
   bool records = false;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args[1]); ++i) {

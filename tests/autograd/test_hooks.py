@@ -200,3 +200,15 @@ def test_backward_inside_a_hook(x):
     y.sum().backward()
     assert w.grad.item() == 6.0
     assert x.grad.tolist() == [12.0, 12.0]
+
+
+def test_hooks_may_write_to_what_they_get(x):
+    def double(g):
+        g.mul_(2)
+
+    for _ in range(2):
+        y = (x * 3).sum()
+        y.register_hook(double)
+        x.grad = None
+        y.backward()
+        assert x.grad.tolist() == [6.0, 6.0]

@@ -14,7 +14,7 @@ from gleed.errors import GradientError
 Tensor = _C.Tensor
 
 
-class FunctionCtx(_C.FunctionContext):
+class FunctionCtx(_C.FunctionContext):  # type: ignore[misc]
     """What `forward` and `backward` of one call share.
 
     `forward` leaves here what `backward` needs: tensors with `save_for_backward`, anything else as
@@ -80,7 +80,7 @@ class Function:
         super().__init_subclass__(**kwargs)
         # backward may also be called vjp.
         if "vjp" in cls.__dict__ and "backward" not in cls.__dict__:
-            cls.backward = cls.__dict__["vjp"]
+            cls.backward = cls.__dict__["vjp"]  # type: ignore[method-assign]
         name = cls.__name__ + "Backward"
         cls._context = type(name, (FunctionCtx,), {"_function": cls, "_name": name})
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import gleed
 from gleed import _C
+from gleed.autograd.grad_mode import enable_grad
 from gleed.autograd.gradients import grad
 from gleed.errors import ArgumentError, ShapeError
 
@@ -165,7 +166,7 @@ class _Call:
     ) -> None:
         self.op = op
         self.single_input = isinstance(inputs, Tensor)
-        with gleed.enable_grad():
+        with enable_grad():
             # With create_graph the caller may want derivatives with respect to his own tensors.
             self.inputs = tuple(
                 x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_()
