@@ -100,9 +100,13 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* k
     }
     if (fit == Fit::kError) return nullptr;
   }
-  // What no overload takes may be served by a Python function, `op.fallback`.
-  PyObject* fallback = PyDict_GetItemString(op.dict, "fallback");
-  if (fallback) return PyObject_Vectorcall(fallback, args, nargsf, kwnames);
+  // What no overload takes may be served by a Python function, `op.fallback`, which returns
+  // NotImplemented where it does not take it either.
+  if (PyObject* fallback = PyDict_GetItemString(op.dict, "fallback")) {
+    PyObject* result = PyObject_Vectorcall(fallback, args, nargsf, kwnames);
+    if (result != Py_NotImplemented) return result;
+    Py_DECREF(result);
+  }
   return raise_mismatch(op, mismatch);
 }
 

@@ -19,6 +19,7 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     loss,
     normalization,
     reduction,
+    selection,
     views,
 )
 from gleed.ops.record import OPS

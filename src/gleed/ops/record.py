@@ -31,7 +31,7 @@ from typing import Any
 
 from gleed import _C
 from gleed.compiler.dims import Dim
-from gleed.errors import ArgumentError
+from gleed.errors import ArgumentError, TraceError
 from gleed.trace import Standin, Trace
 
 # The names that annotations of bodies use.
@@ -182,13 +182,16 @@ class Op:
 
     @cached_property
     def public(self) -> Any:
-        """What users call: the core's op object."""
+        """What users call: the core's op object, or the function of `@function`."""
+        if not self.overloads:
+            return self.fallback
         core = _C.Op(self.name, [overload.for_core() for overload in self.overloads])
         core.__doc__ = self.__doc__
         return core
 
     def otherwise(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Set the Python function that serves calls which no overload takes."""
+        """Set the Python function that serves calls which no overload takes; where it does not take
+        them either, it returns `NotImplemented`."""
         self.fallback = self.public.fallback = function
         return function
 
@@ -200,6 +203,11 @@ class Op:
             bound = overload.bind(args, kwargs)
             if bound is not None:
                 return overload.inline(bound)
+        if not self.overloads:
+            raise TraceError(
+                f"{self.name}: runs in Python, for the size of its result depends on data; it came "
+                "in code that is traced; call it outside"
+            )
         raise ArgumentError(
             f"{self.name}: no overload takes these arguments; got {args!r} {kwargs!r}"
         )
@@ -278,14 +286,33 @@ def op(
     return define
 
 
+def function(
+    *, namespace: str | tuple[str, ...] = "gleed", method: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Define an op by a Python function over tensors and other ops, not by a body: for results whose
+    size depends on data. `namespace` and `method` as for `op`.
+    """
+
+    def define(body: Callable[..., Any]) -> Callable[..., Any]:
+        _named(body.__name__, body.__doc__, namespace, method).fallback = body
+        return body
+
+    return define
+
+
 def _add(
     name: str, overload: Overload, doc: str | None, namespace: str | tuple[str, ...], method: bool
 ) -> Op:
+    record = _named(name, doc, namespace, method)
+    record.overloads.append(overload)
+    return record
+
+
+def _named(name: str, doc: str | None, namespace: str | tuple[str, ...], method: bool) -> Op:
     record = OPS.get(name)
     if record is None:
         record = OPS[name] = Op(name, doc)
         Standin.methods[name] = record
-    record.overloads.append(overload)
     record.method = record.method or method
     spaces = (namespace,) if isinstance(namespace, str) else namespace
     record.namespaces = tuple(dict.fromkeys((*record.namespaces, *filter(None, spaces))))

@@ -400,7 +400,7 @@ def as_strided(
 
 
 # ---- several parts at once
-@op(method=True)
+@op(method=True, result=tuple)
 def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Parts along `dim`: each of the given size (the last may be smaller), or of the listed sizes.
 
@@ -435,7 +435,7 @@ def _parts(x: Tensor, axis: int, sizes: Sequence[int]) -> tuple[Tensor, ...]:
     )
 
 
-@op(method=True)
+@op(method=True, result=tuple)
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` parts of equal size along `dim`; the last may be smaller.
 
@@ -452,7 +452,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return _parts(input, axis, [min(size, total - start) for start in range(0, total, size)])
 
 
-@op(method=True)
+@op(method=True, result=tuple)
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Every place along `dim`, as a tuple.
 
