@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gleed.compiler import kernel as k
-from gleed.compiler.dims import Size
+from gleed.compiler.dims import Dim, Size
 from gleed.compiler.graph import Value
 
 # For every axis of a value, the axis of the iteration space it runs along; None: it does not move.
@@ -28,8 +28,9 @@ class Space:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What identifies the space, without deciding whether sizes are equal."""
-        return self.parallel, *(n if isinstance(n, int) else id(n) for n in self.sizes)
+        """What identifies the space, by what is decided already about which sizes are equal."""
+        sizes = (n.scope.resolve(n) if isinstance(n, Dim) else n for n in self.sizes)
+        return self.parallel, *(id(n) if isinstance(n, Dim) else n for n in sizes)
 
     @property
     def reduced(self) -> tuple[int, ...]:
