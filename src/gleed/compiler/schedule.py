@@ -190,7 +190,11 @@ class Schedule:
 
     def _library(self, node: Node) -> None:
         sources = tuple(self.real(v) for v in node.inputs)
-        results = tuple(self._alloc(v) for v in node.outputs)
+        known = len(node.outputs) - node.primitive.attributes.get("dynamic", 0)
+        results = tuple(
+            self._alloc(v) if i < known else self._new(v.dtype, v.shape)
+            for i, v in enumerate(node.outputs)
+        )
         cells = tuple(
             self.cells(v if isinstance(v, Dim) else int(v)) for v in node.attrs.values()
         )

@@ -62,3 +62,15 @@ def _topk_types(x: Value, k: Any, largest: bool) -> Types:
 topk = Primitive(
     "topk", "library", _topk_types, None, lambda g, y, x, k, largest: place_back(g[0], x, y[1])
 )
+
+
+# ---- results whose size depends on data: the last `dynamic` outputs, which no step may use. Their
+# type says how many axes they have.
+def _nonzero_types(x: Value, by_axis: bool) -> Types:
+    return [("i64", (0, 0))]
+
+
+# The positions of the elements that are not zero, as rows, or as columns if `by_axis`.
+nonzero = Primitive(
+    "nonzero", "library", _nonzero_types, attributes={"dynamic": 1}
+)
