@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
-from gleed import Tensor
+from gleed._C import Tensor
 from gleed.errors import GleedError
 from gleed.serialization import safetensors
 from gleed.serialization.files import read_file, write_atomically
@@ -50,10 +50,10 @@ def save(obj: Any, f: str | os.PathLike | BinaryIO) -> None:
     description = {"version": _VERSION, "structure": encode(obj, tensors.add)}
     metadata = {"gleed": json.dumps(description, separators=(",", ":"), allow_nan=False)}
     chunks = safetensors.pack(tensors.aligned(), metadata)
-    if hasattr(f, "write"):
-        f.writelines(chunks)
-    else:
+    if isinstance(f, str | os.PathLike):
         write_atomically(os.fspath(f), chunks)
+    else:
+        f.writelines(chunks)
 
 
 def load(
@@ -73,10 +73,10 @@ def load(
 
     Raises FileFormatError (a ValueError) for a file that is of another kind or damaged.
     """
-    if hasattr(f, "read"):
-        name, content = "the file", memoryview(f.read())
-    else:
+    if isinstance(f, str | os.PathLike):
         name, content = repr(os.fspath(f)), read_file(os.fspath(f), mmap)
+    else:
+        name, content = "the file", memoryview(f.read())
     try:
         tensors, metadata = safetensors.unpack(content)
         if map_location is not None:

@@ -7,6 +7,7 @@ Source: https://github.com/huggingface/safetensors (README, "Format").
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import zlib
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import gleed
-from gleed import Tensor
+from gleed._C import Tensor
 from gleed.errors import RangeError
 
 # The limit of the format.
@@ -126,8 +127,14 @@ class _Entry(NamedTuple):
 
 
 def _bytes_of(tensor: Tensor) -> memoryview:
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
-    return memoryview(flat.view(gleed.uint8).numpy())
+    if tensor.numel() == 0:
+        return memoryview(b"")
+    dense = tensor.detach().cpu().contiguous()
+    # By address, for there is no buffer format for bfloat16.
+    array = ctypes.c_ubyte * (dense.numel() * dense.element_size())
+    content = array.from_address(dense.data_ptr())
+    content.owner = dense
+    return memoryview(content)
 
 
 def _checksum(header: dict[str, Any], data: Iterable[memoryview]) -> str:
@@ -217,16 +224,23 @@ def _check_cover(entries: dict[str, _Entry], length: int) -> None:
 
 
 def _tensor(name: str, entry: _Entry, data: memoryview) -> Tensor:
-    import numpy  # not needed to import gleed
-
-    array = numpy.frombuffer(data, numpy.uint8, entry.end - entry.begin, entry.begin)
-    if entry.dtype == gleed.bool and (array > 1).any():
-        raise FormatFault(f"has tensor {name!r} of BOOL with bytes other than 0 and 1")
-    if array.ctypes.data % entry.dtype.itemsize or not array.flags.writeable:
-        array = array.copy()
     try:
-        if not len(array):
+        if entry.begin == entry.end:
             return gleed.empty(entry.shape, dtype=entry.dtype)
-        return gleed.from_numpy(array).view(entry.dtype).reshape(entry.shape)
+        chunk = data[entry.begin : entry.end]
+        if entry.dtype == gleed.bool and _shared(chunk, gleed.uint8).max().item() > 1:
+            raise FormatFault(f"has tensor {name!r} of BOOL with bytes other than 0 and 1")
+        return _shared(chunk, entry.dtype).reshape(entry.shape)
     except (RuntimeError, ValueError) as error:
         raise FormatFault(f"has tensor {name!r}, which cannot be made: {error}") from None
+
+
+def _shared(chunk: memoryview, dtype: Any) -> Tensor:
+    """Return a tensor in the memory of `chunk`, or in a copy if that is read-only or misaligned."""
+    if chunk.readonly or _address(chunk) % dtype.itemsize:
+        chunk = memoryview(bytearray(chunk))
+    return gleed.frombuffer(chunk, dtype=dtype)
+
+
+def _address(chunk: memoryview) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(chunk))

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gleed import Tensor
+from gleed._C import Tensor
 from gleed.errors import ArgumentError
 from gleed.serialization.safetensors import DTYPE_NAMES, FormatFault
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import gleed
-from gleed import Tensor
+from gleed._C import Tensor
 from gleed.errors import GradientError
 from gleed.visualize.layered import Graph
 from gleed.visualize.svg import Box, render

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, 
 from typing import Any
 
 import gleed
-from gleed import Tensor
+from gleed._C import Tensor
 from gleed.errors import ArgumentError, RangeError, ShapeError
 
 

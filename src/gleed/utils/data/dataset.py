@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar, cast
 
 import gleed
-from gleed import Generator, Tensor
+from gleed import Generator
+from gleed._C import Tensor
 from gleed.errors import ArgumentError, BoundsError, RangeError, ShapeError
 
 Sample = TypeVar("Sample", covariant=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import gleed
-from gleed import Tensor
+from gleed._C import Tensor
 from gleed.errors import GleedError
 from gleed.utils.data.collate import default_collate
 from gleed.utils.data.dataset import IterableDataset, Subset, TensorDataset, samples_of
