@@ -80,16 +80,36 @@ Tensor* detach(Tensor* t) {
 // Recording an operation.
 namespace {
 
-int count_saved_dims(const GradRecord& record, const Call& call, Tensor* const* outputs,
-                     int output_count) {
+// The tensor that a record saves, or null for an index out of range.
+Tensor* tensor_to_save(SavedKind kind, int index, const Call& call, Tensor* const* outputs,
+                       int output_count, int residual_count) {
+  if (kind == SavedKind::kInput) {
+    return index < static_cast<int>(call.tensors.size()) ? call.tensors[index] : nullptr;
+  }
+  if (kind == SavedKind::kOutput) return index < output_count ? outputs[index] : nullptr;
+  return index < residual_count ? outputs[output_count + index] : nullptr;
+}
+
+// Checks a record's indices against the plan it came with, and counts what saving takes; once,
+// since every call of a plan has the same ranks.
+bool check_record(GradRecord& record, const Binding& binding, const Call& call,
+                  Tensor* const* outputs) {
+  const auto tensors = static_cast<int>(call.tensors.size());
+  bool ok = std::all_of(record.inputs.begin(), record.inputs.end(),
+                        [&](int input) { return input < tensors; });
+  for (auto [tensor, axis] : record.sizes) {
+    ok = ok && tensor < tensors && axis < call.tensors[tensor]->layout.ndim;
+  }
   int dims = 0;
   for (auto [kind, index] : record.saved) {
-    Tensor* t = kind == SavedKind::kInput
-                    ? call.tensors[index]
-                    : outputs[kind == SavedKind::kOutput ? index : output_count + index];
-    dims += t->layout.ndim;
+    Tensor* t =
+        tensor_to_save(kind, index, call, outputs, output_count(binding), residual_count(binding));
+    ok = ok && t;
+    if (t) dims += t->layout.ndim;
   }
-  return dims;
+  if (ok) record.saved_dims = dims;
+  if (!ok) raise("ValueError", "%U: a GradRecord names tensors its plan has not", record.name);
+  return ok;
 }
 
 bool contains(std::span<const int> items, int item) {
@@ -190,9 +210,7 @@ bool check_written_returned(const GradRecord& record, const Binding& binding, co
 bool record_operation(GradRecord& record, const Binding& binding, const Call& call,
                       Tensor* const* outputs) {
   const int outputs_count = output_count(binding);
-  if (record.saved_dims < 0) {
-    record.saved_dims = count_saved_dims(record, call, outputs, outputs_count);
-  }
+  if (record.saved_dims < 0 && !check_record(record, binding, call, outputs)) return false;
   const auto edges = static_cast<uint32_t>(record.inputs.size());
   const auto saved = static_cast<uint32_t>(record.saved.size());
   const size_t int_count = call.ints.size() + record.sizes.size();
