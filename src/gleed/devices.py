@@ -81,3 +81,22 @@ class layout:
 
 
 strided = layout("strided")
+
+
+class memory_format:  # noqa: N801 - PyTorch's name
+    """An order of dims in memory, as PyTorch's functions take it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"gleed.{self._name}"
+
+    def __reduce__(self) -> str:
+        return self._name
+
+
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")

@@ -9,7 +9,7 @@ from gleed import _C
 from gleed._C import Tensor
 from gleed.devices import device as device_type
 from gleed.errors import ArgumentError, ShapeError
-from gleed.factories import check_device
+from gleed.factories import check_device, empty, empty_strided, tensor
 from gleed.ops.record import OPS
 
 _to_dtype = OPS["_to_dtype"].public
@@ -149,6 +149,27 @@ def contains(self: Tensor, element: Any) -> bool:
     return bool((self == element).any())
 
 
+def new_tensor(
+    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of `data` with the dtype of this one."""
+    return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+
+
+def new_empty(
+    self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Uninitialised memory of another shape with the dtype of this tensor."""
+    return empty(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+
+
+def new_empty_strided(
+    self: Tensor, size: Any, stride: Any, *, dtype: Any = None, device: Any = None
+) -> Tensor:
+    """Uninitialised memory with given strides and the dtype of this tensor."""
+    return empty_strided(size, stride, dtype=dtype or self.dtype, device=device)
+
+
 def install() -> None:
     """Put everything here onto Tensor."""
     methods = {
@@ -156,6 +177,7 @@ def install() -> None:
         "resize_": resize_, "__deepcopy__": deep_copy, "__reduce_ex__": reduce_ex,
         "__contains__": contains, "T": property(transposed), "mT": property(matrix_transposed),
         "H": property(transposed), "mH": property(matrix_transposed),
+        "new_tensor": new_tensor, "new_empty": new_empty, "new_empty_strided": new_empty_strided,
         "is_shared": lambda self: False, "pin_memory": lambda self: self,
         "is_pinned": lambda self: False, "get_device": lambda self: -1,
     }

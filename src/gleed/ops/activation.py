@@ -10,7 +10,7 @@ from gleed.errors import RangeError
 from gleed.ops.arithmetic import where
 from gleed.ops.axes import axis_of, units
 from gleed.ops.families import unary
-from gleed.ops.promotion import convert, floating
+from gleed.ops.promotion import as_standins, convert, floating
 from gleed.ops.record import Number, Tensor, op
 
 FUNCTIONAL = "nn.functional"
@@ -195,7 +195,8 @@ def hardtanh(input: Tensor, min_val: Number = -1.0, max_val: Number = 1.0) -> Te
     >>> gleed.nn.functional.hardtanh(gleed.tensor([-3.0, 0.5]))
     tensor([-1.0000,  0.5000])
     """
-    return input.clamp(min_val, max_val)
+    low, high = as_standins(input, min_val, max_val)[1:]
+    return input.clamp(convert(low, input.dtype), convert(high, input.dtype))
 
 
 @unary(inplace=False, method=False, out=False, namespace=FUNCTIONAL)

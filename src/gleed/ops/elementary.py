@@ -319,7 +319,8 @@ def square(input: Tensor) -> Tensor:
     >>> gleed.square(gleed.tensor([3, -2]))
     tensor([9, 4])
     """
-    return input * input
+    x = convert(input, "i64") if input.dtype == "bool" else input
+    return x * x
 
 
 def _rounded(input: Tensor, primitive: p.Primitive) -> Tensor:

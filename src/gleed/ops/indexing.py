@@ -165,13 +165,18 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
             [4, 3]])
     """
     axis = _check_gather("gather", input, dim, index)
+    return _gathered(input, axis, index, wrap=False)
+
+
+def _gathered(x: Tensor, axis: int, index: Tensor, wrap: bool) -> Tensor:
     if index.ndim and any(n == 0 for n in index.shape):
-        return input.trace.full(index.shape, 0, input.dtype)
-    if input.ndim == 0:
-        return expand_to(input, index.shape)
-    at = convert(_ranked(index, input.ndim), "i64")
-    rest = tuple(a for a in range(input.ndim) if a != axis)
-    found = p.gather(input, at, axes=(axis,), mapping=rest)
+        nothing = p.reduce_sum(p.fill(x, 0) * x, axes=tuple(range(x.ndim)))
+        return expand_to(nothing, index.shape)
+    if x.ndim == 0:
+        return expand_to(x, index.shape)
+    at = convert(_ranked(index, x.ndim), "i64")
+    rest = tuple(a for a in range(x.ndim) if a != axis)
+    found = p.gather(x, at, axes=(axis,), mapping=rest, wrap=wrap)
     return p.reshape(found, shape=index.shape) if index.ndim == 0 else found
 
 
@@ -184,7 +189,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     """
     if dim is None:
         flat = p.reshape(input, shape=(input.numel(),))
-        return gather(flat, 0, p.reshape(indices, shape=(indices.numel(),)))
+        return _gathered(flat, 0, p.reshape(indices, shape=(indices.numel(),)), wrap=True)
     axis = axis_of("take_along_dim", dim, input.ndim)
     shape = broadcast_shapes(
         "take_along_dim",
@@ -193,7 +198,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     )
     wide = (*shape[:axis], input.shape[axis], *shape[axis + 1 :])
     at = (*shape[:axis], indices.shape[axis], *shape[axis + 1 :])
-    return gather(expand_to(input, wide), axis, expand_to(indices, at))
+    return _gathered(expand_to(input, wide), axis, expand_to(indices, at), wrap=True)
 
 
 def _scattered(
@@ -311,6 +316,10 @@ def _index_written(
 ) -> Tensor:
     axis = axis_of(name, dim, input.ndim)
     at = _line(name, index)
+    if input.ndim == 0:
+        single = p.reshape(input, shape=(1,))
+        flat = p.reshape(source, shape=(source.numel(),))
+        return p.reshape(_index_written(name, single, 0, index, flat, mode), shape=())
     shape = (*input.shape[:axis], at.shape[0], *input.shape[axis + 1 :])
     fits = source.ndim in (0, len(shape)) and all(
         m == n for m, n in zip(source.shape, shape, strict=False)

@@ -269,7 +269,7 @@ def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     return expand_to(convert(src, input.dtype), input.shape)
 
 
-@op(method=True, namespace="", writes=("input",), grad_name="fill_")
+@op(method=True, writes=("input",), grad_name="fill_")
 def fill_(input: Tensor, value: Operand) -> Tensor:
     """Overwrite every element with `value`, a number or a 0-d tensor.
 
@@ -284,7 +284,7 @@ def fill_(input: Tensor, value: Operand) -> Tensor:
     return expand_to(convert(value, input.dtype), input.shape)
 
 
-@op(method=True, namespace="", writes=("input",), grad_name="zero_")
+@op(method=True, writes=("input",), grad_name="zero_")
 def zero_(input: Tensor) -> Tensor:
     """Overwrite with zeros.
 

@@ -366,15 +366,15 @@ def unfold(input: Tensor, dimension: int, size: Int, step: Int) -> Tensor:
             [1, 2, 3],
             [2, 3, 4]])
     """
-    if input.ndim == 0:
-        input = p.view(input, shape=(1,))
     axis = axis_of("unfold", dimension, input.ndim)
-    total = input.shape[axis]
+    total = input.shape[axis] if input.ndim else 1
     if not size <= total or size < 0 or step <= 0:
         raise RangeError(
             f"unfold: the stretch must fit the dim and the step be positive; got size "
             f"{_value(size)} and step {_value(step)} for size {_value(total)}; use a smaller size"
         )
+    if input.ndim == 0:
+        return p.slice(p.view(input, shape=(1,)), axis=0, start=0, step=1, length=size)
     count = (total - size) // step + 1
     return p.window(input, axis=axis, size=size, step=step, count=count)
 
