@@ -67,8 +67,7 @@ class OpCall {
 
  private:
   const Binding* find(const Call& call) {
-    Key key(key_room(call));
-    make_key(overload_.program, call, key);
+    const Key key(overload_.program, call);
     const Binding* binding = find_hit(key);
     if (!binding) binding = make_binding(overload_.program, call, key);
     if (!binding || binding->plan->writes.empty()) return binding;

@@ -239,8 +239,7 @@ const Binding* find_hit(const Key& key) {
 }
 
 const Binding* find_binding(Program& program, const Call& call) {
-  Key key(key_room(call));
-  make_key(program, call, key);
+  const Key key(program, call);
   if (const Binding* binding = find_hit(key)) return binding;
   return make_binding(program, call, key);
 }
