@@ -14,6 +14,7 @@ from gleed.utils.data.collate import default_collate
 from gleed.utils.data.dataset import IterableDataset, Subset, TensorDataset, samples_of
 from gleed.utils.data.sampler import (
     BatchSampler,
+    BlockSampler,
     IndexBlock,
     RandomSampler,
     SequentialSampler,
@@ -59,14 +60,11 @@ def begin_reading(
         return Reading(iter(sampler), lambda: single)
     fetch = _explaining_stop(lambda indices: collate_fn(samples_of(dataset, indices)))
     gather = make_gather(dataset) if collate_fn is default_collate else None
-    if (
-        gather is not None
-        and type(sampler) is BatchSampler
-        and type(sampler.sampler) in _BLOCK_SAMPLERS
-    ):
-        blocks = sampler.sampler.blocks()
-        batches = batches_of_blocks(blocks, sampler.batch_size, sampler.drop_last)
-        return Reading(batches, lambda: gather)
+    if gather is not None and type(sampler) is BatchSampler:
+        order = sampler.sampler
+        if isinstance(order, BlockSampler) and type(order) in _BLOCK_SAMPLERS:
+            batches = batches_of_blocks(order.blocks(), sampler.batch_size, sampler.drop_last)
+            return Reading(batches, lambda: gather)
     return Reading(iter(sampler), lambda: fetch)
 
 

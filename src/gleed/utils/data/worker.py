@@ -89,14 +89,19 @@ class WorkerPool:
     def begin(self, reading: Reading) -> None:
         """Make `reading` the one that is served; forget what an earlier one left."""
         self.reading = reading
-        for queue in (*self._tasks, self.results):
-            with suppress(Empty):
-                while True:
-                    queue.get_nowait()
+        for queue in self._tasks:
+            _drain(queue)
+        _drain(self.results)
 
     def submit(self, worker: int, task: Task) -> None:
         """Give `task` to the worker of that number."""
         self._tasks[worker].put(task)
+
+
+def _drain(queue: SimpleQueue[Any]) -> None:
+    with suppress(Empty):
+        while True:
+            queue.get_nowait()
 
 
 def _stop(
