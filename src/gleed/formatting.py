@@ -8,19 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gleed
-from gleed import Tensor
+from gleed._C import Tensor
 from gleed.errors import RangeError
 
 Elements = Any
 """What is shown of a tensor: a Python scalar, or lists of them nested as deep as it has dims."""
 
 
-@dataclass(frozen=True)
-class PrintOptions:
+class PrintOptions(NamedTuple):
     """How tensors are printed; see `set_printoptions`."""
 
     precision: int = 4
@@ -79,7 +77,7 @@ def set_printoptions(
         if isinstance(value, bool) or not isinstance(value, numbers) or not value >= 0:
             raise RangeError(f"set_printoptions: {name} is a number of 0 or more; got {value!r}")
     base = _options if profile is None else _PROFILES[profile]
-    _options = replace(base, sci_mode=sci_mode, **given)
+    _options = base._replace(sci_mode=sci_mode, **given)
 
 
 def get_printoptions() -> dict[str, Any]:
@@ -88,7 +86,7 @@ def get_printoptions() -> dict[str, Any]:
     >>> get_printoptions()["precision"]
     4
     """
-    return asdict(_options)
+    return _options._asdict()
 
 
 @contextmanager
