@@ -81,12 +81,13 @@ class BindingCache {
   };
   using Set = std::array<Entry, kWays>;
 
-  // Keys are short: a loop beats the call of memcmp.
+  // Word by word: wider loads would wait for the words that have just been stored one by one.
   static bool same(std::span<const uint64_t> a, std::span<const uint64_t> b) {
     if (a.size() != b.size()) return false;
-    uint64_t difference = 0;
-    for (size_t i = 0; i < a.size(); ++i) difference |= a[i] ^ b[i];
-    return difference == 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      if (a[i] != b[i]) return false;
+    }
+    return true;
   }
 
   void retire(Binding* binding) {

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from gleed import _C
-from gleed.compiler import kernel as k
 
 from .harness import pointwise
 
@@ -14,7 +13,6 @@ def identity_kernels():
     """Copying kernels, which the core asks for when operands need staging."""
     names = ("f32", "f64", "i64")
     _C.set_identity_kernels({d: pointwise(lambda x: x, (d,)) for d in names})
-    assert k.DTYPES.keys() >= set(names)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from gleed import _C
 
-from .harness import ADD_COMPILE, REQUIRED, Broadcast, op, pointwise, tensor
+from .harness import REQUIRED, Broadcast, op, pointwise, tensor
 
 
 class Recorder:
@@ -39,13 +39,12 @@ def test_order_keywords_and_defaults(x):
     assert f(x, b="mean", a=True) is x
     assert f(input=x, c=4) is x
     assert f(self=x, c=np.int64(5)) is x
+    # The third call differs from the second in its static argument only as numbers do: by kind.
     assert [call[0][1:] for call in record.calls] == [
         [1, None, 7],
         [2.5, "mean", 3],
         [True, "mean", 7],
-        [1, None, 4],
-        [1, None, 5],
-    ][: len(record.calls)]
+    ]
     assert all(call[1] == ((2, 3),) for call in record.calls)
 
 
@@ -313,4 +312,3 @@ def test_binding_survives_hostile_equality(x):
     nested.append(nested)
     with pytest.raises(RecursionError):
         f(x, nested)
-    assert ADD_COMPILE is not None

@@ -3,11 +3,14 @@
 import random
 import struct
 
+import numpy as np
 import pytest
 
 from gleed import _C
 from gleed.compiler import kernel as k
 from gleed.compiler.emit import compile_variant
+
+from .harness import ONE_TENSOR, op, tensor
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +69,9 @@ def test_random_damage_never_crashes(compiled):
 def test_damaged_objects_of_kernels_are_refused(compiled):
     kernel = _C.Kernel(object(), 1, lambda ir, orientation, strides: (b"\x7fELF", "f"))
     steps = (("alloc", 1, ()), ("kernel", kernel, (0,), 1, ((0, (0,)), (1, (0,))), ()))
-    from .harness import ONE_TENSOR, op, tensor
-
     plan = _C.Plan(
         ((_C.float32, 1),), (("size", 0, 0),), (), ((_C.float32, (0,)),), steps, (1,), (), ()
     )
     f = op("f", ONE_TENSOR, lambda *_: plan)
-    import numpy as np
-
     with pytest.raises(RuntimeError, match="the object cannot be loaded; it is truncated"):
         f(tensor(np.zeros(3, "f")))

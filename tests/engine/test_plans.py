@@ -367,7 +367,7 @@ GOOD = dict(
         {"steps": (("view", 1, 0, "spin", ()),)},
         {"steps": (("view", 1, 0, "permute", (1,)),)},
         {"steps": (("view", 1, 0, "slice", (0, 0)),)},
-        {"steps": (("compact", 1, 0, ADD := None),)},
+        {"steps": (("compact", 1, 0, None),)},
         {"steps": (("library", "nothing", (0,), (), ()),)},
         {"outputs": (2,)},
         {"outputs": (-1,)},
