@@ -16,6 +16,8 @@ namespace {
 constexpr int64_t kBlockDepth = 512;
 constexpr int64_t kBlockLanes = 1024;
 constexpr int64_t kPad = 64;              // bytes between packed rows, against cache set conflicts
+constexpr int64_t kFewTiles = 10;         // rows of tiles for which packing b does not pay
+constexpr int64_t kReadable = 2 << 20;    // bytes of b that are as quickly read where they lie
 constexpr double kFusedWork = 1 << 21;    // below it, packing is part of the tasks that use it
 constexpr double kSerialPacking = 1 << 15;  // bytes that are packed without waking a thread
 
@@ -32,6 +34,7 @@ class Blocked final : public Multiplier {
 
  private:
   bool choose_access();
+  void widen_tile();
   bool find_tiles();
   void choose_blocks();
   void choose_tasks();
@@ -74,7 +77,7 @@ bool Blocked::init(const Product& product) {
   if (!family) return false;
   family_ = *family;
   rows_ = family_.rows;
-  vectors_ = family_.vectors;
+  vectors_ = std::clamp<int64_t>(ceil_div(p_.n, family_.lanes), 1, family_.vectors);
   packed_ = packed_size(p_.dtype);
   steps_ = packed_steps(family_, p_.k);
   if (!choose_access() || !find_tiles()) return false;
@@ -85,39 +88,31 @@ bool Blocked::init(const Product& product) {
 
 bool Blocked::choose_access() {
   const int64_t item = itemsize(p_.dtype);
-  const bool native = item == packed_;
-  const int64_t row_tiles = ceil_div(p_.m, rows_), panels = ceil_div(p_.n, width());
-  const int64_t a_bytes = p_.m * p_.k * item, b_bytes = p_.n * p_.k * item;
-
-  const bool paired_rows = family_.pairs && p_.a_depth == item && p_.k % 2 == 0;
-  bool direct_a = native || paired_rows;
-  // Reading a along its rows is as good as packed until rows of one tile collide in the cache.
-  if (p_.a_depth == item) {
-    direct_a = direct_a && (panels <= 2 || a_bytes <= (1 << 18));
+  const bool native = item == packed_, ragged = p_.n % family_.lanes != 0;
+  const bool few = ceil_div(p_.m, rows_) <= kFewTiles || p_.n * p_.k * item <= kReadable;
+  if (native && p_.b_column == item && few && (!ragged || family_.masks)) {
+    if (p_.m <= 3) widen_tile();
   } else {
-    direct_a = direct_a && (panels <= 2 || a_bytes <= (1 << 15));
-  }
-  if (!direct_a) {
-    if (p_.a_depth == item && (native || family_.pairs)) {
-      a_access_ = Access::kRows;
-    } else {
-      if (!pack_a_.init(p_.dtype, family_, p_.a_row, p_.a_depth, rows_)) return false;
-      a_access_ = pack_a_.access();
-    }
-  }
-
-  const bool ragged = p_.n % family_.lanes != 0;
-  bool direct_b = native && p_.b_column == item && (!ragged || family_.masks);
-  direct_b = direct_b && (row_tiles <= 4 || b_bytes <= (1 << 16));
-  if (direct_b && p_.m == 1) {  // one row: as many columns as there are registers for
-    rows_ = 1;
-    vectors_ *= 4;
-  }
-  if (!direct_b) {
     if (!pack_b_.init(p_.dtype, family_, p_.b_column, p_.b_depth, width())) return false;
     b_access_ = pack_b_.access();
   }
+
+  const bool pairs_in_place = family_.pairs && p_.a_depth == item && p_.k % 2 == 0;
+  const bool unit = p_.a_depth == item || p_.a_row == item || ceil_div(p_.n, width()) <= 4;
+  if (pairs_in_place || (native && unit)) return true;
+  if (p_.a_depth == item && (native || family_.pairs)) {
+    a_access_ = Access::kRows;
+    return true;
+  }
+  if (!pack_a_.init(p_.dtype, family_, p_.a_row, p_.a_depth, rows_)) return false;
+  a_access_ = pack_a_.access();
   return true;
+}
+
+// Few rows leave registers for more columns, and longer pieces of the rows of b are read faster.
+void Blocked::widen_tile() {
+  rows_ = p_.m;
+  vectors_ = std::min(ceil_div(p_.n, family_.lanes), family_.vectors * (p_.m == 1 ? 4 : 2));
 }
 
 bool Blocked::find_tiles() {
@@ -147,8 +142,8 @@ int64_t block_size(int64_t total, int64_t most, int64_t unit) {
 
 void Blocked::choose_blocks() {
   const bool packs_a = a_access_ != Access::kDirect, packs_b = b_access_ != Access::kDirect;
-  const int64_t depth = packs_a || packs_b || itemsize(p_.dtype) < 4 ? kBlockDepth : steps_;
-  block_steps_ = std::max<int64_t>(1, block_size(steps_, std::max<int64_t>(depth, 1), 8));
+  const bool reuses = packs_a || packs_b || p_.m > rows_;
+  block_steps_ = std::max<int64_t>(1, reuses ? block_size(steps_, kBlockDepth, 8) : steps_);
   const int64_t lanes = kBlockLanes * 4 / packed_;
   block_rows_ = packs_a ? block_size(p_.m, lanes, rows_) : round_up(p_.m, rows_);
   block_columns_ = packs_b ? block_size(p_.n, lanes, width()) : round_up(p_.n, width());

@@ -11,7 +11,7 @@ namespace gleed {
 namespace {
 
 constexpr int64_t kRows = 4;  // of the larger side, at a time
-constexpr int64_t kThin = 4;  // what counts as thin
+constexpr int64_t kWorthwhile = 32;  // depth, for each thin row, that outweighs summing up lanes
 
 class Dot final : public Multiplier {
  public:
@@ -77,9 +77,12 @@ void Dot::run(const ProductPointers& at) const {
 
 bool suits_dot(const Product& p) {
   const int64_t item = itemsize(p.dtype), thin = std::min(p.m, p.n);
-  if (thin > kThin || p.k == 0) return false;
+  if (thin > 1) {
+    const TileFamily* family = tile_family(p.dtype);
+    if (!family || thin > family->vectors || p.k < kWorthwhile * thin) return false;
+  }
   const bool a_ready = p.a_depth == item, b_ready = p.b_depth == item;
-  return p.m <= p.n ? b_ready && (a_ready || p.n >= kRows) : a_ready && (b_ready || p.m >= kRows);
+  return p.k > 0 && (p.m <= p.n ? b_ready : a_ready) && ((a_ready && b_ready) || thin == 1);
 }
 
 std::unique_ptr<Multiplier> make_dot(const Product& product) {
