@@ -52,7 +52,7 @@ def adam_step(
     share1: Number,
     beta2: Number,
     share2: Number,
-    root_correction2: Number,
+    scale2: Number,
     eps: Number,
     weight_decay: Number | None,
     decay: Number | None,
@@ -62,7 +62,7 @@ def adam_step(
     """A step of `gleed.optim.Adam`, in place on all lists but `grads`.
 
     Lists of equal lengths; `max_exp_avg_sqs` is empty for a step without amsgrad. `share1` and
-    `share2` are 1 − β₁ and 1 − β₂, `step_size` is lr / (1 − β₁ᵗ), `root_correction2` is √(1 − β₂ᵗ)
+    `share2` are 1 − β₁ and 1 − β₂, `step_size` is lr / (1 − β₁ᵗ), `scale2` is 1 / √(1 − β₂ᵗ)
     and `decay` is 1 − lr · weight_decay, for a decay that does not go through the gradient.
     """
     new: tuple[list[Tensor], ...] = ([], [], [], [], [])
@@ -76,7 +76,7 @@ def adam_step(
             new[3].append(highest)
         if decay is not None:
             param = param * decay
-        change = exp_avg / (highest.sqrt() / root_correction2 + eps)
+        change = exp_avg / (highest.sqrt() * scale2 + eps)
         new[0].append(param - change * step_size)
         new[1].append(exp_avg)
         new[2].append(exp_avg_sq)

@@ -102,12 +102,11 @@ class Adam(Optimizer):
 
     def _update(self, group: dict[str, Any]) -> None:
         params, grads = with_gradients(group)
-        if not params:
-            return
         states = [self.state[parameter] for parameter in params]
-        for state, parameter in zip(states, params, strict=True):
-            if not state:
-                _begin(state, parameter, group["amsgrad"])
+        if not all(states):
+            for state, parameter in zip(states, params, strict=True):
+                if not state:
+                    _begin(state, parameter, group["amsgrad"])
         counts = [state["step"].item() for state in states]
         if len(set(counts)) == 1:
             _step(group, params, grads, states, counts[0])
@@ -186,7 +185,7 @@ def _step(
         1 - beta1,
         beta2,
         1 - beta2,
-        math.sqrt(1 - beta2 ** (count + 1)),
+        1 / math.sqrt(1 - beta2 ** (count + 1)),
         group["eps"],
         weight_decay if weight_decay and not decoupled else None,
         1 - lr * weight_decay if weight_decay and decoupled else None,
