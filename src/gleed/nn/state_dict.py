@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from gleed import Tensor, no_grad
 from gleed.errors import ArgumentError, GleedError
@@ -40,7 +40,7 @@ class StateDict:
 
     _members: dict[str, str]
     _non_persistent_buffers_set: set[str]
-    _version: int
+    _version: ClassVar[int]
     _state_dict_pre_hooks = TableOfHooks()
     _state_dict_hooks = TableOfHooks()
     _load_state_dict_pre_hooks = TableOfHooks()
@@ -94,7 +94,8 @@ class StateDict:
         ['0.weight', '0.bias']
         """
         if args:
-            destination, prefix, keep_vars = (*args, *(destination, prefix, keep_vars)[len(args) :])
+            rest = (destination, prefix, keep_vars)[len(args) :]
+            destination, prefix, keep_vars = args + rest
         if destination is None:
             destination = OrderedDict()
             destination._metadata = OrderedDict()

@@ -114,8 +114,13 @@ class Adam(Optimizer):
         # Parameters that missed some steps are at another count, with other bias corrections.
         for count in sorted(set(counts)):
             part = [i for i, c in enumerate(counts) if c == count]
-            chosen = ([values[i] for i in part] for values in (params, grads, states))
-            _step(group, *chosen, count)
+            _step(
+                group,
+                [params[i] for i in part],
+                [grads[i] for i in part],
+                [states[i] for i in part],
+                count,
+            )
 
 
 class AdamW(Adam):

@@ -239,7 +239,7 @@ class Optimizer:
         for group in self.param_groups:
             for parameter in group["params"]:
                 numbers.setdefault(id(parameter), len(numbers))
-        groups = []
+        groups: list[dict[str, Any]] = []
         for group in self.param_groups:
             options = {name: value for name, value in group.items() if name != "params"}
             options["params"] = [numbers[id(parameter)] for parameter in group["params"]]
@@ -266,8 +266,8 @@ class Optimizer:
             state_dict = state_dict if replaced is None else replaced
         saved = copy.deepcopy(state_dict["param_groups"])
         self._check_groups(saved)
-        by_number = {}
-        groups = []
+        by_number: dict[int, Tensor] = {}
+        groups: list[dict[str, Any]] = []
         for options, group in zip(saved, self.param_groups, strict=True):
             by_number.update(zip(options["params"], group["params"], strict=True))
             names = {"param_names": group["param_names"]} if "param_names" in group else {}

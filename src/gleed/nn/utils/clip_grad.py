@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import gleed
 from gleed import Tensor, no_grad
 from gleed.errors import GleedError
 
-Tensors = Tensor | Iterable[Tensor]
+Tensors: TypeAlias = "Tensor | Iterable[Tensor]"
 
 
 @no_grad()

@@ -105,7 +105,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         """Move on by one, or to `epoch`, which may have a fraction: the part of an epoch that is
         done.
         """
-        super().step(epoch)  # type: ignore[arg-type]
+        super().step(epoch)
 
     def _jump(self, epoch: float) -> None:
         if epoch < 0:
