@@ -4,10 +4,12 @@
 #include "bind_autograd.h"
 #include "bind_engine.h"
 #include "bind_tensor.h"
+#include "contraction_kernels.h"
 
 NB_MODULE(_C, m) {
   m.attr("__version__") = GLEED_VERSION;
   gleed::bind_tensor(m);
   gleed::bind_engine(m);
   gleed::bind_autograd(m);
+  gleed::bind_contraction(m);
 }
