@@ -7,6 +7,7 @@ from typing import Any
 
 from gleed import _C
 from gleed.compiler import kernel as k
+from gleed.compiler.contraction import compile_contraction
 from gleed.compiler.dims import Dim, Scope
 from gleed.compiler.emit import symbol
 from gleed.compiler.graph import Graph
@@ -72,4 +73,5 @@ def _compile(ir: k.Kernel, orientation: str, strides: str) -> tuple[bytes, str]:
     return object_for(ir, variant), symbol(ir, variant)
 
 
+_C.set_contraction_compiler(compile_contraction)
 _C.set_identity_kernels({name: core_kernel(identity_kernel(name)) for name in k.DTYPES})

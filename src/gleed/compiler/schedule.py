@@ -189,16 +189,22 @@ class Schedule:
         self._launch(builder, "scatter_" + attrs["mode"])
 
     def _library(self, node: Node) -> None:
-        sources = tuple(self.real(v) for v in node.inputs)
+        """A routine's step. Run-time numbers go to it as they are; `lent`: the first input only lends
+        the results its stride order."""
+        lenders = node.inputs[: node.attrs.get("lent", 0)]
+        like = [self.real(v) for v in lenders if self.is_real(v)]
+        operands = [v for v in node.inputs[len(lenders) :] if v.node.op != "param"]
+        scalars = tuple(v.node.attrs["key"] for v in node.inputs if v.node.op == "param")
+        sources = tuple(map(self.real, operands))
         known = len(node.outputs) - node.primitive.attributes.get("dynamic", 0)
         results = tuple(
-            self._alloc(v) if i < known else self._new(v.dtype, v.shape)
+            self._alloc(v, like) if i < known else self._new(v.dtype, v.shape)
             for i, v in enumerate(node.outputs)
         )
-        cells = tuple(
-            self.cells(v if isinstance(v, Dim) else int(v)) for v in node.attrs.values()
-        )
-        self.steps.append(("library", node.op, (*sources, *results), cells, ()))
+        attrs = node.attrs.values()
+        cells = tuple(self.cells(v if isinstance(v, Dim) else int(v)) for v in attrs if _whole(v))
+        routine = node.primitive.attributes.get("routine", node.op)
+        self.steps.append(("library", routine, (*sources, *results), cells, scalars))
         self._numbers |= dict(zip(node.outputs, results, strict=True))
 
     # ---- kernels
@@ -334,6 +340,11 @@ class Schedule:
                 ):
                     return True
         return False
+
+
+def _whole(attr: object) -> bool:
+    """Whether an attribute is a number that a routine is told."""
+    return isinstance(attr, int | Dim)
 
 
 def _arguments(movement: str, attrs: dict[str, Any], cell: Callable[[Size], int]) -> Any:

@@ -221,9 +221,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     rows = input
     if input.ndim != 2:
         rows = p.reshape(input, shape=(product(input.shape[:-1]), input.shape[-1]))
-    y = p.matmul(rows, p.permute(weight, axes=(1, 0)))
-    if bias is not None:
-        y = y + bias
+    columns = p.permute(weight, axes=(1, 0))
+    if bias is None:
+        y = p.matmul(rows, columns)
+    elif bias.dtype == input.dtype and bias.ndim == 1 and bias.shape[0] == weight.shape[0]:
+        y = p.affine(rows, columns, bias, relu=False)
+    else:
+        y = p.matmul(rows, columns) + bias
     return y if input.ndim == 2 else p.reshape(y, shape=(*input.shape[:-1], weight.shape[0]))
 
 

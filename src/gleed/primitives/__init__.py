@@ -5,7 +5,7 @@ A record holds the type rule, the scalar code or scheduling kind, and the gradie
 
 from gleed.primitives.core import PRIMITIVES, IRError, Primitive
 from gleed.primitives.indexing import as_strided, gather, iota, scatter, window
-from gleed.primitives.library import matmul, nonzero, sort, topk
+from gleed.primitives.library import affine, matmul, nonzero, sort, topk
 from gleed.primitives.movement import (
     compact,
     concat,
@@ -18,6 +18,13 @@ from gleed.primitives.movement import (
     view,
 )
 from gleed.primitives.pointwise import *  # noqa: F403 (every name there is a primitive)
+from gleed.primitives.random import (
+    random_events,
+    random_integers,
+    random_normal,
+    random_permutation,
+    random_uniform,
+)
 from gleed.primitives.reduction import (
     broadcast,
     reduce_all,

@@ -8,6 +8,8 @@ from gleed.compiler.graph import Value
 from gleed.primitives.core import Primitive, Types, require, same_shape
 from gleed.primitives.indexing import scatter
 from gleed.primitives.movement import permute
+from gleed.primitives.pointwise import fill, gt, where
+from gleed.primitives.reduction import reduce_sum
 
 
 # ---- matmul: [..., m, k] x [..., k, n] -> [..., m, n], leading axes equal
@@ -32,16 +34,35 @@ matmul = Primitive(
 )
 
 
-# ---- sort along the last axis; stable; NaN is the greatest
-def _sort_types(x: Value, descending: bool) -> Types:
+# ---- affine: [m, k] x [k, n] + bias [n], optionally with negative results replaced by zero
+def _affine_types(a: Value, b: Value, bias: Value, relu: bool) -> Types:
+    fits = bias.dtype == a.dtype and same_shape(bias.shape, b.shape[-1:])
+    require(fits, "affine", "a bias for every column", (a, b, bias))
+    return _matmul_types(a, b)
+
+
+def _affine_rule(g: Any, y: Any, a: Any, b: Any, bias: Any, relu: bool) -> tuple[Any, Any, Any]:
+    if relu:
+        g = where(gt(y, fill(y, 0)), g, fill(g, 0))
+    rows = reduce_sum(g, axes=tuple(range(g.ndim - 1)))
+    return matmul(g, transposed(b)), matmul(transposed(a), g), rows
+
+
+affine = Primitive(
+    "affine", "library", _affine_types, None, _affine_rule, attributes={"routine": "matmul"}
+)
+
+
+# ---- sort along one axis; stable; NaN is the greatest
+def _sort_types(x: Value, axis: int, descending: bool) -> Types:
     return [(x.dtype, x.shape), ("i64", x.shape)]
 
 
-def place_back(g: Any, x: Any, indices: Any) -> Any:
-    """The gradient of picking x[..., indices] along the last axis, each place at most once."""
+def place_back(g: Any, x: Any, indices: Any, axis: int) -> Any:
+    """The gradient of picking x[indices] along an axis, each place at most once."""
     zeros = x.trace.full(x.shape, 0, x.dtype)
-    last = x.ndim - 1
-    return scatter(zeros, g, indices, axes=(last,), mapping=tuple(range(last)), mode="add")
+    others = tuple(a for a in range(x.ndim) if a != axis)
+    return scatter(zeros, g, indices, axes=(axis,), mapping=others, mode="add")
 
 
 sort = Primitive(
@@ -49,18 +70,22 @@ sort = Primitive(
     "library",
     _sort_types,
     None,
-    lambda g, y, x, descending: place_back(g[0], x, y[1]),
+    lambda g, y, x, axis, descending: place_back(g[0], x, y[1], axis),
 )
 
 
-# ---- the k greatest (or least) along the last axis, in order
-def _topk_types(x: Value, k: Any, largest: bool) -> Types:
-    shape = (*x.shape[:-1], k)
+# ---- the k greatest (or least) along one axis, in order; the first of equals come first
+def _topk_types(x: Value, axis: int, k: Any, largest: bool) -> Types:
+    shape = (*x.shape[:axis], k, *x.shape[axis + 1 :])
     return [(x.dtype, shape), ("i64", shape)]
 
 
 topk = Primitive(
-    "topk", "library", _topk_types, None, lambda g, y, x, k, largest: place_back(g[0], x, y[1])
+    "topk",
+    "library",
+    _topk_types,
+    None,
+    lambda g, y, x, axis, k, largest: place_back(g[0], x, y[1], axis),
 )
 
 
