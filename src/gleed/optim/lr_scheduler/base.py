@@ -73,7 +73,7 @@ class LRScheduler:
         """The learning rates set last, one a group."""
         return self._last_lr
 
-    def step(self, epoch: int | None = None) -> None:
+    def step(self, epoch: Any = None) -> None:
         """Move on by one and set the learning rates; called after the optimizer's step or epoch.
 
         `epoch` jumps to a place in the schedule.
@@ -90,7 +90,7 @@ class LRScheduler:
         self._step_count += 1
         self._update_lr(epoch)
 
-    def _update_lr(self, epoch: int | None = None) -> None:
+    def _update_lr(self, epoch: Any = None) -> None:
         if epoch is None:
             self.last_epoch += 1
             values = self.get_lr()

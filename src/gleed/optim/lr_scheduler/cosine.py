@@ -101,10 +101,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
             self._jump(epoch)
         super()._update_lr(whole)
 
-    def step(self, epoch: float | None = None) -> None:  # type: ignore[override]
-        """Move on by one, or to `epoch`, which may have a fraction: the part of an epoch that is
-        done.
-        """
+    def step(self, epoch: float | None = None) -> None:
+        """Move on by one, or to `epoch`, of which a fraction may be done."""
         super().step(epoch)
 
     def _jump(self, epoch: float) -> None:
