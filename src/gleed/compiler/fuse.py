@@ -218,7 +218,7 @@ class KernelBuilder:
             return self._iota(mapping[node.attrs["axis"]])
         if kind == "reduce":
             return self._reduce(value, mapping)
-        if kind == "scan" and mapping[node.attrs["axis"]] == len(self.space.sizes) - 1:
+        if kind == "scan" and self.space.reduced == (mapping[node.attrs["axis"]],):
             op = node.primitive.attributes["op"]  # type: ignore[union-attr]
             return k.scan(op, self.build(node.inputs[0], mapping))
         if kind == "gather":

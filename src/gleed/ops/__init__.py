@@ -18,8 +18,10 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     linear,
     loss,
     normalization,
+    random,
     reduction,
     selection,
+    sorting,
     views,
 )
 from gleed.ops.record import OPS
