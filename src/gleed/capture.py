@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gleed import _C, primitives
 from gleed.compiler.dims import Dim, Size
@@ -17,11 +17,9 @@ from gleed.compiler.planning import build_plan
 from gleed.compiler.schedule import Step
 from gleed.errors import DTypeError, ShapeError
 from gleed.gradient import Partition, differentiate
+from gleed.ops.promotion import category, dtype_text, shape_text
+from gleed.ops.record import Op, Overload, Parameter
 from gleed.trace import Standin, Trace
-
-if TYPE_CHECKING:
-    from gleed.ops.record import Overload, Parameter
-
 
 class Arguments:
     """The stand-ins for one call's arguments."""
@@ -39,6 +37,8 @@ class Arguments:
         return [self._standin(p.kind.removesuffix("?"), value) for p, value in pairs]
 
     def _standin(self, kind: str, value: Any) -> Any:
+        if kind == "generator":
+            return self._number(0)  # its address; 0 for None, so that one plan serves both
         if value is None:
             return None
         if kind == "tensors":
@@ -117,32 +117,23 @@ def _written(
     return written
 
 
-_ORDER = {"bool": 0, "unsigned": 1, "signed": 1, "float": 2}
-
-
 def _fit(name: str, result: Standin, target: Standin) -> Standin:
     """A result as it is written over `target`."""
-    from gleed.compiler.kernel import DTYPES  # noqa: PLC0415
-
-    if _ORDER[DTYPES[result.dtype][1]] > _ORDER[DTYPES[target.dtype][1]]:
+    if category(result.dtype) > category(target.dtype):
         raise DTypeError(
             f"{name}: the result must fit the dtype of the tensor written to; got a result of "
-            f"{result.dtype} for a tensor of {target.dtype}; convert the tensor first"
+            f"{dtype_text(result.dtype)} for a tensor of {dtype_text(target.dtype)}; convert the "
+            "tensor first"
         )
     if len(result.shape) != len(target.shape) or any(
         not a == b for a, b in zip(result.shape, target.shape, strict=True)
     ):
         raise ShapeError(
             f"{name}: the result must have the shape of the tensor written to; got a result of "
-            f"shape {hints(result.shape)} for a tensor of shape {hints(target.shape)}; use the "
-            "out-of-place form"
+            f"shape {shape_text(result.shape)} for a tensor of shape {shape_text(target.shape)}; use "
+            "the out-of-place form"
         )
     return primitives.cast(result, dtype=target.dtype)
-
-
-def hints(shape: Sequence[Size]) -> list[int]:
-    """A shape as the numbers it stands for in the traced call."""
-    return [n.hint if isinstance(n, Dim) else n for n in shape]
 
 
 class Formula:
@@ -284,8 +275,6 @@ class Formula:
         self, cotangents: Any, saved: Any, ints: Any, scalars: Any, needed: int
     ) -> list[Any]:
         """The same gradients through an ordinary op, so that they can be differentiated again."""
-        from gleed.ops.record import Op, Overload, Parameter  # noqa: PLC0415
-
         defined = sum(1 << i for i, g in enumerate(cotangents) if g is not None)
         operation = self._double.get((defined, needed))
         if operation is None:

@@ -27,7 +27,9 @@ from gleed.compiler.kernel import KernelError
 from gleed.compiler.llvm_text import Code
 from gleed.compiler.objects import cached_object, named_key
 from gleed.compiler.target import Target
+from gleed.lazy import lazy
 
+emit = lazy("gleed.compiler.emit")  # and LLVM, only when something must be compiled
 KINDS = ("family", "tile", "ragged", "dot", "copy", "transpose")
 
 
@@ -36,11 +38,8 @@ def compile_contraction(kind: str, dtype: str, rows: int, columns: int) -> tuple
     symbol = _symbol(kind, dtype, rows, columns)
 
     def build() -> bytes:
-        # LLVM is loaded only when something must be compiled.
-        from gleed.compiler.emit import assemble
-
         target = targets.host()
-        return assemble(emit_contraction(kind, dtype, rows, columns, target), target)
+        return emit.assemble(emit_contraction(kind, dtype, rows, columns, target), target)
 
     return cached_object(named_key(symbol), build), symbol
 

@@ -21,11 +21,6 @@ _ATTRIBUTES = 'nounwind "no-builtins" "frame-pointer"="none"'
 _RELOCATION, _CODE_MODEL = "pic", "small"
 
 
-def symbol(kernel: Kernel, variant: Variant) -> str:
-    """The name of a variant's function."""
-    return f"{kernel.name}_{variant}"
-
-
 def emit_llvm(kernel: Kernel, variant: Variant, target: Target) -> str:
     """The LLVM IR of one variant. The kernel must have been verified."""
     if variant.orientation not in ORIENTATIONS:
@@ -35,7 +30,7 @@ def emit_llvm(kernel: Kernel, variant: Variant, target: Target) -> str:
     emitter = ColumnEmitter if variant.orientation == "column" else RowEmitter
     function = emitter(lower(kernel), variant, target)
     function.emit()
-    signature = f"void @{symbol(kernel, variant)}(ptr %pointers, ptr %geometry, ptr %params)"
+    signature = f"void @{variant.symbol(kernel)}(ptr %pointers, ptr %geometry, ptr %params)"
     return function.code.text(signature, _ATTRIBUTES)
 
 
@@ -44,7 +39,7 @@ def compile_variant(
 ) -> tuple[bytes, str]:
     """Compile one variant for `target`, or for this machine: an ELF object, and its symbol."""
     target = target or targets.host()
-    return assemble(emit_llvm(kernel, variant, target), target), symbol(kernel, variant)
+    return assemble(emit_llvm(kernel, variant, target), target), variant.symbol(kernel)
 
 
 def assemble(llvm_ir: str, target: Target) -> bytes:

@@ -557,3 +557,7 @@ class Variant:
 
     def __str__(self) -> str:
         return f"{self.orientation}_{self.strides}"
+
+    def symbol(self, kernel: Kernel) -> str:
+        """The name of the function that this version of `kernel` compiles to."""
+        return f"{kernel.name}_{self}"

@@ -26,7 +26,9 @@ from pathlib import Path
 from gleed.compiler.kernel import Kernel, Variant
 from gleed.compiler.kernel_text import print_kernel
 from gleed.compiler.target import host_identity
+from gleed.lazy import lazy
 
+emit = lazy("gleed.compiler.emit")  # and LLVM, only when something must be compiled
 _MAGIC = b"gleed-object-1\0\0"
 _PACK_MAGIC = b"gleed-pack-1\0\0\0\0"
 _ENTRY = struct.Struct("<32sQQ32s")
@@ -38,10 +40,7 @@ def object_for(kernel: Kernel, variant: Variant) -> bytes:
     """The ELF object of one variant for this machine, from the cache or compiled now."""
 
     def build() -> bytes:
-        # LLVM is loaded only when something must be compiled.
-        from gleed.compiler.emit import compile_variant
-
-        return compile_variant(kernel, variant)[0]
+        return emit.compile_variant(kernel, variant)[0]
 
     return cached_object(_key(kernel, variant), build)
 

@@ -9,7 +9,6 @@ from gleed import _C
 from gleed.compiler import kernel as k
 from gleed.compiler.contraction import compile_contraction
 from gleed.compiler.dims import Dim, Scope
-from gleed.compiler.emit import symbol
 from gleed.compiler.graph import Graph
 from gleed.compiler.objects import object_for
 from gleed.compiler.split import accumulator_dtypes, split
@@ -70,7 +69,7 @@ def _kernel(ir: k.Kernel, parts: tuple[Any, ...] | None = None) -> Any:
 
 def _compile(ir: k.Kernel, orientation: str, strides: str) -> tuple[bytes, str]:
     variant = Variant(orientation, strides)
-    return object_for(ir, variant), symbol(ir, variant)
+    return object_for(ir, variant), variant.symbol(ir)
 
 
 _C.set_contraction_compiler(compile_contraction)

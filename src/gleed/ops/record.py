@@ -13,6 +13,7 @@ The annotations say how the core binds a call's arguments:
 `Tensors`              a sequence of tensors
 `Number`, `| None`     a run-time number: changing it compiles nothing
 `Int`, `Ints`          sizes, starts and lengths: symbols to the body
+`Source`               a generator of random numbers; `None`: the default one
 anything else          static: part of the signature (axes, flags, dtypes, strings)
 =====================  ==============================================================
 
@@ -24,6 +25,7 @@ functions of one name are overloads, tried in order.
 from __future__ import annotations
 
 import inspect
+import keyword
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,7 +34,10 @@ from typing import Any
 from gleed import _C
 from gleed.compiler.dims import Dim
 from gleed.errors import ArgumentError, TraceError
+from gleed.lazy import lazy
 from gleed.trace import Standin, Trace
+
+capture = lazy("gleed.capture")  # with it the compiler, at the first miss
 
 # The names that annotations of bodies use.
 Tensor = Standin
@@ -41,6 +46,7 @@ Operand = Standin | int | float | bool
 Number = Standin | int | float | bool
 Int = int | Dim
 Ints = Sequence[int | Dim]
+Source = Standin | None
 
 KINDS = {
     "Tensor": "tensor",
@@ -53,6 +59,7 @@ KINDS = {
     "Int | None": "int?",
     "Ints": "ints",
     "Ints | None": "ints?",
+    "Source": "generator",
 }
 OPS: dict[str, Op] = {}
 
@@ -73,9 +80,11 @@ class Parameter:
     def accepts(self, value: Any) -> bool:
         """Whether a value met inside a body may be bound to this parameter."""
         if value is None:
-            return self.kind.endswith("?") or self.kind == "static"
+            return self.kind.endswith("?") or self.kind in ("static", "generator")
         kind = self.kind.removesuffix("?")
         if kind == "tensor":
+            return isinstance(value, Standin)
+        if kind == "generator":
             return isinstance(value, Standin)
         if kind in ("operand", "scalar"):
             return isinstance(value, Standin | Dim | int | float | bool)
@@ -153,9 +162,7 @@ class Overload:
         self, arguments: list[Any], sizes: Any, ints: Any, words: Any
     ) -> Any:
         """The plan for a call; the core's callback on a miss."""
-        from gleed.capture import plan_for  # noqa: PLC0415 (the compiler loads at the first miss)
-
-        return plan_for(self, arguments, sizes, ints)
+        return capture.plan_for(self, arguments, sizes, ints)
 
     def explain(self, arguments: list[Any]) -> None:
         """Raise the error behind a failed check inside a kernel."""
@@ -326,7 +333,9 @@ def _parameters(body: Callable[..., Any], varargs: str | None, out: bool) -> tup
         kind = KINDS.get(str(p.annotation), "static")
         flags = "k" if p.kind is p.KEYWORD_ONLY else ""
         flags += "*" if p.name == varargs else ""
-        found.append(Parameter(p.name, kind, p.default, flags))
+        plain = p.name.removesuffix("_")
+        public = plain if keyword.iskeyword(plain) else p.name  # `from_` for PyTorch's `from`
+        found.append(Parameter(public, kind, p.default, flags))
     if out:
         found.append(Parameter("out", "tensor?", None, "ko"))
     return tuple(found)
