@@ -3,10 +3,10 @@
 //   ("library", "matmul", (a, b, out), (), ())
 //   ("library", "matmul", (a, b, bias, out), (relu,), ())
 //
-// multiplies a [..., m, k] by b [..., k, n] into out [..., m, n], with equal leading (batch) axes and
-// one dtype. Strides of a and b are arbitrary: transposed, broadcast (0), negative. `out` is fresh
-// and row-major. The second form adds bias [n] to every row and, if the dim cell `relu` is not zero,
-// replaces negative results by zero; 16-bit results are rounded once, after that.
+// multiplies a [..., m, k] by b [..., k, n] into out [..., m, n], with equal leading (batch) axes
+// and one dtype. Strides of a and b are arbitrary: transposed, broadcast (0), negative. `out` is
+// fresh and row-major. The second form adds bias [n] to every row and, if the dim cell `relu` is
+// not zero, replaces negative results by zero; 16-bit results are rounded once, after that.
 //
 // float32 and float64 are multiplied as they are; float16 and bfloat16 with float32 sums; integers
 // wrap around; bool is any(and). The order in which an element's products are summed depends on
@@ -14,8 +14,8 @@
 //
 // How: `prepare` reduces the operands to a Product and a batch, and picks a Multiplier,
 //   contraction_blocked   register tiles over packed or direct operands (most products)
-//   contraction_dot       dot products, where one side is very thin and both are contiguous in depth
-//   contraction_plain     plain loops for integers, bool and complex numbers
+//   contraction_dot       dot products, where one side is very thin and both are contiguous in
+//   depth contraction_plain     plain loops for integers, bool and complex numbers
 // The machine code of tiles, dot products and packing is generated (contraction_kernels).
 #pragma once
 
@@ -27,8 +27,8 @@
 
 namespace gleed {
 
-// c[m, n] = a[m, k] · b[k, n]; strides in bytes; c has unit stride along n. The stride of an axis of
-// size 1 is that of a contiguous one.
+// c[m, n] = a[m, k] · b[k, n]; strides in bytes; c has unit stride along n. The stride of an axis
+// of size 1 is that of a contiguous one.
 struct Product {
   DType dtype;
   int64_t m, n, k;

@@ -1,5 +1,5 @@
-// Products by register tiles. The result is divided into blocks whose operands fit the caches; within
-// a block both operands are packed where that pays, and tiles fill it panel by panel.
+// Products by register tiles. The result is divided into blocks whose operands fit the caches;
+// within a block both operands are packed where that pays, and tiles fill it panel by panel.
 #include <algorithm>
 #include <cstring>
 
@@ -11,14 +11,14 @@ namespace gleed {
 
 namespace {
 
-// Blocks: packed operands take 2 MiB each at the most. The depth of a block is such that a panel of b
-// stays in the second-level cache and a panel of a in the first.
+// Blocks: packed operands take 2 MiB each at the most. The depth of a block is such that a panel of
+// b stays in the second-level cache and a panel of a in the first.
 constexpr int64_t kBlockDepth = 512;
 constexpr int64_t kBlockLanes = 1024;
-constexpr int64_t kPad = 64;              // bytes between packed rows, against cache set conflicts
-constexpr int64_t kFewTiles = 10;         // rows of tiles for which packing b does not pay
-constexpr int64_t kReadable = 2 << 20;    // bytes of b that are as quickly read where they lie
-constexpr double kFusedWork = 1 << 21;    // below it, packing is part of the tasks that use it
+constexpr int64_t kPad = 64;            // bytes between packed rows, against cache set conflicts
+constexpr int64_t kFewTiles = 10;       // rows of tiles for which packing b does not pay
+constexpr int64_t kReadable = 2 << 20;  // bytes of b that are as quickly read where they lie
+constexpr double kFusedWork = 1 << 21;  // below it, packing is part of the tasks that use it
 constexpr double kSerialPacking = 1 << 15;  // bytes that are packed without waking a thread
 
 // One block: ranges of the result and of the depth (in packed steps).

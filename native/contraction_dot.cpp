@@ -1,4 +1,5 @@
-// Products with a very thin side, both operands contiguous along the depth: dot products, no packing.
+// Products with a very thin side, both operands contiguous along the depth: dot products, no
+// packing.
 #include <algorithm>
 #include <cstring>
 
@@ -10,7 +11,7 @@ namespace gleed {
 
 namespace {
 
-constexpr int64_t kRows = 4;  // of the larger side, at a time
+constexpr int64_t kRows = 4;         // of the larger side, at a time
 constexpr int64_t kWorthwhile = 32;  // depth, for each thin row, that outweighs summing up lanes
 
 class Dot final : public Multiplier {
@@ -20,10 +21,10 @@ class Dot final : public Multiplier {
 
  private:
   Product p_;
-  bool thin_rows_;                // the rows of a are few; else the columns of b are
-  int64_t thick_, thin_;          // sizes
+  bool thin_rows_;        // the rows of a are few; else the columns of b are
+  int64_t thick_, thin_;  // sizes
   MicroKernel full_ = nullptr, last_ = nullptr;
-  bool copies_ = false;           // the thin side is made contiguous first
+  bool copies_ = false;  // the thin side is made contiguous first
   int64_t tasks_;
 };
 
@@ -65,9 +66,18 @@ void Dot::run(const ProductPointers& at) const {
     const Range mine = part(groups, tasks_, task);
     for (int64_t group = mine.begin; group < mine.end; ++group) {
       const int64_t row = group * kRows;
-      DotArguments d = {thick + row * thick_row, thick_row, thin, thin_row, at.c + row * c_row,
-                        c_row, c_column, p_.k, p_.bias ? at.bias + row * bias_row : nullptr,
-                        bias_row, bias_column, p_.relu};
+      DotArguments d = {thick + row * thick_row,
+                        thick_row,
+                        thin,
+                        thin_row,
+                        at.c + row * c_row,
+                        c_row,
+                        c_column,
+                        p_.k,
+                        p_.bias ? at.bias + row * bias_row : nullptr,
+                        bias_row,
+                        bias_column,
+                        p_.relu};
       (row + kRows <= thick_ ? full_ : last_)(&d);
     }
   });

@@ -1,5 +1,7 @@
 #include "contraction_kernels.h"
 
+#include <nanobind/nanobind.h>
+
 #include <map>
 #include <optional>
 #include <string>
@@ -7,8 +9,6 @@
 
 #include "errors.h"  // before nanobind, because of PY_SSIZE_T_CLEAN
 #include "objects.h"
-
-#include <nanobind/nanobind.h>
 
 namespace nb = nanobind;
 
@@ -23,12 +23,13 @@ constexpr const char* kKinds[] = {"tile", "ragged", "dot", "copy", "transpose"};
 
 MicroKernel compile(const char* kind, DType dtype, int64_t rows, int64_t columns) {
   if (!compiler) {
-    raise("RuntimeError", "matmul: no compiler of micro-kernels is set; import gleed, not gleed._C");
+    raise("RuntimeError",
+          "matmul: no compiler of micro-kernels is set; import gleed, not gleed._C");
     return nullptr;
   }
-  PyObject* made = PyObject_CallFunction(compiler, "ssLL", kind, info(dtype).kernel_name,
-                                         static_cast<long long>(rows),
-                                         static_cast<long long>(columns));
+  PyObject* made =
+      PyObject_CallFunction(compiler, "ssLL", kind, info(dtype).kernel_name,
+                            static_cast<long long>(rows), static_cast<long long>(columns));
   if (!made) return nullptr;
   const char* data = nullptr;
   const char* symbol = nullptr;
@@ -76,8 +77,8 @@ MicroKernel micro_kernel(Micro kind, DType dtype, int64_t rows, int64_t columns)
 
 void bind_contraction(nb::module_& m) {
   m.def(
-      "set_contraction_compiler",
-      [](nb::callable compile) { compiler = compile.release().ptr(); }, nb::arg("compile"),
+      "set_contraction_compiler", [](nb::callable compile) { compiler = compile.release().ptr(); },
+      nb::arg("compile"),
       "Set what compiles micro-kernels of matrix multiplication: compile(kind, dtype, rows, "
       "columns) returns (object bytes, symbol).");
 }

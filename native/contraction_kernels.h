@@ -1,5 +1,6 @@
-// Micro-kernels of matrix multiplication: generated machine code, fetched from Python when a product
-// that needs it is first prepared. The argument structures mirror gleed/compiler/contraction_*.py.
+// Micro-kernels of matrix multiplication: generated machine code, fetched from Python when a
+// product that needs it is first prepared. The argument structures mirror
+// gleed/compiler/contraction_*.py.
 #pragma once
 
 #include <cstdint>

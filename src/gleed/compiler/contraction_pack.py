@@ -49,15 +49,8 @@ class _Packing:
     def finish(self, symbol: str) -> str:
         return self.code.text(f"void @{symbol}(ptr %arguments)", ATTRIBUTES)
 
-    def put(self, value: str, row: str, first: int) -> None:
-        """Store the lanes from `first` on of one step."""
-        dtype = self.family.packed_dtype
-        mask = None
-        if first + self.lanes > self.width:
-            valid = (f"i1 {str(first + i < self.width).lower()}" for i in range(self.lanes))
-            mask = f"<{', '.join(valid)}>"
-        place = advance(self.code, row, first * item_size(dtype))
-        store_unit(self.code, dtype, value, place, self.lanes, mask)
+    def put(self, value: str, place: str, mask: str | None) -> None:
+        store_unit(self.code, self.family.packed_dtype, value, place, self.lanes, mask)
 
     def widen(self, value: str) -> str:
         """Elements as a tile reads them, pairs excepted."""
@@ -69,6 +62,12 @@ class _Copy(_Packing):
     def emit(self, symbol: str) -> str:
         code = self.code
         self.bounds = [lane_mask(code, self.lanes, self.valid, first) for first in self.groups]
+        self.limits = [
+            lane_mask(code, self.lanes, str(self.width), first)
+            if first + self.lanes > self.width
+            else None
+            for first in self.groups
+        ]
         state: State = {"source": self.source, "target": self.target}
         types = dict.fromkeys(state, "ptr")
         count = 2 if self.family.pairs else 1
@@ -93,7 +92,8 @@ class _Copy(_Packing):
                 value = low if last else self.join(low, self.load(upper, first, mask))
             else:
                 value = self.widen(value)
-            self.put(value, state["target"], first)
+            place = advance(self.code, state["target"], first * item_size(self.family.packed_dtype))
+            self.put(value, place, self.limits[group])
         after = advance(self.code, upper, self.depth_stride) if self.family.pairs else upper
         return {"source": after, "target": advance(self.code, state["target"], self.row_bytes)}
 
@@ -133,6 +133,8 @@ class _Transpose(_Packing):
         """As many lanes as a vector has, over the whole depth."""
         code = self.code
         self.offsets = [self.lane_offset(first, i) for i in range(self.lanes)]
+        room = code.op(f"sub i64 {self.width}, {first}")
+        self.limit = lane_mask(code, self.lanes, room) if self.width % self.lanes else None
         shift = code.op(f"mul i64 {first}, {item_size(self.family.packed_dtype)}")
         state: State = {"target": advance(code, self.target, shift)}
         types = {"target": "ptr"}
@@ -153,7 +155,7 @@ class _Transpose(_Packing):
         rows = [self.load(advance(self.code, here, lane), mask) for lane in self.offsets]
         row = state["target"]
         for value in self.transpose(rows):
-            self.put(value, row, 0)
+            self.put(value, row, self.limit)
             row = advance(self.code, row, self.row_bytes)
         return {"target": row}
 
