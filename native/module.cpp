@@ -4,6 +4,7 @@
 #include "bind_autograd.h"
 #include "bind_engine.h"
 #include "bind_tensor.h"
+#include "generator.h"
 #include "contraction_kernels.h"
 
 NB_MODULE(_C, m) {
@@ -11,5 +12,6 @@ NB_MODULE(_C, m) {
   gleed::bind_tensor(m);
   gleed::bind_engine(m);
   gleed::bind_autograd(m);
+  if (!gleed::init_generator_type(m.ptr())) throw nanobind::python_error();
   gleed::bind_contraction(m);
 }

@@ -19,6 +19,16 @@ from gleed.devices import *  # noqa: F403
 from gleed.dtypes import *  # noqa: F403
 from gleed.factories import *  # noqa: F403
 from gleed.formatting import get_printoptions, printoptions, set_printoptions
+from gleed.random import (
+    Generator,
+    default_generator,
+    fork_rng,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
 
 ops.install()
 globals().update(ops.functions("gleed"))

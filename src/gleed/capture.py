@@ -21,6 +21,7 @@ from gleed.ops.promotion import category, dtype_text, shape_text
 from gleed.ops.record import Op, Overload, Parameter
 from gleed.trace import Standin, Trace
 
+
 class Arguments:
     """The stand-ins for one call's arguments."""
 
@@ -43,7 +44,7 @@ class Arguments:
             return None
         if kind == "tensors":
             return [self._tensor(v) for v in value]
-        if kind == "tensor" or isinstance(value, _C.Tensor) and kind == "operand":
+        if kind == "tensor" or (isinstance(value, _C.Tensor) and kind == "operand"):
             return self._tensor(value)
         if kind in ("operand", "scalar"):
             return self._number(value)

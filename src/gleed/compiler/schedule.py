@@ -279,17 +279,21 @@ class Schedule:
         return tuple(
             binding[0]  # type: ignore[misc]
             for operand, binding in zip(builder.operands, builder.bindings, strict=True)
-            if operand.kind == "in"
-            and binding[1] == whole
-            and self._rank(binding[0]) == len(whole)  # type: ignore[arg-type]
+            if operand.kind == "in" and binding[1] == whole and self._rank(binding[0]) == len(whole)  # type: ignore[arg-type]
         )
 
     def _launch(self, builder: KernelBuilder, name: str) -> None:
         kernel = builder.kernel(name)
         axes = tuple(self.cells(n) for n in builder.space.sizes)
         self.steps.append(
-            ("kernel", kernel, axes, builder.space.parallel, tuple(builder.bindings),
-             tuple(builder.param_sources))
+            (
+                "kernel",
+                kernel,
+                axes,
+                builder.space.parallel,
+                tuple(builder.bindings),
+                tuple(builder.param_sources),
+            )
         )
 
     # ---- outputs that overwrite inputs
@@ -335,8 +339,10 @@ class Schedule:
         for value, target in writes:
             for node in topological([value.node]):
                 other = targets.get(node.outputs[0]) if node.op == "input" else None
-                if other is not None and other != target and (
-                    spaces.get(other) is None or spaces.get(other) != spaces.get(target)
+                if (
+                    other is not None
+                    and other != target
+                    and (spaces.get(other) is None or spaces.get(other) != spaces.get(target))
                 ):
                     return True
         return False

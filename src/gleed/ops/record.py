@@ -158,9 +158,7 @@ class Overload:
         named = {p.name: v for p, v in pairs if "k" in p.flags}
         return self.body(*(v for p, v in pairs if "k" not in p.flags), **named)
 
-    def compile(
-        self, arguments: list[Any], sizes: Any, ints: Any, words: Any
-    ) -> Any:
+    def compile(self, arguments: list[Any], sizes: Any, ints: Any, words: Any) -> Any:
         """The plan for a call; the core's callback on a miss."""
         return capture.plan_for(self, arguments, sizes, ints)
 
@@ -277,9 +275,7 @@ def op(
         overload = Overload(
             public_name, body, parameters, result=result, grad_name=grad_name, reference=reference
         )
-        overload.writes = tuple(
-            i for i, p in enumerate(parameters) if p.name in writes
-        )
+        overload.writes = tuple(i for i, p in enumerate(parameters) if p.name in writes)
         record = _add(public_name, overload, body.__doc__, namespace, method)
         if inplace:
             plain = tuple(p for p in parameters if "o" not in p.flags)
