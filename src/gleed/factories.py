@@ -192,7 +192,7 @@ def _into(out: Tensor | None, result: Tensor) -> Tensor:
     return result if out is None else out.resize_(result.shape).copy_(result)
 
 
-def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Tensor:  # noqa: A001
+def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Tensor:
     """As `arange`, with `end` included.
 
     >>> range(1, 3)
@@ -209,8 +209,15 @@ def _steps(name: str, steps: int) -> int:
 
 
 def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, out: Tensor | None = None,
-    device: Any = None, requires_grad: bool = False, layout: Any = None,
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
 ) -> Tensor:
     """`steps` numbers evenly spaced from `start` to `end`, both included.
 
@@ -224,8 +231,14 @@ def linspace(
 
 
 def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None,
-    device: Any = None, requires_grad: bool = False,
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """base**start … base**end, evenly spaced in the exponent.
 
@@ -238,8 +251,14 @@ def logspace(
 
 
 def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, out: Tensor | None = None,
-    device: Any = None, requires_grad: bool = False, layout: Any = None,
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
 ) -> Tensor:
     """A matrix with ones on the diagonal.
 

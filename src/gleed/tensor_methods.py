@@ -67,9 +67,18 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 
 
 TYPE_NAMES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
-    "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "uint8": "Byte",
-    "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "float32": "Float",
+    "float64": "Double",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "uint8": "Byte",
+    "bool": "Bool",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
 }
 
 
@@ -173,19 +182,40 @@ def new_empty_strided(
 def install() -> None:
     """Put everything here onto Tensor."""
     methods = {
-        "to": to, "cpu": cpu, "cuda": cuda, "numpy": numpy, "type": type_, "type_as": type_as,
-        "resize_": resize_, "__deepcopy__": deep_copy, "__reduce_ex__": reduce_ex,
-        "__contains__": contains, "T": property(transposed), "mT": property(matrix_transposed),
-        "H": property(transposed), "mH": property(matrix_transposed),
-        "new_tensor": new_tensor, "new_empty": new_empty, "new_empty_strided": new_empty_strided,
-        "is_shared": lambda self: False, "pin_memory": lambda self: self,
-        "is_pinned": lambda self: False, "get_device": lambda self: -1,
+        "to": to,
+        "cpu": cpu,
+        "cuda": cuda,
+        "numpy": numpy,
+        "type": type_,
+        "type_as": type_as,
+        "resize_": resize_,
+        "__deepcopy__": deep_copy,
+        "__reduce_ex__": reduce_ex,
+        "__contains__": contains,
+        "T": property(transposed),
+        "mT": property(matrix_transposed),
+        "H": property(transposed),
+        "mH": property(matrix_transposed),
+        "new_tensor": new_tensor,
+        "new_empty": new_empty,
+        "new_empty_strided": new_empty_strided,
+        "is_shared": lambda self: False,
+        "pin_memory": lambda self: self,
+        "is_pinned": lambda self: False,
+        "get_device": lambda self: -1,
     }
     for name, value in methods.items():
         setattr(Tensor, name, value)
     conversions = {
-        "float": _C.float32, "double": _C.float64, "half": _C.float16, "bfloat16": _C.bfloat16,
-        "char": _C.int8, "short": _C.int16, "int": _C.int32, "long": _C.int64, "byte": _C.uint8,
+        "float": _C.float32,
+        "double": _C.float64,
+        "half": _C.float16,
+        "bfloat16": _C.bfloat16,
+        "char": _C.int8,
+        "short": _C.int16,
+        "int": _C.int32,
+        "long": _C.int64,
+        "byte": _C.uint8,
         "bool": _C.bool,
     }
     for name, dtype in conversions.items():

@@ -80,8 +80,14 @@ def _operator(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
 
 
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor"):
-    _method = {"truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "and":
-               "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}.get(_name, _name)
+    _method = {
+        "truediv": "div",
+        "floordiv": "floor_divide",
+        "mod": "remainder",
+        "and": "bitwise_and",
+        "or": "bitwise_or",
+        "xor": "bitwise_xor",
+    }.get(_name, _name)
     setattr(Standin, f"__{_name}__", _operator(_method))
     setattr(Standin, f"__r{_name}__", _operator(_method, swapped=True))
 for _name in ("lt", "le", "gt", "ge", "eq", "ne", "matmul"):

@@ -29,8 +29,7 @@ class Space:
     @property
     def key(self) -> tuple[object, ...]:
         """What identifies the space, by what is decided already about which sizes are equal."""
-        sizes = (n.scope.resolve(n) if isinstance(n, Dim) else n for n in self.sizes)
-        return self.parallel, *(id(n) if isinstance(n, Dim) else n for n in sizes)
+        return self.parallel, *map(_identity, self.sizes)
 
     @property
     def reduced(self) -> tuple[int, ...]:
@@ -72,11 +71,16 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
 
 
 def _identical(a: Sequence[Size], b: Sequence[Size]) -> bool:
-    """Whether sizes are equal without deciding anything."""
-    return len(a) == len(b) and all(
-        x is y or (isinstance(x, int) and isinstance(y, int) and x == y)
-        for x, y in zip(a, b, strict=True)
-    )
+    """Whether sizes are equal, by what is decided already."""
+    return [*map(_identity, a)] == [*map(_identity, b)]
+
+
+def _identity(size: Size) -> tuple[bool, int]:
+    """What is the same for sizes that are known to be equal."""
+    if not isinstance(size, Dim):
+        return False, size
+    size = size.scope.resolve(size)
+    return (True, id(size)) if isinstance(size, Dim) else (False, size)
 
 
 def _first_reduction(
@@ -260,7 +264,11 @@ class KernelBuilder:
     _nested = 0  # how many reductions the value being built lies inside
 
     def offset(
-        self, number: int, value: Value, indices: Sequence[Value], attrs: dict[str, Any],
+        self,
+        number: int,
+        value: Value,
+        indices: Sequence[Value],
+        attrs: dict[str, Any],
         mapping: Mapping,
     ) -> k.Node:
         """How far, in elements, the indices lead along the axes of plan value `number`; checked."""
@@ -300,8 +308,13 @@ class KernelBuilder:
         self.store_at(self.build(value, mapping), value.dtype, number, mapping)
 
     def store_at(
-        self, node: k.Node, dtype: str, number: int, mapping: Mapping,
-        offset: k.Node | None = None, mode: str = "set",
+        self,
+        node: k.Node,
+        dtype: str,
+        number: int,
+        mapping: Mapping,
+        offset: k.Node | None = None,
+        mode: str = "set",
     ) -> None:
         """Write a scalar node to plan value `number`, at an offset if given."""
         axes, element = self.place(mapping)

@@ -10,10 +10,10 @@ from gleed.compiler import kernel as k
 from gleed.compiler.contraction import compile_contraction
 from gleed.compiler.dims import Dim, Scope
 from gleed.compiler.graph import Graph
-from gleed.compiler.objects import object_for
-from gleed.compiler.split import accumulator_dtypes, split
-from gleed.compiler.schedule import Cells, Schedule, Step, identity_kernel
 from gleed.compiler.kernel import Variant
+from gleed.compiler.objects import object_for
+from gleed.compiler.schedule import Cells, Schedule, Step, identity_kernel
+from gleed.compiler.split import accumulator_dtypes, split
 
 
 def build_plan(

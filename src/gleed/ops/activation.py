@@ -337,6 +337,7 @@ for _record in (softmax, log_softmax, softmin):
         yield make.call(make.tensor((2, 3, 4)), 1)
         yield make.call(make.tensor((0, 3)), 1)
 
+
 for _record in (softplus, leaky_relu, elu, celu, hardtanh, relu6, softshrink, hardshrink):
 
     @_record.samples

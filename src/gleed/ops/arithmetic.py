@@ -166,7 +166,7 @@ def fmod(input: Operand, other: Operand) -> Tensor:
 
 # ---- powers
 @binary(domain=POSITIVE, reference="numpy.power")
-def pow(input: Operand, exponent: Operand) -> Tensor:  # noqa: A001 (PyTorch's name)
+def pow(input: Operand, exponent: Operand) -> Tensor:
     """input to the power of exponent, with broadcasting and type promotion. Integers to a negative
     power give 0 but for bases 1 and -1.
 
@@ -359,8 +359,8 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
 @op(method=True, inplace=True, out=True)
 def clamp(
     input: Tensor,
-    min: Number | None = None,  # noqa: A002 (PyTorch's name)
-    max: Number | None = None,  # noqa: A002
+    min: Number | None = None,
+    max: Number | None = None,
 ) -> Tensor:
     """Every element moved into [min, max]; bounds are numbers or tensors, either may be None. Where
     min > max the result is max. NaN stays.
@@ -380,8 +380,8 @@ def clamp(
 @op(name="clamp", method=True, inplace=True, out=True)
 def clamp_to_tensors(
     input: Tensor,
-    min: Tensor | None = None,  # noqa: A002
-    max: Tensor | None = None,  # noqa: A002
+    min: Tensor | None = None,
+    max: Tensor | None = None,
 ) -> Tensor:
     return clamp(input, min, max)
 
@@ -396,7 +396,7 @@ def _not_above(x: Tensor, high: Tensor) -> Tensor:
 
 
 @op(method=True, inplace=True, out=True)
-def clamp_min(input: Tensor, min: Operand) -> Tensor:  # noqa: A002
+def clamp_min(input: Tensor, min: Operand) -> Tensor:
     """`clamp` with a lower bound alone.
 
     >>> gleed.clamp_min(gleed.tensor([-1.0, 0.5]), 0)
@@ -406,7 +406,7 @@ def clamp_min(input: Tensor, min: Operand) -> Tensor:  # noqa: A002
 
 
 @op(method=True, inplace=True, out=True)
-def clamp_max(input: Tensor, max: Operand) -> Tensor:  # noqa: A002
+def clamp_max(input: Tensor, max: Operand) -> Tensor:
     """`clamp` with an upper bound alone.
 
     >>> gleed.clamp_max(gleed.tensor([0.5, 3.0]), 1)

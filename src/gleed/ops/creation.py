@@ -25,7 +25,11 @@ def _filled(name: str, size: Any, value: Any, dtype: str | None) -> Tensor:
 
 @op(varargs="size", out=True)
 def zeros(
-    size: Ints, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    size: Ints,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of zeros.
@@ -39,7 +43,11 @@ def zeros(
 
 @op(varargs="size", out=True)
 def ones(
-    size: Ints, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    size: Ints,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of ones.
@@ -52,7 +60,12 @@ def ones(
 
 @op(out=True)
 def full(
-    size: Ints, fill_value: Number, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    size: Ints,
+    fill_value: Number,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor with one number everywhere; its dtype follows from the number if not given.
@@ -72,7 +85,11 @@ def _like(input: Tensor, value: float, dtype: str | None) -> Tensor:
 
 @op()
 def zeros_like(
-    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
     memory_format: Any = None,
 ) -> Tensor:
     """Zeros with the shape and dtype of `input`.
@@ -85,7 +102,11 @@ def zeros_like(
 
 @op()
 def ones_like(
-    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
     memory_format: Any = None,
 ) -> Tensor:
     """Ones with the shape and dtype of `input`.
@@ -98,8 +119,13 @@ def ones_like(
 
 @op()
 def full_like(
-    input: Tensor, fill_value: Number, *, dtype: Any = None, layout: Any = None,
-    device: Any = None, memory_format: Any = None,
+    input: Tensor,
+    fill_value: Number,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    memory_format: Any = None,
 ) -> Tensor:
     """One number everywhere, with the shape and dtype of `input`.
 

@@ -273,7 +273,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
 
 @unary(reference="numpy.absolute")
-def abs(input: Tensor) -> Tensor:  # noqa: A001 (PyTorch's name)
+def abs(input: Tensor) -> Tensor:
     """The absolute value.
 
     >>> gleed.abs(gleed.tensor([-1, 2]))
@@ -359,7 +359,7 @@ def trunc(input: Tensor) -> Tensor:
 
 
 @unary(reference="numpy.round", namespace=("gleed", "special"))
-def round(input: Tensor, *, decimals: int = 0) -> Tensor:  # noqa: A001 (PyTorch's name)
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest integer, halves to the even one; or the nearest multiple of 10**-decimals.
 
     >>> gleed.round(gleed.tensor([0.5, 1.5, 2.6]))

@@ -201,15 +201,13 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     return _gathered(expand_to(input, wide), axis, expand_to(indices, at), wrap=True)
 
 
-def _scattered(
-    name: str, x: Tensor, dim: int, index: Tensor, source: Operand, mode: str
-) -> Tensor:
+def _scattered(name: str, x: Tensor, dim: int, index: Tensor, source: Operand, mode: str) -> Tensor:
     axis = _check_gather(name, x, dim, index)
     if index.ndim and any(n == 0 for n in index.shape):
         return p.copy(x)
     at = convert(_ranked(index, x.ndim), "i64")
     (source,) = as_standins(x, source)[1:]
-    if source.weak or source.ndim == 0 and x.ndim:
+    if source.weak or (source.ndim == 0 and x.ndim):
         update = expand_to(convert(source, x.dtype), at.shape)
     else:
         if source.dtype != x.dtype:
@@ -336,9 +334,7 @@ def _index_written(
 
 
 @op(method=True, inplace=True)
-def index_add(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1
-) -> Tensor:
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """`input` with alpha * source added at the places `index` along `dim`, in order.
 
     >>> gleed.zeros(2).index_add(0, gleed.tensor([1, 1]), gleed.tensor([2.0, 3.0]))
@@ -490,5 +486,3 @@ def _(make: Any) -> Any:
 def _(make: Any) -> Any:
     yield make.call(make.integers((2, 3), 0, 5), make.tensor((5, 4)))
     yield make.call(make.integers((3,), 0, 5), make.tensor((5, 4)), 2)
-
-

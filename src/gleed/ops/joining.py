@@ -24,9 +24,7 @@ def cat(tensors: Tensors, dim: int = 0) -> Tensor:
     if len(tensors) == 0:
         raise RangeError("cat: at least one tensor is needed; got an empty list; check the list")
     if any(x.ndim == 0 for x in tensors):
-        raise ShapeError(
-            "cat: 0-d tensors have no dim to join along; got a 0-d tensor; use stack"
-        )
+        raise ShapeError("cat: 0-d tensors have no dim to join along; got a 0-d tensor; use stack")
     dtype = result_type(*tensors)
     parts = [x for x in tensors if not (x.ndim == 1 and x.shape[0] == 0)] or [tensors[0]]
     axis = axis_of("cat", dim, parts[0].ndim)
@@ -336,7 +334,9 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     if input.ndim == 2:
         return p.copy(input.diagonal(diagonal))
     if input.ndim != 1:
-        raise ShapeError(f"diag: a vector or a matrix is needed; got {input.ndim} dims; use diagonal")
+        raise ShapeError(
+            f"diag: a vector or a matrix is needed; got {input.ndim} dims; use diagonal"
+        )
     return _embedded(input, diagonal)
 
 
@@ -355,7 +355,10 @@ def _embedded(x: Tensor, offset: int) -> Tensor:
     size = x.shape[-1] + abs(offset)
     zeros = x.trace.full((*x.shape[:-1], size, size), 0, x.dtype)
     attrs = {
-        "axis1": x.ndim - 1, "axis2": x.ndim, "offset": offset, "length": x.shape[-1],
+        "axis1": x.ndim - 1,
+        "axis2": x.ndim,
+        "offset": offset,
+        "length": x.shape[-1],
     }
     return p.insert(zeros, x, movement="diagonal", attrs=tuple(attrs.items()))
 

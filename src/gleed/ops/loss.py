@@ -198,8 +198,10 @@ def binary_cross_entropy_with_logits(
 def _check_classes(name: str, x: Tensor, target: Tensor, weight: Tensor | None) -> None:
     """Raise unless [classes] or [batch, classes, …] meets [] or [batch, …]."""
     rest = (x.shape[0], *x.shape[2:]) if x.ndim > 1 else ()
-    if x.ndim == 0 or target.ndim != len(rest) or not all(
-        m == n for m, n in zip(rest, target.shape, strict=True)
+    if (
+        x.ndim == 0
+        or target.ndim != len(rest)
+        or not all(m == n for m, n in zip(rest, target.shape, strict=True))
     ):
         raise ShapeError(
             f"{name}: the target must have the input's shape without the class dim (dim 1, or dim 0 "
@@ -315,7 +317,7 @@ def cross_entropy(
     weights = 1 if weight is None else _along(weight, scores, axis)
     smooth = where(counts, -(scores * weights).sum(axis), p.fill(loss, 0))
     even = _weighted("cross_entropy", smooth, share, reduction)
-    return total * (1 - label_smoothing) + even * (label_smoothing / scores.shape[axis])
+    return total * (1 - label_smoothing) + even * label_smoothing / scores.shape[axis]
 
 
 def _along(weight: Tensor, scores: Tensor, axis: int) -> Tensor:
@@ -324,7 +326,12 @@ def _along(weight: Tensor, scores: Tensor, axis: int) -> Tensor:
 
 
 def _soft_targets(
-    scores: Tensor, target: Tensor, weight: Tensor | None, axis: int, reduction: str, smoothing: float
+    scores: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    axis: int,
+    reduction: str,
+    smoothing: float,
 ) -> Tensor:
     """Cross entropy with probabilities as targets."""
     _same_shape("cross_entropy", scores, target)
@@ -364,6 +371,7 @@ for _record in (mse_loss, l1_loss, smooth_l1_loss, huber_loss, kl_div):
             make.tensor((3, 4), (0.2, 2.0)), make.tensor((3, 4), (0.2, 2.0)), reduction="none"
         )
 
+
 for _record in (binary_cross_entropy, binary_cross_entropy_with_logits):
 
     @_record.samples
@@ -375,6 +383,7 @@ for _record in (binary_cross_entropy, binary_cross_entropy_with_logits):
             make.tensor((4,), (0.5, 1.0)),
             reduction="sum",
         )
+
 
 for _record in (nll_loss, cross_entropy):
 

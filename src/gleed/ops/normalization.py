@@ -15,8 +15,10 @@ from gleed.ops.record import Ints, Number, Tensor, op
 def _trailing(name: str, x: Tensor, shape: Sequence[Any]) -> tuple[int, ...]:
     """The axes that `shape` describes."""
     first = x.ndim - len(shape)
-    if first < 0 or len(shape) == 0 or not all(
-        m == n for m, n in zip(x.shape[first:], shape, strict=True)
+    if (
+        first < 0
+        or len(shape) == 0
+        or not all(m == n for m, n in zip(x.shape[first:], shape, strict=True))
     ):
         raise ShapeError(
             f"{name}: the last dims must be normalized_shape; got {shape_text(x.shape)} with "
@@ -27,8 +29,7 @@ def _trailing(name: str, x: Tensor, shape: Sequence[Any]) -> tuple[int, ...]:
 
 def _check_weight(name: str, what: str, weight: Tensor | None, shape: Sequence[Any]) -> None:
     if weight is not None and not (
-        weight.ndim == len(shape)
-        and all(m == n for m, n in zip(weight.shape, shape, strict=True))
+        weight.ndim == len(shape) and all(m == n for m, n in zip(weight.shape, shape, strict=True))
     ):
         raise ShapeError(
             f"{name}: {what} must have the shape normalized_shape; got {shape_text(weight.shape)} "

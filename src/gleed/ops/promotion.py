@@ -27,7 +27,7 @@ def default_float() -> str:
 
 def set_default_float(dtype: str) -> None:
     """Change `default_float`; plans made before do not know."""
-    global _default_float  # noqa: PLW0603 (one setting of the whole process, as in PyTorch)
+    global _default_float
     _default_float = dtype
 
 
@@ -127,9 +127,7 @@ def _broadcast_pair(name: str, a: Shape, b: Shape) -> Shape:
     if len(a) < len(b):
         a, b = b, a
     lead = len(a) - len(b)
-    return a[:lead] + tuple(
-        _meet(name, m, n, a, b) for m, n in zip(a[lead:], b, strict=True)
-    )
+    return a[:lead] + tuple(_meet(name, m, n, a, b) for m, n in zip(a[lead:], b, strict=True))
 
 
 def _meet(name: str, m: Size, n: Size, a: Shape, b: Shape) -> Size:
@@ -182,7 +180,19 @@ def dtype_text(dtype: str) -> str:
 
 
 __all__ = [
-    "as_standins", "broadcast_shapes", "category", "common", "convert", "default_float",
-    "dtype_text", "expand_to", "floating", "promote", "require_dtype", "result_type",
-    "set_default_float", "shape_text", "spread",
+    "as_standins",
+    "broadcast_shapes",
+    "category",
+    "common",
+    "convert",
+    "default_float",
+    "dtype_text",
+    "expand_to",
+    "floating",
+    "promote",
+    "require_dtype",
+    "result_type",
+    "set_default_float",
+    "shape_text",
+    "spread",
 ]

@@ -53,9 +53,7 @@ def count(x: Tensor, dim: Dims) -> Size:
 
 # ---- sums
 @op(method=True, out=True, reference="numpy.sum")
-def sum(  # noqa: A001 (PyTorch's name)
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
-) -> Tensor:
+def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over `dim` (all dims if None). Integers and bool are summed as int64; float16 and
     bfloat16 accumulate in float32.
 
@@ -371,7 +369,7 @@ for _record in (amax, amin, argmax, argmin, max_along, min_along):
 
 # ---- truth
 @op(method=True, reference="numpy.any")
-def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:  # noqa: A001
+def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether any element is nonzero.
 
     >>> gleed.any(gleed.tensor([False, True]))
@@ -381,7 +379,7 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:  # no
 
 
 @op(method=True, reference="numpy.all")
-def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:  # noqa: A001
+def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether every element is nonzero.
 
     >>> gleed.all(gleed.tensor([False, True]))

@@ -7,9 +7,8 @@ from typing import Any
 
 from gleed import _C
 from gleed import primitives as p
-from gleed.errors import DTypeError, ShapeError
 from gleed.ops import arithmetic
-from gleed.ops.record import OPS, Tensor, function, op
+from gleed.ops.record import Tensor, op
 
 
 # ---- positions

@@ -97,9 +97,7 @@ def _at_rank(input: Tensor, axis: int, order: Tensor, rank: Any, keepdim: bool) 
 
 
 @op(method=True, result=return_types.kthvalue)
-def kthvalue(
-    input: Tensor, k: Int, dim: int = -1, keepdim: bool = False
-) -> tuple[Tensor, Tensor]:
+def kthvalue(input: Tensor, k: Int, dim: int = -1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     """The `k`-th least element along `dim`, counted from 1, and where it is.
 
     >>> gleed.kthvalue(gleed.tensor([30, 10, 20]), 2).values
@@ -270,9 +268,7 @@ def _interpolated(values: Tensor, levels: Tensor, how: str, skip_nan: bool) -> T
 
 def _ranked(values: Tensor, rank: Tensor) -> Tensor:
     last = values.ndim - 1
-    return p.gather(
-        values, p.cast(rank, dtype="i64"), axes=(last,), mapping=tuple(range(last))
-    )
+    return p.gather(values, p.cast(rank, dtype="i64"), axes=(last,), mapping=tuple(range(last)))
 
 
 @op(method=True, out=True)

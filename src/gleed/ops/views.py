@@ -160,7 +160,11 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
         dims = (dim,) if isinstance(dim, int) else dim
         chosen = [axis_of("squeeze", d, input.ndim) for d in dims]
     shape = tuple(n for a, n in enumerate(input.shape) if not (a in chosen and n == 1))
-    return p.view(input, shape=shape) if len(shape) < input.ndim else _ordered(input, tuple(range(input.ndim)))
+    return (
+        p.view(input, shape=shape)
+        if len(shape) < input.ndim
+        else _ordered(input, tuple(range(input.ndim)))
+    )
 
 
 # ---- order of axes
@@ -214,9 +218,7 @@ def t(input: Tensor) -> Tensor:
 
 
 @op(method=True)
-def movedim(
-    input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]
-) -> Tensor:
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Dims moved to other positions; the rest keep their order.
 
     >>> gleed.movedim(gleed.zeros(2, 3, 4), 0, -1).shape
@@ -233,8 +235,7 @@ def movedim(
         )
     rest = iter(a for a in range(input.ndim) if a not in from_)
     place = dict(zip(to, from_, strict=True))
-    return _ordered(input, tuple(place[a] if a in place else next(rest) for a in
-                                       range(input.ndim)))
+    return _ordered(input, tuple(place[a] if a in place else next(rest) for a in range(input.ndim)))
 
 
 # ---- repetition without memory

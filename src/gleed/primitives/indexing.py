@@ -68,9 +68,7 @@ scatter = Primitive("scatter", "scatter", _scatter_types, None, _scatter_rule)
 
 
 # ---- as_strided: any view of the memory behind a row-major x; places may repeat
-def _as_strided_rule(
-    g: Any, y: Any, x: Any, shape: Shape, strides: Shape, offset: Any
-) -> Any:
+def _as_strided_rule(g: Any, y: Any, x: Any, shape: Shape, strides: Shape, offset: Any) -> Any:
     place = x.trace.full(shape, 0, "i64") + offset
     for axis, stride in enumerate(strides):
         place = place + x.trace.iota(shape, axis) * stride

@@ -96,6 +96,4 @@ def _nonzero_types(x: Value, by_axis: bool) -> Types:
 
 
 # The positions of the elements that are not zero, as rows, or as columns if `by_axis`.
-nonzero = Primitive(
-    "nonzero", "library", _nonzero_types, attributes={"dynamic": 1}
-)
+nonzero = Primitive("nonzero", "library", _nonzero_types, attributes={"dynamic": 1})

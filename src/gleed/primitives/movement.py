@@ -44,9 +44,7 @@ def _reshape_rule(g: Any, y: Any, x: Any, shape: Shape) -> Any:
 reshape = Primitive("reshape", "reshape", _reshape_types, None, _reshape_rule)
 view = Primitive("view", "movement", _reshape_types, None, _reshape_rule)
 # The same values in row-major order: the operand itself where it is so already.
-compact = Primitive(
-    "compact", "reshape", lambda x: [(x.dtype, x.shape)], None, lambda g, y, x: g
-)
+compact = Primitive("compact", "reshape", lambda x: [(x.dtype, x.shape)], None, lambda g, y, x: g)
 
 
 # ---- views of a part: the gradient is inserted into zeros
@@ -63,7 +61,7 @@ def _slice_types(x: Value, axis: int, start: Size, step: int, length: Size) -> T
     return [(x.dtype, (*x.shape[:axis], length, *x.shape[axis + 1 :]))]
 
 
-slice = Primitive("slice", "movement", _slice_types, None, _insert_rule("slice"))  # noqa: A001
+slice = Primitive("slice", "movement", _slice_types, None, _insert_rule("slice"))
 
 
 def flip(x: Any, axis: int) -> Any:

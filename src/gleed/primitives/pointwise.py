@@ -47,8 +47,9 @@ def fill(like: Any, value: float) -> Any:
 
 
 def _sign(x: k.Node) -> k.Node:
-    one = k.select(k.gt(x, 0), 1, k.select(k.lt(x, 0), k.const(-1 if k.is_signed(x.dtype) else 0,
-                                                               x.dtype), 0))
+    one = k.select(
+        k.gt(x, 0), 1, k.select(k.lt(x, 0), k.const(-1 if k.is_signed(x.dtype) else 0, x.dtype), 0)
+    )
     return k.select(k.ne(x, x), x, one) if k.is_float(x.dtype) else one
 
 
@@ -67,7 +68,7 @@ mul = _pointwise("mul", _bool_product, lambda g, y, a, b: (g * b, g * a))
 div = _pointwise("div", lambda x, y: x / y, lambda g, y, a, b: (g / b, -(g * y) / b))
 fma = _pointwise("fma", k.fma, lambda g, y, a, b, c: (g * b, g * a, g))
 neg = _pointwise("neg", lambda x: -x, lambda g, y, x: -g)
-abs = _pointwise("abs", k.abs, lambda g, y, x: g * sign(x))  # noqa: A001 (the field's name)
+abs = _pointwise("abs", k.abs, lambda g, y, x: g * sign(x))
 sign = _pointwise("sign", _sign, _flat)
 idiv = _pointwise("idiv", k.idiv, _none)
 irem = _pointwise("irem", k.irem, _none)
@@ -111,7 +112,7 @@ def _pow_rule(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
     return g * slope, g * growth
 
 
-pow = _math("pow", _pow_rule)  # noqa: A001 (the field's name)
+pow = _math("pow", _pow_rule)
 
 # ---- trigonometry
 sin = _math("sin", lambda g, y, x: g * cos(x))
@@ -163,8 +164,12 @@ ge = _pointwise("ge", k.ge, _none, result="bool")
 def _where_types(condition: Value, a: Value, b: Value) -> Types:
     alike = condition.dtype == "bool" and a.dtype == b.dtype
     alike = alike and same_shape(condition.shape, a.shape) and same_shape(a.shape, b.shape)
-    require(alike, "where", "a bool condition and two operands of one dtype and shape",
-            (condition, a, b))
+    require(
+        alike,
+        "where",
+        "a bool condition and two operands of one dtype and shape",
+        (condition, a, b),
+    )
     return [(a.dtype, a.shape)]
 
 
