@@ -36,8 +36,7 @@ struct BoundKernel {
   // Division: axis (0…2 a loop of the geometry, 3+k an outer axis) into `tasks` parts of `chunk`.
   int64_t tasks = 1, chunk = 0;
   int axis = 0;
-  bool tiled =
-      false;  // n1 and n2 in square blocks, for operands that disagree on what is innermost
+  bool tiled = false;  // n1 and n2 in tiles, for operands that disagree on what is innermost
   double nanoseconds = 0;
 };
 

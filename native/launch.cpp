@@ -15,7 +15,10 @@ constexpr double kPerTask = 10e3;
 constexpr int64_t kMaxTasks = 256;
 constexpr int64_t kLineElements = 64;  // chunks of an innermost loop end where cache lines do
 constexpr int64_t kMinSplitReduction = 1 << 15;
-constexpr int64_t kTileEdge = 32;
+constexpr int64_t kCacheBytes = 1 << 20;  // what a column may walk again and again
+constexpr int64_t kWideRow = 2048;        // bytes; more than a column's lanes take at a time
+constexpr int64_t kStreams = 32;          // rows that memory delivers side by side
+constexpr int64_t kMinTiled = 64;
 
 int64_t saturating_product(int64_t a, int64_t b) {
   int64_t product;
@@ -252,11 +255,11 @@ void divide(const Launch& launch, const Loops& loops, Orientation orientation, B
 }
 
 // Whether operands disagree on which of the two innermost loops has unit strides, as in a
-// transposing copy: then cache lines are used up only if both loops are walked in blocks.
+// transposing copy: then cache lines are used up only if both loops are walked in tiles.
 bool wants_tiles(const Launch& launch, const Loops& loops, Orientation orientation) {
   if (orientation != Orientation::kMap || launch.kernel->sequential) return false;
   const int n1 = loops.axes[1], n2 = loops.axes[2];
-  if (n1 < 0 || launch.sizes[n1] < 2 * kTileEdge || launch.sizes[n2] < 2 * kTileEdge) return false;
+  if (n1 < 0 || launch.sizes[n1] < kMinTiled || launch.sizes[n2] < kMinTiled) return false;
   bool across = false;
   for (const Access& access : launch.operands) {
     const bool unit_n1 = access.value && is_unit(access, n1);
@@ -296,12 +299,31 @@ bool add_kernel(const Launch& launch, LaunchTarget& target) {
   return true;
 }
 
-// A long reduction to few results keeps one thread busy; its range is then reduced in chunks.
-bool wants_split(const Launch& launch) {
-  if (!launch.kernel->split || launch.kernel->ordered || launch.reduced == 0) return false;
+// How much of the longest reduced axis to reduce at a time; 0: all.
+// * A long reduction to few results would keep only one thread busy.
+// * A column kernel takes a few lanes through all rows before it takes the next. Where the rows are
+//   wide and do not fit a cache, a few rows at a time are read as so many streams instead.
+int64_t chunk_length(const Launch& launch, int axis) {
+  if (!launch.kernel->split || launch.kernel->ordered || launch.reduced == 0) return 0;
   const int64_t results = launch.count(0, launch.parallel);
   const int64_t range = launch.count(launch.parallel, launch.axes());
-  return range >= kMinSplitReduction && results < 8 * kLineElements;
+  if (range >= kMinSplitReduction && results < 8 * kLineElements) {
+    const int64_t points = saturating_product(results, range);
+    const int64_t wanted = std::clamp<int64_t>(points / kMinSplitReduction * 2, 2, 64);
+    return ceil_div(ceil_div(launch.sizes[axis], wanted), kLineElements) * kLineElements;
+  }
+  if (choose_orientation(launch) != Orientation::kColumn) return 0;
+  const int64_t width = launch.sizes[launch.parallel - 1] * itemsize(launch.operands[0].dtype);
+  const bool spills = saturating_product(width, range) > kCacheBytes;
+  return width >= kWideRow && spills && launch.sizes[axis] >= 2 * kStreams ? kStreams : 0;
+}
+
+int longest_reduced(const Launch& launch) {
+  int axis = launch.parallel;
+  for (int i = axis; i < launch.axes(); ++i) {
+    if (launch.sizes[i] > launch.sizes[axis]) axis = i;
+  }
+  return axis;
 }
 
 Access accumulator(const Launch& partial, DType dtype, int64_t& bytes) {
@@ -328,16 +350,9 @@ Launch chunked(const Launch& launch, int axis, int64_t start, int64_t chunks, in
   return partial;
 }
 
-bool bind_split(const Launch& launch, LaunchTarget& target) {
+bool bind_split(const Launch& launch, int axis, int64_t length, LaunchTarget& target) {
   const Split& split = *launch.kernel->split;
-  int axis = launch.parallel;
-  for (int i = axis; i < launch.axes(); ++i) {
-    if (launch.sizes[i] > launch.sizes[axis]) axis = i;
-  }
   const int64_t extent = launch.sizes[axis];
-  const int64_t points = launch.count(0, launch.axes());
-  const int64_t wanted = std::clamp<int64_t>(points / kMinSplitReduction * 2, 2, 64);
-  const int64_t length = ceil_div(ceil_div(extent, wanted), kLineElements) * kLineElements;
   const int64_t chunks = ceil_div(extent, length), whole = extent / length;
 
   Launch all = chunked(launch, axis, 0, chunks, length);
@@ -416,7 +431,9 @@ bool bind_launch(Launch launch, LaunchTarget& target) {
     if (!stage_reduced(launch, target, written)) return false;
     simplify(launch);
   }
-  const bool added = wants_split(launch) ? bind_split(launch, target) : add_kernel(launch, target);
+  const int axis = longest_reduced(launch);
+  const int64_t length = chunk_length(launch, axis);
+  const bool added = length ? bind_split(launch, axis, length, target) : add_kernel(launch, target);
   if (!added) return false;
   for (const auto& [from, to] : written) {
     if (!bind_copy(before, from, to, target)) return false;

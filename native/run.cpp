@@ -11,7 +11,10 @@ namespace gleed {
 namespace {
 
 constexpr double kBetweenSignals = 50e6;  // nanoseconds between two looks for Ctrl-C
-constexpr int64_t kTileEdge = 32;
+// The lines that a tile touches across can all fall into one set of a cache, which has 8 ways or
+// more.
+constexpr int64_t kTileRows = 64;
+constexpr int64_t kTileColumns = 8;
 constexpr size_t kFewRoots = 64;
 constexpr size_t kFewStorages = 16;
 
@@ -34,17 +37,17 @@ void advance_loop(const BoundKernel& kernel, char** pointers, int loop, int64_t 
   }
 }
 
-// The two inner loops in square blocks.
+// The two inner loops in tiles.
 void run_tiles(const BoundKernel& kernel, Region& region, char* const* start) {
   const int64_t n1 = region.geometry[1], n2 = region.geometry[2];
-  for (int64_t i = 0; i < n1; i += kTileEdge) {
-    for (int64_t j = 0; j < n2; j += kTileEdge) {
+  for (int64_t i = 0; i < n1; i += kTileRows) {
+    for (int64_t j = 0; j < n2; j += kTileColumns) {
       char* pointers[kMaxOperands];
       std::copy_n(start, kernel.places.size(), pointers);
       advance_loop(kernel, pointers, 1, i);
       advance_loop(kernel, pointers, 2, j);
-      region.geometry[1] = std::min(kTileEdge, n1 - i);
-      region.geometry[2] = std::min(kTileEdge, n2 - j);
+      region.geometry[1] = std::min(kTileRows, n1 - i);
+      region.geometry[2] = std::min(kTileColumns, n2 - j);
       kernel.function(pointers, region.geometry.data(), region.params);
     }
   }

@@ -79,6 +79,8 @@ def test_axes_of_size_one(rng):
         ((2, 300_000), (1,)),
         ((300_000, 3), (0,)),
         ((70_000, 8), (0, 1)),
+        ((700, 1001), (0,)),
+        ((4, 300, 1024), (1,)),
     ],
 )
 def test_long_reductions_run_in_chunks_and_change_no_bit(rng, threads, shape, axes):
