@@ -344,3 +344,28 @@ for _record in (softplus, leaky_relu, elu, celu, hardtanh, relu6, softshrink, ha
     def _(make: Any) -> Any:
         yield make.call(make.tensor((5,)))
         yield make.call(make.tensor((3, 4)))
+
+
+@threshold.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((5,)), 1, 2)
+    yield make.call(make.tensor((3, 4)), 0, -1)
+
+
+@prelu.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((5,)), make.tensor((1,)))
+    yield make.call(make.tensor((2, 3, 4)), make.tensor((3,)))
+
+
+@glu.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((6,)))
+    yield make.call(make.tensor((2, 4, 3)), 1)
+
+
+@normalize.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((3, 4)))
+    yield make.call(make.tensor((2, 3, 4)), 1.0, -1)
+    yield make.call(make.tensor((5,)), 3.0, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gleed import primitives as p
 from gleed.compiler.kernel import is_float, is_signed
 from gleed.errors import DTypeError, RangeError
@@ -653,3 +655,62 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     (filling,) = as_standins(value) if isinstance(value, Tensor) else as_standins(input, value)[1:]
     c, x, y = spread("masked_fill", mask, input, convert(filling, input.dtype))
     return p.where(c, y, x)
+
+
+def _samples() -> None:
+    """Samples of what `binary` does not make."""
+    for record in (add, sub):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call(make.tensor((3, 4)), make.tensor((4,)), alpha=2)
+            yield make.call(make.tensor((5,)), make.number(), alpha=3)
+
+    for record in (addcmul, addcdiv):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call(make.tensor((5,)), make.tensor((5,)), make.tensor((5,), POSITIVE))
+            last = make.tensor((3, 4), POSITIVE)
+            yield make.call(make.tensor((3, 1)), make.tensor((4,)), last, value=2)
+
+    for record in (clamp_min, clamp_max):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call(make.tensor((5,)), 1)
+            yield make.call(make.tensor((3, 4)), make.tensor((4,)))
+
+    @lerp.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((5,)), make.tensor((5,)), 0.25)
+        yield make.call(make.tensor((3, 4)), make.tensor((4,)), make.tensor((3, 4), (0.0, 1.0)))
+
+    @clamp.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 4)), -1, 1)
+        yield make.call(make.tensor((5,)), max=1)
+        yield make.call(make.tensor(()), 1)
+        low, high = make.tensor((4,), (-2.0, 0.0)), make.tensor((3, 1), (0.0, 2.0))
+        yield make.call(make.tensor((3, 4)), low, high)
+        yield make.call(make.tensor((5,)), None, make.tensor((5,)))
+
+    @nan_to_num.samples
+    def _(make: Any) -> Any:
+        special = make.values([1.5, float("nan"), float("inf"), -float("inf")])
+        yield make.call(special)
+        yield make.call(special, 1.0, 2.0, -2.0)
+
+    @where.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.mask((3, 4)), make.tensor((3, 4)), make.tensor((4,)))
+        yield make.call(make.mask((5,)), make.tensor((5,)), make.number())
+        yield make.call(make.mask(()), make.number(), make.tensor((0, 2)))
+
+    @masked_fill.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 4)), make.mask((4,)), 2)
+        yield make.call(make.tensor((5,)), make.mask((5,)), make.tensor(()))
+
+
+_samples()

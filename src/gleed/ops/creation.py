@@ -215,3 +215,44 @@ def count_between(name: str, start: float, end: float, step: float) -> int:
     if all(isinstance(n, int) for n in (start, end, step)):
         return -(-(end - start) // step)  # type: ignore[return-value]
     return math.ceil((end - start) / step)
+
+
+def _samples() -> None:
+    for record in (zeros, ones):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call((2, 3))
+            yield make.call(())
+            yield make.call(3, 0)
+
+    for record in (zeros_like, ones_like):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call(make.tensor((2, 3)))
+            yield make.call(make.tensor(()))
+
+    for record in (new_zeros, new_ones):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call(make.tensor((2,)), (3, 2))
+            yield make.call(make.tensor(()), 4)
+
+    @full.samples
+    def _(make: Any) -> Any:
+        yield make.call((2, 3), 1.5)
+        yield make.call((), 7)
+        yield make.call((2,), True)
+
+    @full_like.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((2, 3)), 2)
+
+    @new_full.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((2,)), (3, 2), 2)
+
+
+_samples()

@@ -486,3 +486,33 @@ def _(make: Any) -> Any:
 def _(make: Any) -> Any:
     yield make.call(make.integers((2, 3), 0, 5), make.tensor((5, 4)))
     yield make.call(make.integers((3,), 0, 5), make.tensor((5, 4)), 2)
+
+
+def _samples() -> None:
+    @scatter.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 4)), 0, make.integers((1, 4), 0, 3), make.number())
+        yield make.call(make.tensor((4,)), 0, make.permutation(4), value=2)
+        index, source = make.integers((3, 5), 0, 4), make.tensor((3, 5))
+        yield make.call(make.tensor((3, 4)), 1, index, source, reduce="add")
+
+    @index_copy.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 4)), 1, make.permutation(4), make.tensor((3, 4)))
+        yield make.call(make.tensor((3, 2)), 0, make.integers((1,), 0, 3), make.tensor((1, 2)))
+
+    @index_fill.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 4)), 1, make.integers((2,), 0, 4), 2)
+        yield make.call(make.tensor((3,)), 0, make.integers((1,), 0, 3), make.tensor(()))
+
+    @take_along_dim.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 4)), make.integers((5,), 0, 12))
+
+    @embedding.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.integers((4,), 0, 3), make.tensor((3, 2)), -1)
+
+
+_samples()

@@ -387,7 +387,10 @@ def _samples() -> None:
         tril: [((3, 4),), ((2, 3, 3), -1)],
         triu: [((3, 4),), ((2, 3, 3), 1)],
         diag: [((3,),), ((3, 4), 1), ((2,), -1)],
-        trace: [((3, 3),)],
+        trace: [((3, 3),), ((2, 4),)],
+        fliplr: [((2, 3),)],
+        flipud: [((3,),), ((3, 2),)],
+        diag_embed: [((3,),), ((2, 3), 1)],
     }
     for record, made in calls.items():
 
@@ -402,6 +405,35 @@ def _samples() -> None:
         def _(make: Any) -> Any:
             yield make.call([make.tensor((2, 3)), make.tensor((2, 3))], 1)
             yield make.call([make.tensor((2, 3)) for _ in range(3)])
+
+    @cat.samples
+    def _(make: Any) -> Any:
+        yield make.call([make.tensor((2,)), make.tensor((0,)), make.tensor((3,))])
+
+    @concat.samples
+    def _(make: Any) -> Any:
+        yield make.call([make.tensor((2, 1)), make.tensor((2, 3))], -1)
+
+    for record in (hstack, vstack):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call([make.tensor((3,)), make.tensor((3,))])
+            yield make.call([make.tensor((2, 3)), make.tensor((2, 3))])
+
+    @copy_.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 4)), make.tensor((4,)))
+        yield make.call(make.tensor((5,)), make.tensor((5,)))
+
+    @fill_.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 4)), 2)
+        yield make.call(make.tensor((5,)), make.tensor(()))
+
+    @zero_.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 4)))
 
 
 _samples()

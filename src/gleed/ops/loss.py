@@ -397,3 +397,37 @@ for _record in (nll_loss, cross_entropy):
             make.tensor((3,), (0.5, 2.0)),
             ignore_index=1,
         )
+
+
+@cosine_similarity.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((3, 4)), make.tensor((3, 4)))
+    yield make.call(make.tensor((5,)), make.tensor((5,)), 0)
+
+
+@cross_entropy.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((5, 3)), make.tensor((5, 3), (0.1, 0.9)))
+    weight = make.tensor((3,), (0.5, 2.0))
+    yield make.call(make.tensor((5, 3)), make.integers((5,), 0, 3), weight, label_smoothing=0.1)
+
+
+@binary_cross_entropy_with_logits.samples
+def _(make: Any) -> Any:
+    target, weight = make.tensor((3, 4), (0.1, 0.9)), make.tensor((4,), (0.5, 2.0))
+    yield make.call(make.tensor((3, 4)), target, pos_weight=weight)
+
+
+@smooth_l1_loss.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((3, 4)), make.tensor((3, 4)), reduction="sum", beta=0.5)
+
+
+@huber_loss.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((3, 4)), make.tensor((3, 4)), delta=0.7)
+
+
+@kl_div.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((3, 4)), make.tensor((3, 4)), reduction="batchmean", log_target=True)

@@ -213,6 +213,14 @@ for _record in (var, std, var_mean, std_mean):
         yield make.call(make.tensor((2, 3, 4)), (0, 2), keepdim=True)
 
 
+for _record in (var, std):
+
+    @_record.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 4)), 1, False)
+        yield make.call(make.tensor((5,)), False)
+
+
 # ---- extremes
 class ValuesIndices(NamedTuple):
     """What an extreme is, and where."""
@@ -365,6 +373,21 @@ for _record in (amax, amin, argmax, argmin, max_along, min_along):
         yield make.call(make.distinct((5,)), 0)
         yield make.call(make.distinct((3, 4)), 1)
         yield make.call(make.distinct((2, 3, 4)), -2, True)
+
+
+for _record in (max_all, min_all):
+
+    @_record.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.distinct((3, 4)))
+        yield make.call(make.distinct(()))
+        yield make.call(make.tensor((3, 4)), make.tensor((3, 4)))
+
+
+@aminmax.samples
+def _(make: Any) -> Any:
+    yield make.call(make.distinct((3, 4)))
+    yield make.call(make.distinct((3, 4)), dim=1, keepdim=True)
 
 
 # ---- truth

@@ -64,3 +64,8 @@ def _(condition: Any, *rest: Any, **named: Any) -> Any:
     if rest or named or not isinstance(condition, _C.Tensor):
         return NotImplemented
     return nonzero_by_axis.public(condition).unbind()
+
+
+@argwhere.samples
+def _(make: Any) -> Any:
+    yield make.call(make.integers((3, 4), 0, 2))

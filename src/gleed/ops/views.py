@@ -483,6 +483,12 @@ def _view_samples() -> None:
         split: [((5, 2), 2), ((6,), (1, 2, 3))],
         chunk: [((5, 2), 2), ((6,), 4)],
         unbind: [((3, 2),), ((3, 2), 1)],
+        ravel: [((2, 3),), ((),)],
+        unflatten: [((2, 12), 1, (3, -1)), ((6,), 0, (2, 3))],
+        t: [((2, 3),), ((3,),)],
+        movedim: [((2, 3, 4), 0, -1), ((2, 3, 4), (0, 1), (2, 0))],
+        broadcast_to: [((3, 1), (2, 3, 4)), ((), (2,))],
+        as_strided: [((12,), (3, 2), (2, 3), 1), ((3, 4), (2, 2, 2), (4, 1, 2))],
     }
     for record, calls in shapes.items():
 
@@ -490,6 +496,16 @@ def _view_samples() -> None:
         def _(make: Any, calls: Any = calls) -> Any:
             for shape, *rest in calls:
                 yield make.call(make.tensor(shape), *rest)
+
+    for record in (view_as, reshape_as):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call(make.tensor((2, 3)), make.tensor((3, 2)))
+
+    @expand_as.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 1)), make.tensor((2, 3, 4)))
 
 
 _view_samples()
