@@ -171,11 +171,6 @@ bool prefer_row(Product& p, std::vector<BatchAxis>& batch) {
   return true;
 }
 
-std::unique_ptr<Multiplier> choose(const Product& p) {
-  if (!has_micro_kernels(p.dtype)) return make_plain(p);
-  return suits_dot(p) ? make_dot(p) : make_blocked(p);
-}
-
 // Small items are divided among threads whole, large ones one after another in themselves.
 int64_t batch_tasks(const Matmul& matmul, double item_work) {
   if (matmul.items < 2 || item_work > kItemWork) return 1;
@@ -197,7 +192,7 @@ bool prepare(const RoutineGeometry& g, RoutinePlan& plan) {
   matmul->batch = batch_axes(g, p);
   normalise_strides(p);
   matmul->swapped = prefer_row(p, matmul->batch);
-  matmul->multiplier = choose(p);
+  matmul->multiplier = make_multiplier(p);
   if (!matmul->multiplier) return false;
   matmul->items = 1;
   for (const BatchAxis& axis : matmul->batch) matmul->items *= axis.size;
@@ -221,6 +216,12 @@ const RegisterRoutine registered({.name = "matmul", .prepare = prepare, .execute
 double Product::work() const {
   constexpr double kThin = 6;
   return std::max<double>(std::min(m, n), kThin) * std::max(m, n) * k;
+}
+
+std::unique_ptr<Multiplier> make_multiplier(const Product& p) {
+  if (!has_micro_kernels(p.dtype)) return make_plain(p);
+  if (suits_deep(p)) return make_deep(p);
+  return suits_dot(p) ? make_dot(p) : make_blocked(p);
 }
 
 int64_t task_count(double work) {

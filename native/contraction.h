@@ -61,10 +61,15 @@ class Multiplier {
 // Null with a Python exception set when a micro-kernel cannot be had.
 std::unique_ptr<Multiplier> make_blocked(const Product& product);
 std::unique_ptr<Multiplier> make_dot(const Product& product);
+std::unique_ptr<Multiplier> make_deep(const Product& product);
 std::unique_ptr<Multiplier> make_plain(const Product& product);
 
-// Whether make_dot serves a product, and better than tiles would.
+// The best of them for a product.
+std::unique_ptr<Multiplier> make_multiplier(const Product& product);
+
+// Whether make_dot, make_deep serve a product, and better than tiles would.
 bool suits_dot(const Product& product);
+bool suits_deep(const Product& product);
 
 // Part `i` of `parts` of `count` things: [begin, end).
 struct Range {

@@ -1,3 +1,4 @@
+#define PY_SSIZE_T_CLEAN  // before any header that includes Python.h
 #include "contraction_kernels.h"
 
 #include <nanobind/nanobind.h>
@@ -7,7 +8,7 @@
 #include <string>
 #include <tuple>
 
-#include "errors.h"  // before nanobind, because of PY_SSIZE_T_CLEAN
+#include "errors.h"
 #include "objects.h"
 
 namespace nb = nanobind;

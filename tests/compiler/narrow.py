@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import products
+
 from gleed.compiler import target as targets
 from gleed.compiler.contraction import emit_contraction
 from gleed.compiler.emit import assemble

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import numpy as np
+
 from gleed import _C
 from gleed.compiler import kernel as k
 from gleed.compiler.contraction import compile_contraction

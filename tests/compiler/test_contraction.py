@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from gleed import _C
 from gleed.compiler import target as targets
 from gleed.compiler.contraction import KINDS, compile_contraction, emit_contraction

@@ -1,10 +1,10 @@
 """Micro-kernels of matrix multiplication, compiled when the core first needs them.
 
-The core's routine "matmul" (native/contraction.h) divides a product into tiles, panels and rows; what
-it does not find in its table it asks for here, by kind:
+The core's routine "matmul" (native/contraction.h) divides a product into tiles, panels and rows;
+what it does not find in its table it asks for here, by kind:
 
     family     writes lanes, rows, vectors, pairs and masks of a dtype's tiles (5 × int64)
-    tile       rows × vectors register tile, `rows` and `columns` (in vectors) given (contraction_tile)
+    tile       register tile of `rows` × `columns` vectors (contraction_tile)
     ragged     the same with a partly valid last vector
     dot        rows × columns dot products (contraction_dot)
     copy, transpose     pack panels of `columns` lanes (contraction_pack)
@@ -12,8 +12,9 @@ it does not find in its table it asks for here, by kind:
 Each is `void kernel(void* arguments)`; the argument structures are described in the generators and
 in native/contraction_kernels.h.
 
-Sources: K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34
-(2008), for packing and blocking; F. Van Zee and R. van de Geijn, "BLIS", ACM TOMS 41 (2015), for tiles.
+Sources: K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS
+34 (2008), for packing and blocking; F. Van Zee and R. van de Geijn, "BLIS: A Framework for Rapidly
+Instantiating BLAS Functionality", ACM TOMS 41 (2015), for tiles.
 """
 
 from __future__ import annotations

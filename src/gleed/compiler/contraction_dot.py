@@ -114,7 +114,8 @@ class _Dot:
 
     def finish(self, i: int, j: int, total: str) -> None:
         """Bias, rectifier, store of one result."""
-        code, cell, types = self.code, "cell", {"cell": value_type(self.sum_dtype, 1)}
+        code, cell = self.code, "cell"
+        types: State = {cell: value_type(self.sum_dtype, 1)}
 
         def add_bias() -> State:
             place = self.row(self.row(self.bias, self.bias_row, i), self.bias_column, j)

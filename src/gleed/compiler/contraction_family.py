@@ -1,12 +1,13 @@
 """The register tiles of matrix multiplication: which shape a processor and a dtype call for.
 
 A tile of `rows` × (`vectors` · `lanes`) accumulators is kept in registers while it walks along the
-depth of the product, one *step* at a time: it broadcasts `rows` elements of a and multiplies each by
-`vectors` vectors of b. Six rows of four vectors (of two, where there are but sixteen registers) need
-the fewest loads a multiplication of what fits, and vectors along n match a row-major result.
+depth of the product, one *step* at a time: it broadcasts `rows` elements of a and multiplies each
+by `vectors` vectors of b. Six rows of four vectors (of two, where there are but sixteen registers)
+fill the registers with few loads a multiplication, and vectors along n match a row-major result.
 
 Elements as a tile reads them are *packed*: 16-bit floats have been widened to f32, or, where the
-processor multiplies pairs of bfloat16 (AVX512-BF16), joined with their successor in depth into 32 bits.
+processor multiplies pairs of bfloat16 (AVX512-BF16), joined with their successor in depth into 32
+bits.
 """
 
 from __future__ import annotations

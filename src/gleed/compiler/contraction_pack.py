@@ -1,11 +1,11 @@
 """Packing: a panel of `width` lanes and some depth, copied to target[step][width].
 
-Lanes are rows of a or columns of b. The panel is contiguous along its lanes (`emit_copy`) or along its
-depth (`emit_transpose`); 16-bit floats become packed elements on the way (see contraction_family).
+Lanes are rows of a or columns of b. The panel is contiguous along its lanes (`emit_copy`) or along
+its depth (`emit_transpose`); 16-bit floats become packed elements (see contraction_family).
 
 Arguments, 8 bytes each; strides in bytes:
     source, lane_stride, depth_stride   the panel
-    target                              room for `depth` rounded up to a multiple of 64
+    target                              room for `depth` rounded up to whole vectors
     depth                               elements
     valid                               lanes that exist; the others get any values
 """
@@ -69,7 +69,7 @@ class _Copy(_Packing):
             for first in self.groups
         ]
         state: State = {"source": self.source, "target": self.target}
-        types = dict.fromkeys(state, "ptr")
+        types: State = dict.fromkeys(state, "ptr")
         count = 2 if self.family.pairs else 1
         whole = code.op(f"and i64 {self.depth}, {-count}")
         left = code.op(f"sub i64 {self.depth}, {whole}")
@@ -137,7 +137,7 @@ class _Transpose(_Packing):
         self.limit = lane_mask(code, self.lanes, room) if self.width % self.lanes else None
         shift = code.op(f"mul i64 {first}, {item_size(self.family.packed_dtype)}")
         state: State = {"target": advance(code, self.target, shift)}
-        types = {"target": "ptr"}
+        types: State = {"target": "ptr"}
         state = code.loop("0", self.whole, self.span, state, types, self.block)
         code.when(self.some, state, types, lambda: self.block(self.whole, state, self.tail))
         return {}
@@ -168,7 +168,7 @@ class _Transpose(_Packing):
         return self.code.op(f"bitcast {source} {value} to {kind}")
 
     def transpose(self, rows: list[str]) -> list[str]:
-        """A square of vectors: swap blocks of half its size across the diagonal, then of a quarter…"""
+        """Swap blocks of half the square's size across the diagonal, then of a quarter…"""
         half = self.lanes // 2
         while half:
             for i in (i for i in range(self.lanes) if not i & half):

@@ -1,4 +1,4 @@
-"""The register tile: c[rows, columns] = Σ a[rows, step] · b[step, columns] (+ what was there before).
+"""The register tile: c[rows, columns] = Σ a[rows, step] · b[step, columns], added to earlier sums.
 
 Arguments, 8 bytes each; strides in bytes:
     a, a_row, a_step    any strides; packed elements
@@ -13,6 +13,8 @@ Arguments, 8 bytes each; strides in bytes:
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from gleed.compiler.contraction_family import (
     ATTRIBUTES,
@@ -48,9 +50,9 @@ class _Tile:
         self.bias, self.relu, self.raw = fields.take("ptr"), fields.take(), fields.take()
         self.kind = value_type(family.sum_dtype, family.lanes)
         self.cells = [(i, j) for i in range(rows) for j in range(vectors)]
-        self.types = dict.fromkeys(self.cells, self.kind)
+        self.types: State = dict.fromkeys(self.cells, self.kind)
         mask = lane_mask(code, family.lanes, columns) if ragged else None
-        self.masks = [None] * (vectors - 1) + [mask]
+        self.masks: list[str | None] = [*[None] * (vectors - 1), mask]
 
     def emit(self, symbol: str) -> str:
         code = self.code
@@ -71,7 +73,7 @@ class _Tile:
         many = code.op(f"and i64 {self.steps}, {-_UNROLL}")
         state: State = dict.fromkeys(self.cells, literal(0.0, self.family.sum_dtype, self.lanes))
         state |= {"a": self.a, "b": self.b}
-        types = self.types | {"a": "ptr", "b": "ptr"}
+        types: State = self.types | {"a": "ptr", "b": "ptr"}
         state = code.loop("0", many, _UNROLL, state, types, lambda _, s: self.advance(s, _UNROLL))
         state = code.loop(many, self.steps, 1, state, types, lambda _, s: self.advance(s, 1))
         return {cell: state[cell] for cell in self.cells}
@@ -115,7 +117,7 @@ class _Tile:
 
     # ---- what follows it ----
 
-    def add_rows(self, sums: State, pointer: str, load) -> State:
+    def add_rows(self, sums: State, pointer: str, load: Callable[[int, int], str]) -> State:
         """Add what `load` gives for each cell, if there is anything at `pointer`."""
         code = self.code
         present = code.op(f"icmp ne ptr {pointer}, null")
