@@ -95,6 +95,12 @@ def test_inplace_activation_overwrites_its_input(make):
     y = make(inplace=True)(x)
     assert y.data_ptr() == x.data_ptr()
     assert (x == expected).all()
+    gradients = []
+    for inplace in (False, True):
+        leaf = gleed.tensor(X).requires_grad_()
+        (make(inplace=inplace)(leaf * 1) * gleed.arange(8.0)).sum().backward()
+        gradients.append(leaf.grad.tolist())
+    assert gradients[0] == gradients[1]
 
 
 def test_inplace_repr():

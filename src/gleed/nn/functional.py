@@ -10,7 +10,7 @@ from typing import Any
 
 from gleed import _C, ops
 from gleed._C import Tensor
-from gleed.errors import BoundsError, DTypeError
+from gleed.errors import BoundsError, DTypeError, ShapeError
 
 globals().update(ops.functions("nn.functional"))
 
@@ -39,6 +39,30 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return ops.OPS["_one_hot"].public(tensor, max(num_classes, 0))
 
 
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y_k = x₁ᵀ W_k x₂ + b_k.
+
+    Shapes: inputs `(*, in1)` and `(*, in2)`, weight `(out, in1, in2)`, bias `(out,)`, result
+    `(*, out)`. Raises ShapeError for others.
+
+    >>> import gleed
+    >>> bilinear(gleed.tensor([[1.0, 2.0]]), gleed.tensor([[3.0]]), gleed.ones(1, 2, 1))
+    tensor([[9.]])
+    """
+    outputs, in1, in2 = weight.shape
+    batch = tuple(input1.shape[:-1])
+    if (*batch, in1) != input1.shape or (*batch, in2) != input2.shape:
+        raise ShapeError(
+            f"bilinear: the inputs must be (*, {in1}) and (*, {in2}) with the same *, as the "
+            f"weight is {tuple(weight.shape)}; got {tuple(input1.shape)} and "
+            f"{tuple(input2.shape)}; reshape them"
+        )
+    half = input1.reshape(-1, in1) @ weight.permute(1, 0, 2).reshape(in1, outputs * in2)
+    result = half.reshape(-1, outputs, in2) @ input2.reshape(-1, in2, 1)
+    result = result.reshape(*batch, outputs)
+    return result if bias is None else result + bias
+
+
 def _inplace(name: str) -> Callable[..., Tensor]:
     """An activation with PyTorch's `inplace` flag, which its op record need not know."""
     function = ops.OPS[name].public
@@ -46,14 +70,31 @@ def _inplace(name: str) -> Callable[..., Tensor]:
     def activation(input: Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> Tensor:
         if args and isinstance(args[-1], bool):
             *args, inplace = args  # type: ignore[assignment]
-        result = function(input, *args, **kwargs)
+        # What the gradient needs of the input must outlive it.
+        result = function(input.clone() if inplace else input, *args, **kwargs)
         return input.copy_(result) if inplace else result
 
     return activation
 
 
 for _name in (
-    "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "silu", "mish", "hardtanh", "hardsigmoid",
-    "hardswish", "threshold",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "celu",
+    "silu",
+    "mish",
+    "hardtanh",
+    "hardsigmoid",
+    "hardswish",
+    "threshold",
 ):
     ops.OPS[_name].otherwise(_inplace(_name))
+
+
+@ops.OPS["dropout"].otherwise
+def _(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    result = ops.OPS["dropout"].public(input, p, training)
+    return input.copy_(result) if inplace else result

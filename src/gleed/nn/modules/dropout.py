@@ -28,7 +28,9 @@ class Dropout(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Drop elements of `input`, in training."""
-        return F.dropout(input, self.p, self.training, self.inplace)
+        if self.inplace:
+            return F.dropout(input, self.p, self.training, inplace=True)
+        return F.dropout(input, self.p, self.training)
 
     def extra_repr(self) -> str:
         """The probability, and whether the input is overwritten."""

@@ -79,20 +79,12 @@ class Embedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The vectors at the indices `input`."""
-        if self.max_norm is not None:
-            self._renormalise(input)
-        result = F.embedding(input, self.weight, self.padding_idx)
+        if self.max_norm is None:
+            result = F.embedding(input, self.weight, self.padding_idx)
+        else:
+            limits = self.max_norm, self.norm_type
+            result = F.embedding(input, self.weight, self.padding_idx, *limits)
         return self._share_gradient(result, input) if self.scale_grad_by_freq else result
-
-    def _renormalise(self, input: Tensor) -> None:
-        """Scale the vectors that are looked up to at most `max_norm`."""
-        with gleed.no_grad():
-            rows = input.reshape(-1)
-            vectors = self.weight[rows]
-            norms = vectors.norm(self.norm_type, 1, keepdim=True)
-            # The small number, PyTorch's, keeps the result from exceeding the norm by rounding.
-            scaled = vectors * (self.max_norm / (norms + 1e-7))
-            self.weight[rows] = gleed.where(norms > self.max_norm, scaled, vectors)
 
     def _share_gradient(self, result: Tensor, input: Tensor) -> Tensor:
         """`result`, with the gradient of each vector divided by how often it was looked up."""
