@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gleed import _C, formatting, ops, subscripts, tensor_methods
-from gleed._C import Size, Tensor, memory_stats
+from gleed._C import Size, Tensor, __version__, memory_stats
 from gleed._C import get_num_threads as get_num_threads
 from gleed._C import set_num_threads as set_num_threads
 from gleed.autograd import (
@@ -39,4 +39,5 @@ tensor_methods.install()
 Tensor.__repr__ = formatting.tensor_repr
 connect({**globals(), **{name: ops.OPS[name].public for name in ("add_", "copy_", "zero_")}})
 
-from gleed import autograd, nn, optim  # noqa: E402 (they use the names above)
+from gleed import autograd, nn, optim, utils  # noqa: E402 (they use the names above)
+from gleed.serialization import load, save  # noqa: E402
