@@ -23,8 +23,8 @@ class LayerNorm(Module):
     Source: Ba, Kiros, Hinton, "Layer Normalization", 2016.
 
     >>> import gleed
-    >>> gleed.nn.LayerNorm(2)(gleed.tensor([[1.0, 3.0]]))
-    tensor([[-1.0000,  1.0000]], grad_fn=<NativeLayerNormBackward0>)
+    >>> gleed.nn.LayerNorm(2)(gleed.tensor([[1.0, 3.0]])).detach()
+    tensor([[-1.0000,  1.0000]])
     """
 
     def __init__(
