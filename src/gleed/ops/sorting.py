@@ -258,7 +258,7 @@ def _interpolated(values: Tensor, levels: Tensor, how: str, skip_nan: bool) -> T
     rank = expand_to(levels, shape) * top
     rank = rank.clamp_min(0) if skip_nan else p.where(whole, rank, top)
     if how in ("lower", "higher", "nearest"):
-        pick = {"lower": p.floor, "higher": p.ceil, "nearest": p.round}[how]
+        pick = {"lower": p.floor, "higher": p.ceil, "nearest": p.roundeven}[how]
         return _ranked(values, pick(rank))
     low = p.floor(rank)
     a, b = _ranked(values, low), _ranked(values, p.ceil(rank))

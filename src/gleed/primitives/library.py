@@ -89,6 +89,16 @@ topk = Primitive(
 )
 
 
+# ---- where values belong in sorted rows: [batch, n], [batch, m] -> [batch, m]
+def _searchsorted_types(rows: Value, values: Value, right: bool) -> Types:
+    fits = rows.dtype == values.dtype and len(rows.shape) == len(values.shape) == 2
+    require(fits, "searchsorted", "[batch, n] and [batch, m]", (rows, values))
+    return [("i64", values.shape)]
+
+
+searchsorted = Primitive("searchsorted", "library", _searchsorted_types)
+
+
 # ---- results whose size depends on data: the last `dynamic` outputs, which no step may use. Their
 # type says how many axes they have.
 def _nonzero_types(x: Value, by_axis: bool) -> Types:
