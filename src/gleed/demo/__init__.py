@@ -134,7 +134,7 @@ def _verify(checkpoint: Path, images: Tensor, scores: Tensor) -> None:
     model = make_model()
     model.load_state_dict(gleed.load(checkpoint)["model"])
     with gleed.no_grad():
-        if not gleed.equal(model.eval()(images), scores):
+        if not (model.eval()(images) == scores).all():
             raise GleedError(
                 f"demo: {checkpoint} predicts the same as the model it was written from; it does "
                 "not; please report this"
