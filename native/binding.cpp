@@ -277,7 +277,8 @@ class Binder {
             static_cast<long long>(source.layout.numel), static_cast<long long>(expected.numel));
       return false;
     }
-    if (reshape(source.layout, expected.shape(), viewed)) {
+    const bool may_view = !s.row_major || source.layout.contiguous;
+    if (may_view && reshape(source.layout, expected.shape(), viewed)) {
       values_[s.value] = {source.place, viewed, source.dtype};
       values_[s.value].layout.offset = 0;
       return true;

@@ -105,8 +105,8 @@ class Reader {
   }
 
   void steps(nb::handle o) {
-    static constexpr std::array<const char*, 5> kSteps = {"alloc", "view", "compact", "kernel",
-                                                          "library"};
+    static constexpr std::array<const char*, 6> kSteps = {"alloc",   "view",   "reshape",
+                                                          "compact", "kernel", "library"};
     for (nb::handle entry : tuple_of(o, "steps")) {
       nb::tuple parts = tuple_of(entry, "a step");
       if (parts.size() == 0) reject("a step is empty");
@@ -118,9 +118,12 @@ class Reader {
           view_step(sized(entry, 5, "view"));
           break;
         case 2:
-          compact_step(sized(entry, 4, "compact"));
+          compact_step(sized(entry, 4, "reshape"), false);
           break;
         case 3:
+          compact_step(sized(entry, 4, "compact"), true);
+          break;
+        case 4:
           kernel_step(sized(entry, 6, "kernel"));
           break;
         default:
@@ -264,11 +267,11 @@ class Reader {
     plan_.steps.push_back(std::move(step));
   }
 
-  void compact_step(nb::tuple parts) {
+  void compact_step(nb::tuple parts, bool row_major) {
     const int source = value(parts[2]);
     Kernel* copy = kernel(parts[3]);
-    if (copy->inputs != 1 || copy->reduces) reject("compact needs an identity kernel");
-    plan_.steps.push_back(CompactStep{define(parts[1]), source, copy});
+    if (copy->inputs != 1 || copy->reduces) reject("a reshape needs an identity kernel");
+    plan_.steps.push_back(CompactStep{define(parts[1]), source, copy, row_major});
   }
 
   void kernel_step(nb::tuple parts) {

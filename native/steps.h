@@ -58,9 +58,11 @@ struct ViewStep {
   std::vector<int> arguments;  // as_strided: the strides, then the offset
 };
 
+// "reshape", or with row_major "compact".
 struct CompactStep {
   int value, source;
   Kernel* kernel;
+  bool row_major;  // a view is not enough
 };
 
 struct OperandEntry {

@@ -95,9 +95,21 @@ def test_impossible_movements(plan, error, message):
     assert type(raised.value).__name__ == error
 
 
-def test_compact_copies_only_where_strides_forbid_a_view():
-    dims = (("size", 0, 0), ("size", 0, 1), ("mul", 0, 1))
+def test_compact_copies_what_is_not_row_major():
+    dims = (("size", 0, 0), ("size", 0, 1))
     steps = (("compact", 1, 0, IDENTITY),)
+    f = plan_op(_C.Plan(((_C.float32, 2),), dims, (), ((_C.float32, (0, 1)),), steps, (1,), (), ()))
+    a = np.arange(20, dtype="f").reshape(4, 5)
+    t = tensor(a)
+    assert f(t).data_ptr() == t.data_ptr()
+    result = f(tensor(a.T))
+    assert result.is_contiguous()
+    np.testing.assert_array_equal(array(result), a.T)
+
+
+def test_reshape_copies_only_where_strides_forbid_a_view():
+    dims = (("size", 0, 0), ("size", 0, 1), ("mul", 0, 1))
+    steps = (("reshape", 1, 0, IDENTITY),)
     plan = _C.Plan(((_C.float32, 2),), dims, (), ((_C.float32, (2,)),), steps, (1,), (), ())
     f = plan_op(plan)
     a = np.arange(20, dtype="f").reshape(4, 5)

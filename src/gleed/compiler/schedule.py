@@ -130,7 +130,7 @@ class Schedule:
         shape, cell, attrs = value.shape, self.cells, node.attrs
         if node.op in ("reshape", "compact"):
             number = self._new(value.dtype, shape)
-            self.steps.append(("compact", number, source, identity_kernel(value.dtype)))
+            self.steps.append((node.op, number, source, identity_kernel(value.dtype)))
             return number
         if node.op == "broadcast":
             units: Shape = tuple(
