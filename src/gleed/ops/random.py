@@ -6,13 +6,13 @@ order of memory; everything else is computed from these.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from gleed import primitives as p
 from gleed.compiler.dims import product
 from gleed.compiler.kernel import DTYPES, integer_range, is_float
 from gleed.errors import ArgumentError, DTypeError, RangeError
+from gleed.ops.box_muller import box_muller
 from gleed.ops.promotion import (
     convert,
     default_float,
@@ -156,37 +156,36 @@ def _(input: Any, from_: Any, to: Any, generator: Any) -> None:
     )
 
 
-# ---- normal: Box and Muller, "A note on the generation of random normal deviates", 1958
-def _pairs(u: Tensor) -> Tensor:
-    """Blocks of uniform numbers [m, 2, 8] as normal ones: the first eight of a block decide radii,
-    the last eight angles; results are eight cosines, then eight sines."""
-    m = u.shape[0]
-    first, second = (
-        p.reshape(p.slice(u, axis=1, start=i, step=1, length=1), shape=(m, BLOCK // 2))
-        for i in (0, 1)
-    )
-    radius = p.sqrt(p.log(1 - first) * -2)
-    angle = second * (2 * math.pi)
-    shape = (m, 1, BLOCK // 2)
-    parts = (p.reshape(radius * f(angle), shape=shape) for f in (p.cos, p.sin))
-    return p.concat(*parts, axis=1)
+# ---- normal: in blocks of 16, of which the first eight uniform numbers decide radii, the others angles
+def _blocks(u: Tensor, count: Any) -> Tensor:
+    """`count` normal numbers in whole blocks: eight cosines, then eight sines."""
+    m, half = count // BLOCK, BLOCK // 2
+    u = p.reshape(u, shape=(m, 2, half))
+    parts = (p.slice(u, axis=1, start=i, step=1, length=1) for i in (0, 1))
+    parts = box_muller(*(p.reshape(x, shape=(m, half)) for x in parts))
+    pair = (p.reshape(x, shape=(m, 1, half)) for x in parts)
+    return p.reshape(p.concat(*pair, axis=1), shape=(count,))
 
 
-def _blocks(n: Any, dtype: str, **options: Any) -> Tensor:
-    """`n` ≥ 16 normal numbers, f32 or f64. If n is no multiple of 16 the last 16 are drawn anew."""
+def _many_normal(n: Any, dtype: str, **options: Any) -> Tensor:
+    """`n` ≥ 16 normal numbers. If n is no multiple of 16 the last 16 are drawn anew."""
+    if dtype == "f64":
+        return draw(p.random_normal, (n,), blocks=True, **options)
     rest = n % BLOCK
     whole = n - rest
     if rest == 0:
-        u = unit((n,), dtype, **options)
-        return p.reshape(_pairs(p.reshape(u, shape=(n // BLOCK, 2, 8))), shape=(n,))
-    count = (n if dtype in ("f32", "f64") else whole) + BLOCK
+        return _blocks(unit((n,), dtype, **options), n)
+    # For the halves PyTorch does not draw the numbers that the last block replaces.
+    count = (n if dtype == "f32" else whole) + BLOCK
     u = unit((count,), dtype, **options)
-    body = p.slice(u, axis=0, start=0, step=1, length=whole)
-    tail = p.slice(u, axis=0, start=count - BLOCK, step=1, length=BLOCK)
-    body = p.reshape(_pairs(p.reshape(body, shape=(n // BLOCK, 2, 8))), shape=(whole,))
-    tail = p.reshape(_pairs(p.reshape(tail, shape=(1, 2, 8))), shape=(BLOCK,))
+    body = _blocks(p.slice(u, axis=0, start=0, step=1, length=whole), whole)
+    tail = _blocks(p.slice(u, axis=0, start=count - BLOCK, step=1, length=BLOCK), BLOCK)
     kept = p.slice(body, axis=0, start=0, step=1, length=n - BLOCK)
     return p.concat(kept, tail, axis=0)
+
+
+def _one_by_one(shape: Any, **options: Any) -> Tensor:
+    return draw(p.random_normal, shape, blocks=False, **options)
 
 
 def _scaled(z: Tensor, mean: Tensor, std: Tensor, dtype: str) -> Tensor:
@@ -199,9 +198,9 @@ def _randn(name: str, shape: Any, dtype: str, source: Source) -> Tensor:
     """Normal numbers of mean 0 and deviation 1 in row-major order."""
     n = product(shape)
     if n < BLOCK:
-        return convert(draw(p.random_normal, shape, source=source), _float_dtype(name, dtype))
-    z = p.reshape(_blocks(n, _float_dtype(name, dtype), source=source), shape=shape)
-    return convert(z, dtype)
+        return convert(_one_by_one(shape, source=source), _float_dtype(name, dtype))
+    z = _many_normal(n, _float_dtype(name, dtype), source=source)
+    return convert(p.reshape(z, shape=shape), dtype)
 
 
 @op(varargs="size", out=True)
@@ -243,10 +242,10 @@ def _normal(input: Tensor, mean: Any, std: Any, source: Source, blocks: bool) ->
     mean, std = convert(mean, "f64"), convert(std, "f64")
     dtype, valid = _float_dtype("normal_", input.dtype), _deviation_is_valid(std)
     if blocks:
-        z = _blocks(input.numel(), dtype, source=source, valid=valid)
+        z = _many_normal(input.numel(), dtype, source=source, valid=valid)
         z = p.reshape(z, shape=input.shape)
     else:
-        z = draw(p.random_normal, input.shape, source=source, valid=valid, like=input)
+        z = _one_by_one(input.shape, source=source, valid=valid, like=input)
     return _scaled(z, mean, std, dtype)
 
 
@@ -286,7 +285,7 @@ def randn_like(input: Any, *, generator: Any = None, dtype: Any = None, **option
 @op(name="_randn_like_one_by_one", namespace="")
 def randn_like_one_by_one(input: Tensor, dtype: Any, generator: Source) -> Tensor:
     """Normal numbers in the stride order of `input`."""
-    z = draw(p.random_normal, input.shape, source=generator, like=input)
+    z = _one_by_one(input.shape, source=generator, like=input)
     return convert(z, _float_dtype("randn_like", dtype))
 
 
@@ -298,36 +297,38 @@ def _whole(name: str, *bounds: Tensor) -> list[Tensor]:
     return [convert(x, "i64") for x in bounds]
 
 
-def _in_range(dtype: str, low: Tensor, high: Tensor) -> Tensor:
-    """Whether [low, high) is not empty and its numbers exist in the dtype."""
-    valid = p.lt(low, high)
-    if not is_float(dtype):
-        least, most = (0, 1) if dtype == "bool" else integer_range(dtype)
-        trace = low.trace
-        valid = p.bitwise_and(valid, p.ge(low, trace.const(least, "i64")))
-        return p.bitwise_and(valid, p.le(high - 1, trace.const(most, "i64")))
-    return valid
+def _in_range(dtype: str, low: Tensor, last: Tensor) -> Tensor:
+    """Whether there are numbers from `low` to `last`, and all exist in the dtype."""
+    valid = p.le(low, last)
+    if is_float(dtype):
+        return valid
+    least, most = (0, 1) if dtype == "bool" else integer_range(dtype)
+    trace = low.trace
+    valid = p.bitwise_and(valid, p.ge(low, trace.const(least, "i64")))
+    return p.bitwise_and(valid, p.le(last, trace.const(most, "i64")))
 
 
 def _integers(
-    name: str,
-    shape: Any,
-    low: Tensor,
-    high: Tensor,
-    dtype: str,
-    source: Source,
+    name: str, shape: Any, low: Tensor, high: Tensor | None, dtype: str, source: Source,
     like: Tensor | None = None,
-) -> Tensor:
-    low, high = _whole(name, low, high)
-    valid = _in_range(dtype, low, high)
+) -> Tensor:  # fmt: skip
+    """Whole numbers from `low` to `high` - 1, or to the last that the dtype holds exactly."""
+    if high is None:
+        (low,) = _whole(name, low)
+        last = low.trace.const(_most(dtype), "i64")
+    else:
+        low, high = _whole(name, low, high)
+        last = high - 1
+    valid = _in_range(dtype, low, last)
     drawn = draw(
-        p.random_integers, shape, low, high - 1, source=source, valid=valid, words=0, like=like
+        p.random_integers, shape, low, last, source=source, valid=valid, words=0, like=like
     )
     return convert(drawn, dtype)
 
 
 def _refuse_range(name: str, low: Any, high: Any, dtype: Any) -> None:
-    kind = getattr(dtype, "name", "int64") if dtype is not None else "int64"
+    kind = "int64" if dtype is None else dtype.name
+    high = 2**63 if high is None else high
     if low >= high:
         raise RangeError(
             f"{name}: low must be below high; got {low} and {high}; `high` itself is never drawn"
@@ -432,8 +433,13 @@ def _(input: Any, low: Any, high: Any, generator: Any, dtype: Any, *rest: Any) -
     _refuse_range("randint_like", low, high, dtype or input.dtype)
 
 
-# The greatest whole number below which all exist in a dtype.
-_EXACT = {"f16": 2**11, "bf16": 2**8, "f32": 2**24, "f64": 2**53, "bool": 1}
+# Floating-point dtypes hold all whole numbers up to these.
+_EXACT = {"f16": 2**11, "bf16": 2**8, "f32": 2**24, "f64": 2**53}
+
+
+def _most(dtype: str) -> int:
+    """The greatest number that `random_` draws without a bound."""
+    return _EXACT[dtype] if dtype in _EXACT else 1 if dtype == "bool" else integer_range(dtype)[1]
 
 
 @op(method=True, namespace="", writes=("input",))
@@ -446,8 +452,7 @@ def random_(input: Tensor, *, generator: Source = None) -> Tensor:
     tensor([4., 9., 3., 0.])
     """
     dtype, trace = input.dtype, input.trace
-    most = _EXACT[dtype] if dtype in _EXACT else integer_range(dtype)[1]
-    bounds = (trace.const(0, "i64"), trace.const(most, "i64"))
+    bounds = (trace.const(0, "i64"), trace.const(_most(dtype), "i64"))
     words = 2 if DTYPES[dtype][0] == 8 else 1
     drawn = draw(p.random_integers, input.shape, *bounds, source=generator, words=words, like=input)
     return convert(drawn, dtype)
@@ -465,7 +470,9 @@ def _(input: Any, to: Any, generator: Any) -> None:
 
 
 @op(name="random_", method=True, namespace="", writes=("input",))
-def random_between(input: Tensor, from_: Number, to: Number, *, generator: Source = None) -> Tensor:
+def random_between(
+    input: Tensor, from_: Number, to: Number | None, *, generator: Source = None
+) -> Tensor:
     return _integers("random_", input.shape, from_, to, input.dtype, generator, input)
 
 
