@@ -15,6 +15,7 @@ from gleed.compiler.graph import Graph, Node, Value, topological
 from gleed.compiler.kernel import is_float
 from gleed.compiler.planning import build_plan
 from gleed.compiler.schedule import Step
+from gleed.dtypes import dtype_text
 from gleed.errors import DTypeError, ShapeError
 from gleed.gradient import Partition, differentiate
 from gleed.ops.promotion import category, dtype_text, shape_text
@@ -82,7 +83,7 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
     if any(call.needs_grad):
         trace.tape = {}
     with trace.active():
-        result = overload.inline(bound)
+        result = _traced(overload, bound)
     outputs = list(_flat(result))
     written = _written(overload, bound, call.tensors, outputs)
     if not any(call.needs_grad):
@@ -96,6 +97,17 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
         written=written,
         grad=formula.record(),
     )
+
+
+def _traced(overload: Overload, bound: list[Any]) -> Any:
+    """What the body gives on stand-ins."""
+    try:
+        return overload.inline(bound)
+    except primitives.FloatNeededError as needed:
+        raise DTypeError(
+            f"{overload.name}: a floating-point tensor is needed; got {dtype_text(needed.dtype)}; "
+            "convert it with .float()"
+        ) from None
 
 
 def _flat(result: Any) -> Any:

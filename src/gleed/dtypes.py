@@ -80,6 +80,18 @@ DType: TypeAlias = dtype  # where a field `dtype` hides the class
 KINDS = ("bool", "integer", "float", "complex")
 
 
+def dtype_text(dtype: str) -> str:
+    """The public name of a kernel dtype.
+
+    >>> dtype_text("f32")
+    'float32'
+    """
+    kinds = {"f": "float", "i": "int", "u": "uint", "c": "complex"}
+    if dtype in ("bool", "bf16"):
+        return "bool" if dtype == "bool" else "bfloat16"
+    return kinds[dtype[0]] + dtype[1:]
+
+
 def kind(of: dtype) -> str:
     """One of `KINDS`.
 

@@ -14,12 +14,14 @@ from gleed.ops.promotion import (
     common,
     convert,
     dtype_text,
+    require_dtype,
     result_type,
     spread,
 )
 from gleed.ops.record import Number, Operand, Tensor, op
 
 POSITIVE = (0.2, 3.0)
+FLOAT = "convert it with .float()"
 
 
 # ---- the four operations
@@ -353,6 +355,7 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     tensor([2.5000])
     """
     start, stop, share = common("lerp", input, end, weight)
+    require_dtype("lerp", start, is_float(start.dtype), "a floating-point tensor is needed", FLOAT)
     near = start + share * (stop - start)
     far = stop - (stop - start) * (1 - share)
     return p.where(p.lt(p.abs(share), p.fill(share, 0.5)), near, far)

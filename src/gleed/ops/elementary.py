@@ -5,7 +5,7 @@ from __future__ import annotations
 from gleed import primitives as p
 from gleed.compiler.kernel import is_float
 from gleed.ops.families import unary
-from gleed.ops.promotion import convert, floating
+from gleed.ops.promotion import convert, floating, require_dtype
 from gleed.ops.record import Tensor
 
 POSITIVE = (0.1, 3.0)
@@ -289,6 +289,7 @@ def neg(input: Tensor) -> Tensor:
     >>> gleed.neg(gleed.tensor([1, -2]))
     tensor([-1,  2])
     """
+    require_dtype("neg", input, input.dtype != "bool", "bool has no sign", "use ~ (logical_not)")
     return p.neg(input)
 
 

@@ -49,7 +49,8 @@ def binary(
         def _(make: Any) -> Any:
             for a, b in pairs:
                 yield make.call(make.tensor(a, domain), make.tensor(b, other or domain))
-            yield make.call(make.tensor((3,), domain), make.number(other or domain))
+            if record.overloads[0].parameters[1].kind == "operand":
+                yield make.call(make.tensor((3,), domain), make.number(other or domain))
 
         return record
 

@@ -12,6 +12,7 @@ from typing import Any
 from gleed.compiler.dims import Dim, Size
 from gleed.compiler.graph import Shape
 from gleed.compiler.kernel import DTYPES, is_float
+from gleed.dtypes import dtype_text
 from gleed.errors import DTypeError, ShapeError
 from gleed.primitives import broadcast, cast, reshape
 from gleed.trace import Standin
@@ -165,18 +166,6 @@ def require_dtype(name: str, x: Standin, allowed: bool, rule: str, fix: str) -> 
     """Raise unless the dtype of `x` is allowed."""
     if not allowed:
         raise DTypeError(f"{name}: {rule}; got {dtype_text(x.dtype)}; {fix}")
-
-
-def dtype_text(dtype: str) -> str:
-    """The public name of a kernel dtype.
-
-    >>> dtype_text("f32")
-    'float32'
-    """
-    kinds = {"f": "float", "i": "int", "u": "uint", "c": "complex"}
-    if dtype in ("bool", "bf16"):
-        return "bool" if dtype == "bool" else "bfloat16"
-    return kinds[dtype[0]] + dtype[1:]
 
 
 __all__ = [

@@ -115,8 +115,7 @@ class Overload:
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any] | None:
         """Arguments in order, or None if they do not fit."""
         parameters = self.parameters
-        if parameters and "*" in parameters[-1 if len(parameters) == 1 else 1].flags:
-            args = self._gathered(args)
+        args = self._gathered(args)
         if len(args) > len(parameters):
             return None
         bound = list(args)
@@ -138,7 +137,7 @@ class Overload:
 
     def _gathered(self, args: Sequence[Any]) -> Sequence[Any]:
         """`view(x, 4, 16)` as `view(x, (4, 16))`."""
-        first = 0 if "*" in self.parameters[0].flags else 1
+        first = next((i for i, p in enumerate(self.parameters) if "*" in p.flags), len(args))
         rest = args[first:]
         if rest and not isinstance(rest[0], list | tuple):
             return (*args[:first], tuple(rest))

@@ -3,7 +3,7 @@
 A record holds the type rule, the scalar code or scheduling kind, and the gradient; see `core`.
 """
 
-from gleed.primitives.core import PRIMITIVES, IRError, Primitive
+from gleed.primitives.core import PRIMITIVES, FloatNeededError, IRError, Primitive
 from gleed.primitives.indexing import as_strided, gather, iota, scatter, window
 from gleed.primitives.library import affine, matmul, nonzero, sort, topk
 from gleed.primitives.movement import (

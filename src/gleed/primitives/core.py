@@ -13,6 +13,7 @@ from typing import Any
 
 from gleed.compiler.graph import Shape, Value
 from gleed.compiler.kernel import Node as KernelNode
+from gleed.compiler.kernel import is_float
 
 Types = list[tuple[str, Shape]]
 PRIMITIVES: dict[str, Primitive] = {}
@@ -50,6 +51,19 @@ class Primitive:
 
 class IRError(Exception):
     """A graph that breaks a rule of the IR: a fault of an op's body, never of user input."""
+
+
+class FloatNeededError(Exception):
+    """A function of real numbers met integers or bool: what an op's body makes of such input."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+
+
+def require_float(value: Value) -> None:
+    """Raise `FloatNeededError` unless the value is floating point."""
+    if not is_float(value.dtype):
+        raise FloatNeededError(value.dtype)
 
 
 def require(condition: bool, primitive: str, rule: str, values: Sequence[Value]) -> None:

@@ -8,27 +8,34 @@ from typing import Any
 
 from gleed.compiler import kernel as k
 from gleed.compiler.graph import Value
-from gleed.primitives.core import Primitive, Types, require, same_shape
+from gleed.primitives.core import Primitive, Types, require, require_float, same_shape
 
 Rule = Callable[..., Any] | None
 
 
 def _pointwise(
-    name: str, code: Callable[..., k.Node], vjp: Rule = None, result: str | None = None
+    name: str,
+    code: Callable[..., k.Node],
+    vjp: Rule = None,
+    result: str | None = None,
+    real: bool = False,
 ) -> Primitive:
-    """A primitive whose operands share a dtype; the result has it too, or is `result`."""
+    """A primitive whose operands share a dtype (floating point if `real`); the result has it too,
+    or is `result`."""
 
     def types(*values: Value) -> Types:
         first = values[0]
         alike = all(v.dtype == first.dtype and same_shape(v.shape, first.shape) for v in values)
         require(alike, name, "operands must have one dtype and shape", values)
+        if real:
+            require_float(first)
         return [(result or first.dtype, first.shape)]
 
     return Primitive(name, "pointwise", types, code, vjp)
 
 
 def _math(name: str, vjp: Rule = None) -> Primitive:
-    return _pointwise(name, lambda *args: k.math(name, *args), vjp)
+    return _pointwise(name, lambda *args: k.math(name, *args), vjp, real=True)
 
 
 def _none(g: Any, y: Any, *inputs: Any) -> tuple[None, ...]:
@@ -65,7 +72,9 @@ def _bool_product(x: k.Node, y: k.Node) -> k.Node:
 add = _pointwise("add", _bool_sum, lambda g, y, a, b: (g, g))
 sub = _pointwise("sub", lambda x, y: x - y, lambda g, y, a, b: (g, -g))
 mul = _pointwise("mul", _bool_product, lambda g, y, a, b: (g * b, g * a))
-div = _pointwise("div", lambda x, y: x / y, lambda g, y, a, b: (g / b, -(g * y) / b))
+div = _pointwise(
+    "div", lambda x, y: x / y, lambda g, y, a, b: (g / b, -(g * y) / b), real=True
+)
 fma = _pointwise("fma", k.fma, lambda g, y, a, b, c: (g * b, g * a, g))
 neg = _pointwise("neg", lambda x: -x, lambda g, y, x: -g)
 abs = _pointwise("abs", k.abs, lambda g, y, x: g * sign(x))
@@ -76,10 +85,10 @@ irem = _pointwise("irem", k.irem, _none)
 fmod = _math("fmod", lambda g, y, a, b: (g, -g * trunc(a / b)))
 
 # ---- rounding
-floor = _pointwise("floor", k.floor, _flat)
-ceil = _pointwise("ceil", k.ceil, _flat)
-trunc = _pointwise("trunc", k.trunc, _flat)
-roundeven = _pointwise("roundeven", k.roundeven, _flat)
+floor = _pointwise("floor", k.floor, _flat, real=True)
+ceil = _pointwise("ceil", k.ceil, _flat, real=True)
+trunc = _pointwise("trunc", k.trunc, _flat, real=True)
+roundeven = _pointwise("roundeven", k.roundeven, _flat, real=True)
 
 # ---- extremes: ties share the gradient, as in PyTorch
 
@@ -100,7 +109,7 @@ log = _math("log", lambda g, y, x: g / x)
 log2 = _math("log2", lambda g, y, x: g / (x * math.log(2)))
 log10 = _math("log10", lambda g, y, x: g / (x * math.log(10)))
 log1p = _math("log1p", lambda g, y, x: g / (x + 1))
-sqrt = _pointwise("sqrt", k.sqrt, lambda g, y, x: g / (y * 2))
+sqrt = _pointwise("sqrt", k.sqrt, lambda g, y, x: g / (y * 2), real=True)
 rsqrt = _math("rsqrt", lambda g, y, x: g * (y * y * y) * -0.5)
 sigmoid = _math("sigmoid", lambda g, y, x: g * (y * (1 - y)))
 
