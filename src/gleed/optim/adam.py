@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import gleed
@@ -18,6 +19,9 @@ from gleed.optim.optimizer import (
 )
 
 adam_step = steps.adam_step.public
+# What is kept for a parameter, without and with amsgrad.
+NAMES = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+KEPT = {False: itemgetter(*NAMES[:3]), True: itemgetter(*NAMES)}
 
 
 class Adam(Optimizer):
@@ -102,25 +106,25 @@ class Adam(Optimizer):
 
     def _update(self, group: dict[str, Any]) -> None:
         params, grads = with_gradients(group)
+        if not params:
+            return
         states = [self.state[parameter] for parameter in params]
         if not all(states):
             for state, parameter in zip(states, params, strict=True):
                 if not state:
                     _begin(state, parameter, group["amsgrad"])
-        counts = [state["step"].item() for state in states]
+        kept = list(zip(*map(KEPT[group["amsgrad"]], states), strict=True))
+        counts = list(map(Tensor.item, kept[0]))
         if len(set(counts)) == 1:
-            _step(group, params, grads, states, counts[0])
+            _step(group, params, grads, kept, counts[0])
             return
         # Parameters that missed some steps are at another count, with other bias corrections.
         for count in sorted(set(counts)):
             part = [i for i, c in enumerate(counts) if c == count]
-            _step(
-                group,
-                [params[i] for i in part],
-                [grads[i] for i in part],
-                [states[i] for i in part],
-                count,
+            own_params, own_grads, *own_kept = (
+                [values[i] for i in part] for values in (params, grads, *kept)
             )
+            _step(group, own_params, own_grads, own_kept, count)
 
 
 class AdamW(Adam):
@@ -164,8 +168,7 @@ class AdamW(Adam):
 
 def _begin(state: dict[str, Any], parameter: Tensor, amsgrad: bool) -> None:
     state["step"] = gleed.tensor(0.0)
-    means = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if amsgrad else ("exp_avg", "exp_avg_sq")
-    for name in means:
+    for name in NAMES[1:] if amsgrad else NAMES[1:3]:
         state[name] = gleed.zeros_like(parameter).detach()
 
 
@@ -173,19 +176,21 @@ def _step(
     group: dict[str, Any],
     params: list[Tensor],
     grads: list[Tensor],
-    states: list[dict[str, Any]],
+    kept: Sequence[Sequence[Tensor]],
     count: float,
 ) -> None:
+    """The step after `count` steps; `kept` are the lists of what `KEPT` names."""
+    steps, exp_avgs, exp_avg_sqs, *rest = kept
     beta1, beta2 = group["betas"]
     lr, weight_decay = float(group["lr"]), group["weight_decay"]
     decoupled = group["decoupled_weight_decay"]
     adam_step(
         params,
         grads,
-        [state["exp_avg"] for state in states],
-        [state["exp_avg_sq"] for state in states],
-        [state["max_exp_avg_sq"] for state in states] if group["amsgrad"] else [],
-        [state["step"] for state in states],
+        exp_avgs,
+        exp_avg_sqs,
+        rest[0] if rest else (),
+        steps,
         lr / (1 - beta1 ** (count + 1)),
         1 - beta1,
         beta2,

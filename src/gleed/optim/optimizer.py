@@ -34,26 +34,12 @@ HOOK_TABLES = (
 
 
 def with_step_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
-    """`step` with the optimizer's step hooks around it."""
+    """The `step` of a subclass with the optimizer's step hooks around it."""
 
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._opt_called = True
-        if not (self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks):
-            return step(self, *args, **kwargs)
-        for hook in tuple(self._optimizer_step_pre_hooks.values()):
-            replaced = hook(self, args, kwargs)
-            if replaced is not None:
-                if not (isinstance(replaced, tuple) and len(replaced) == 2):
-                    raise GleedError(
-                        "register_step_pre_hook: a hook returns None or the pair (args, kwargs); "
-                        f"{hook!r} returned {replaced!r}; return both, changed or not"
-                    )
-                args, kwargs = replaced
-        result = step(self, *args, **kwargs)
-        for hook in tuple(self._optimizer_step_post_hooks.values()):
-            hook(self, args, kwargs)
-        return result
+        return self._run_hooked(step, args, kwargs)
 
     return hooked
 
@@ -191,13 +177,18 @@ class Optimizer:
 
     # Steps
 
-    @with_step_hooks
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Train every parameter that has a gradient by one step.
 
         `closure`, if given, computes the loss and its gradients anew and returns the loss, which is
         returned.
         """
+        self._opt_called = True
+        if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
+            return self._run_hooked(Optimizer._step, (closure,) if closure else (), {})
+        return self._step(closure)
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with enable_grad():
@@ -206,6 +197,21 @@ class Optimizer:
             for group in self.param_groups:
                 self._update(group)
         return loss
+
+    def _run_hooked(self, step: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        for hook in tuple(self._optimizer_step_pre_hooks.values()):
+            replaced = hook(self, args, kwargs)
+            if replaced is not None:
+                if not (isinstance(replaced, tuple) and len(replaced) == 2):
+                    raise GleedError(
+                        "register_step_pre_hook: a hook returns None or the pair (args, kwargs); "
+                        f"{hook!r} returned {replaced!r}; return both, changed or not"
+                    )
+                args, kwargs = replaced
+        result = step(self, *args, **kwargs)
+        for hook in tuple(self._optimizer_step_post_hooks.values()):
+            hook(self, args, kwargs)
+        return result
 
     def _update(self, group: dict[str, Any]) -> None:
         raise NotImplementedError(
