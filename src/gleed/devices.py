@@ -67,6 +67,14 @@ class device:
 CPU = device("cpu")
 
 
+def check_device(name: str, where: object) -> None:
+    """Raise unless the function `name` can make tensors on the device `where`, None being any."""
+    if where is not None and device(where).type != "cpu":  # type: ignore[arg-type]
+        raise DeviceError(
+            f"{name}: this build of gleed computes on the CPU; device {str(where)!r} came; use 'cpu'"
+        )
+
+
 class layout:
     """How a tensor's elements are stored; the one layout is `strided`."""
 

@@ -6,22 +6,13 @@ from typing import Any
 
 from gleed import _C
 from gleed._C import Tensor
-from gleed.devices import device as device_type
-from gleed.errors import ArgumentError, DeviceError, RangeError
+from gleed.devices import check_device
+from gleed.errors import ArgumentError, RangeError
 from gleed.ops.creation import count_between
 from gleed.ops.record import OPS
 
 _arange, _linspace, _eye = (OPS[name].public for name in ("_arange", "_linspace", "_eye"))
 _to_dtype = OPS["_to_dtype"].public
-
-
-def check_device(name: str, device: Any) -> None:
-    """Raise unless tensors can live on `device` here."""
-    if device is not None and device_type(device).type != "cpu":
-        raise DeviceError(
-            f"{name}: this build of gleed computes on the CPU; device {str(device)!r} came; use "
-            "'cpu' (gleed.cuda.is_available() tells whether a GPU can be used)"
-        )
 
 
 def finish(result: Tensor, requires_grad: bool) -> Tensor:
@@ -297,3 +288,24 @@ def _with_gradient(name: str) -> None:
 for _name in ("zeros", "ones", "full", "rand", "randn"):
     _with_gradient(_name)
     _with_gradient(_name + "_like")
+
+
+def _collecting_gradients(name: str) -> Any:
+    """A factory with `requires_grad`, which concerns the result alone and not its op."""
+    make = OPS[name].public
+
+    def factory(*args: Any, requires_grad: bool | None = None, **options: Any) -> Any:
+        if requires_grad is None:
+            return NotImplemented
+        return finish(make(*args, **options), requires_grad)
+
+    return factory
+
+
+for _name in (
+    *("zeros", "ones", "full", "rand", "randn", "randint", "randperm", "normal"),
+    *("zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "randint_like"),
+    *("new_zeros", "new_ones", "new_full"),
+):
+    if OPS[_name].fallback is None:
+        OPS[_name].otherwise(_collecting_gradients(_name))

@@ -7,9 +7,10 @@ from typing import Any
 
 from gleed import _C
 from gleed._C import Tensor
+from gleed.devices import check_device
 from gleed.devices import device as device_type
 from gleed.errors import ArgumentError, ShapeError
-from gleed.factories import check_device, empty, empty_strided, tensor
+from gleed.factories import empty, empty_strided, tensor
 from gleed.ops.record import OPS
 
 _to_dtype = OPS["_to_dtype"].public

@@ -7,6 +7,7 @@ from typing import Any
 
 from gleed import primitives as p
 from gleed.compiler.kernel import is_float
+from gleed.devices import check_device
 from gleed.errors import RangeError
 from gleed.ops.arithmetic import where
 from gleed.ops.promotion import as_standins, convert, default_float, shape_text
@@ -14,7 +15,8 @@ from gleed.ops.record import Int, Ints, Number, Tensor, op
 from gleed.trace import Trace
 
 
-def _filled(name: str, size: Any, value: Any, dtype: str | None) -> Tensor:
+def _filled(name: str, size: Any, value: Any, dtype: str | None, device: Any) -> Tensor:
+    check_device(name, device)
     if any(n < 0 for n in size):
         raise RangeError(
             f"{name}: sizes must be 0 or more; got {shape_text(size)}; check the arithmetic"
@@ -38,7 +40,7 @@ def zeros(
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return _filled("zeros", size, 0, dtype)
+    return _filled("zeros", size, 0, dtype, device)
 
 
 @op(varargs="size", out=True)
@@ -55,7 +57,7 @@ def ones(
     >>> gleed.ones(2)
     tensor([1., 1.])
     """
-    return _filled("ones", size, 1, dtype)
+    return _filled("ones", size, 1, dtype, device)
 
 
 @op(out=True)
@@ -73,13 +75,15 @@ def full(
     >>> gleed.full((2,), 7)
     tensor([7, 7])
     """
+    check_device("full", device)
     (value,) = as_standins(fill_value) if isinstance(fill_value, Tensor) else (fill_value,)
     own = default_float() if is_float(value.dtype) else value.dtype
     trace = Trace.current()
     return p.copy(trace.spread(convert(value, dtype or own), tuple(size)))
 
 
-def _like(input: Tensor, value: float, dtype: str | None) -> Tensor:
+def _like(name: str, input: Tensor, value: float, dtype: str | None, device: Any) -> Tensor:
+    check_device(name, device)
     return p.copy(input.trace.full(input.shape, value, dtype or input.dtype))
 
 
@@ -97,7 +101,7 @@ def zeros_like(
     >>> gleed.zeros_like(gleed.tensor([1, 2]))
     tensor([0, 0])
     """
-    return _like(input, 0, dtype)
+    return _like("zeros_like", input, 0, dtype, device)
 
 
 @op()
@@ -114,7 +118,7 @@ def ones_like(
     >>> gleed.ones_like(gleed.tensor([1.5, 2.0]))
     tensor([1., 1.])
     """
-    return _like(input, 1, dtype)
+    return _like("ones_like", input, 1, dtype, device)
 
 
 @op()
@@ -132,6 +136,7 @@ def full_like(
     >>> gleed.full_like(gleed.tensor([1.5, 2.0]), 3)
     tensor([3., 3.])
     """
+    check_device("full_like", device)
     value = convert(as_standins(input, fill_value)[1], dtype or input.dtype)
     return p.copy(input.trace.spread(value, input.shape))
 
@@ -143,7 +148,7 @@ def new_zeros(input: Tensor, size: Ints, *, dtype: Any = None, device: Any = Non
     >>> gleed.tensor([1]).new_zeros(2)
     tensor([0, 0])
     """
-    return _filled("new_zeros", size, 0, dtype or input.dtype)
+    return _filled("new_zeros", size, 0, dtype or input.dtype, device)
 
 
 @op(method=True, namespace="", varargs="size")
@@ -153,7 +158,7 @@ def new_ones(input: Tensor, size: Ints, *, dtype: Any = None, device: Any = None
     >>> gleed.tensor([1]).new_ones(2)
     tensor([1, 1])
     """
-    return _filled("new_ones", size, 1, dtype or input.dtype)
+    return _filled("new_ones", size, 1, dtype or input.dtype, device)
 
 
 @op(method=True, namespace="")
@@ -165,6 +170,7 @@ def new_full(
     >>> gleed.tensor([1]).new_full((2,), 5)
     tensor([5, 5])
     """
+    check_device("new_full", device)
     value = convert(fill_value, dtype or input.dtype)
     return p.copy(input.trace.spread(value, tuple(size)))
 
