@@ -303,7 +303,7 @@ def _collecting_gradients(name: str) -> Any:
 
 
 for _name in (
-    *("zeros", "ones", "full", "rand", "randn", "randint", "randperm", "normal"),
+    *("zeros", "ones", "full", "rand", "randn", "randint", "randperm"),
     *("zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "randint_like"),
     *("new_zeros", "new_ones", "new_full"),
 ):
