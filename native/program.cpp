@@ -27,7 +27,7 @@ void append_words(const Call& call, std::vector<uint64_t>& key) {
 }
 
 std::vector<uint64_t> signature_of(const Call& call) {
-  std::vector<uint64_t> key;
+  std::vector<uint64_t> key{static_cast<uint64_t>(default_dtype)};
   append_words(call, key);
   for (const Tensor* t : call.tensors) {
     key.push_back(static_cast<uint64_t>(t->dtype) | static_cast<uint64_t>(t->layout.ndim) << 8);

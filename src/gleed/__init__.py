@@ -39,5 +39,5 @@ tensor_methods.install()
 Tensor.__repr__ = formatting.tensor_repr
 connect({**globals(), **{name: ops.OPS[name].public for name in ("add_", "copy_", "zero_")}})
 
-from gleed import autograd, nn, optim, utils  # noqa: E402 (they use the names above)
+from gleed import autograd, cuda, nn, optim, utils  # noqa: E402 (they use the names above)
 from gleed.serialization import load, save  # noqa: E402

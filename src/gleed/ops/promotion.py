@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gleed import _C
 from gleed.compiler.dims import Dim, Size
 from gleed.compiler.graph import Shape
 from gleed.compiler.kernel import DTYPES, is_float
@@ -18,18 +19,11 @@ from gleed.primitives import broadcast, cast, reshape
 from gleed.trace import Standin
 
 _CATEGORY = {"bool": 0, "unsigned": 1, "signed": 1, "float": 2}
-_default_float = "f32"
 
 
 def default_float() -> str:
     """The dtype of floating-point results that have no other reason for theirs."""
-    return _default_float
-
-
-def set_default_float(dtype: str) -> None:
-    """Change `default_float`; plans made before do not know."""
-    global _default_float
-    _default_float = dtype
+    return _C.get_default_dtype().kernel_name
 
 
 def category(dtype: str) -> int:
@@ -181,7 +175,6 @@ __all__ = [
     "promote",
     "require_dtype",
     "result_type",
-    "set_default_float",
     "shape_text",
     "spread",
 ]
