@@ -272,24 +272,6 @@ def scalar_tensor(value: Any, *, dtype: Any = None, requires_grad: bool = False)
     return finish(result, requires_grad)
 
 
-def _with_gradient(name: str) -> None:
-    """Let an op that makes a tensor take `requires_grad`, which is not a matter of computing."""
-    make = OPS[name].public
-
-    def made(*args: Any, **kwargs: Any) -> Any:
-        if "requires_grad" not in kwargs:
-            return NotImplemented
-        wanted = kwargs.pop("requires_grad")
-        return finish(make(*args, **kwargs), wanted)
-
-    OPS[name].otherwise(made)
-
-
-for _name in ("zeros", "ones", "full", "rand", "randn"):
-    _with_gradient(_name)
-    _with_gradient(_name + "_like")
-
-
 def _collecting_gradients(name: str) -> Any:
     """A factory with `requires_grad`, which concerns the result alone and not its op."""
     make = OPS[name].public
