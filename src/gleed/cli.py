@@ -94,15 +94,20 @@ def _info(options: argparse.Namespace) -> int:
         print(json.dumps(facts, indent=2))
         return 0
     for name, value in facts.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        print(f"{name.replace('_', ' '):16} {text}")
+        print(f"{name.replace('_', ' '):16} {_readable(value)}")
     return 0
+
+
+def _readable(value: str | int | list[str]) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def _facts() -> dict[str, str | int | list[str]]:
     """Return what matters for speed and for reports of bugs."""
     processor = host()
-    objects = [path for path in cache_directory().rglob("*") if path.is_file()]
+    cached = [path for path in cache_directory().rglob("*") if path.is_file()]
     return {
         "gleed": gleed.__version__,
         "python": platform.python_version(),
@@ -114,6 +119,5 @@ def _facts() -> dict[str, str | int | list[str]]:
         "threads": gleed.get_num_threads(),
         "devices": ["cpu"],
         "cache": str(cache_directory()),
-        "cached_kernels": len(objects),
-        "cache_bytes": sum(path.stat().st_size for path in objects),
+        "cache_bytes": sum(path.stat().st_size for path in cached),
     }

@@ -96,6 +96,17 @@ def test_a_range_is_cut_into_ranges():
         (lambda: RandomSampler(TEN, num_samples=2.0), "num_samples is an integer of 1 or more"),
         (lambda: RandomSampler([]), "RandomSampler: an empty data set has no sample to draw"),
         (lambda: WeightedRandomSampler([1.0], True), "num_samples is an integer of 1 or more"),
+        (
+            lambda: WeightedRandomSampler([1.0, -1.0], 1),
+            "finite, not negative, and not all zero; got",
+        ),
+        (
+            lambda: WeightedRandomSampler([1.0, float("nan")], 1),
+            "finite, not negative, and not all",
+        ),
+        (lambda: WeightedRandomSampler([0.0, 0.0], 1), "finite, not negative, and not all zero"),
+        (lambda: WeightedRandomSampler([], 1), "finite, not negative, and not all zero"),
+        (lambda: WeightedRandomSampler([1.0], 2, False), "got num_samples=2 for 1 weights"),
         (lambda: WeightedRandomSampler([[1.0]], 1), r"one per sample; got shape \(1, 1\)"),
         (
             lambda: BatchSampler(TEN, 0, False),

@@ -18,7 +18,6 @@ from gleed.utils.data.sampler import (
     IndexBlock,
     RandomSampler,
     SequentialSampler,
-    WeightedRandomSampler,
     batches_of_blocks,
 )
 
@@ -29,7 +28,7 @@ Gather: TypeAlias = Callable[[IndexBlock], list[Tensor]]
 """Takes indices and returns the batch of their samples."""
 
 # Only these very types are taken in blocks: a subclass may draw its indices in its own way.
-_BLOCK_SAMPLERS = (SequentialSampler, RandomSampler, WeightedRandomSampler)
+_BLOCK_SAMPLERS = (SequentialSampler, RandomSampler)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,9 @@ The numbers are PyTorch's: the same state of a generator gives the same order.
 
 from __future__ import annotations
 
+import bisect
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -152,12 +154,13 @@ class SubsetRandomSampler(Sampler[int]):
         return len(self.indices)
 
 
-class WeightedRandomSampler(BlockSampler):
+class WeightedRandomSampler(Sampler[int]):
     """`num_samples` indices into `weights`, each drawn as often as its weight is large.
 
     Weights need not sum up to 1. Without `replacement` no index is drawn twice.
 
-    Raises RangeError for a `num_samples` below 1, ShapeError for weights that are no sequence.
+    Raises RangeError for a `num_samples` below 1, or too large without replacement, and for weights
+    that make no sense; ShapeError for weights that are no sequence.
 
     >>> list(WeightedRandomSampler([0.0, 3.0, 0.0], num_samples=4))
     [1, 1, 1, 1]
@@ -180,15 +183,46 @@ class WeightedRandomSampler(BlockSampler):
                 "WeightedRandomSampler: weights are a sequence of numbers, one per sample; got "
                 f"shape {tuple(self.weights.shape)}"
             )
+        values = self.weights.tolist()
+        if not all(0 <= value < math.inf for value in values) or not sum(values) > 0:
+            raise RangeError(
+                "WeightedRandomSampler: weights are finite, not negative, and not all zero; got "
+                f"{self.weights}"
+            )
+        if not replacement and num_samples > len(values):
+            raise RangeError(
+                "WeightedRandomSampler: without replacement each index is drawn once at most; got "
+                f"num_samples={num_samples} for {len(values)} weights"
+            )
         self.num_samples = num_samples
         self.replacement = replacement
         self.generator = generator
 
-    def blocks(self) -> Iterator[IndexBlock]:
-        """Yield all indices as one tensor."""
-        yield gleed.multinomial(
-            self.weights, self.num_samples, self.replacement, generator=self.generator
-        )
+    def __iter__(self) -> Iterator[int]:
+        # PyTorch draws single indices as it draws without replacement.
+        if self.replacement and self.num_samples > 1:
+            return self._independent()
+        return self._distinct()
+
+    def _independent(self) -> Iterator[int]:
+        """Find each of the random numbers in the cumulative distribution."""
+        ends = list(itertools.accumulate(self.weights.tolist()))
+        ends = [end / ends[-1] for end in ends]
+        for number in self._random(self.num_samples).tolist():
+            yield bisect.bisect_left(ends, number)
+
+    def _distinct(self) -> Iterator[int]:
+        """Let exponential random numbers compete: the sources that fire first are drawn.
+
+        Source: Efraimidis and Spirakis, "Weighted random sampling with a reservoir" (2006).
+        """
+        rates = (self.weights / -gleed.log1p(-self._random(len(self.weights)))).tolist()
+        yield from sorted(range(len(rates)), key=rates.__getitem__, reverse=True)[
+            : self.num_samples
+        ]
+
+    def _random(self, count: int) -> Tensor:
+        return gleed.rand(count, dtype=gleed.float64, generator=self.generator)
 
     def __len__(self) -> int:
         return self.num_samples
