@@ -15,7 +15,6 @@ from gleed.compiler.graph import Graph, Node, Value, topological
 from gleed.compiler.kernel import is_float
 from gleed.compiler.planning import build_plan
 from gleed.compiler.schedule import Step
-from gleed.dtypes import dtype_text
 from gleed.errors import DTypeError, ShapeError
 from gleed.gradient import Partition, differentiate
 from gleed.ops.promotion import category, dtype_text, shape_text
