@@ -211,8 +211,17 @@ class Module(StateDict, Hooks, ModuleBase):
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """This module and all below it, parents first."""
-        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
+        seen: set[Module] = set()
+        pending: list[Module] = [self]
+        while pending:
+            module = pending.pop()
+            if module in seen:
+                continue
+            if remove_duplicate:
+                seen.add(module)
             yield module
+            below = [child for _, child in members.named(module, MODULE) if child is not None]
+            pending += reversed(below)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules one level below with their names, each module once."""
@@ -240,6 +249,14 @@ class Module(StateDict, Hooks, ModuleBase):
                     seen.add(id(value))
                 yield (f"{path}.{name}" if path else name), value
 
+    def _tensors(self, kind: str, recurse: bool) -> Iterator[Any]:
+        seen: set[int] = set()
+        for module in self.modules() if recurse else (self,):
+            for _, value in members.named(module, kind):
+                if value is not None and id(value) not in seen:
+                    seen.add(id(value))
+                    yield value
+
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
@@ -253,8 +270,7 @@ class Module(StateDict, Hooks, ModuleBase):
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters of this module and (`recurse`) of all below it, each once."""
-        for _, parameter in self.named_parameters(recurse=recurse):
-            yield parameter
+        return self._tensors(PARAMETER, recurse)
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -264,8 +280,7 @@ class Module(StateDict, Hooks, ModuleBase):
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """The buffers of this module and (`recurse`) of all below it, each once."""
-        for _, buffer in self.named_buffers(recurse=recurse):
-            yield buffer
+        return self._tensors(BUFFER, recurse)
 
     # Lookup by path
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import gleed
 from gleed import Tensor, no_grad
@@ -37,7 +37,8 @@ def get_total_norm(
     norms = [tensor.norm(norm_type) for tensor in _as_list(tensors)]
     if not norms:
         return gleed.tensor(0.0)
-    total = gleed.stack([norm.to(norms[0].device) for norm in norms]).norm(norm_type)
+    device = norms[0].device
+    total = gleed.stack([_on(device, norm) for norm in norms]).norm(norm_type)
     if error_if_nonfinite and not total.isfinite().item():
         raise GleedError(
             f"get_total_norm: the norm must be finite; the norm of order {float(norm_type)} is "
@@ -58,7 +59,7 @@ def clip_grads_with_norm_(
     # scaling needs no wait for the device.
     scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     for gradient in _gradients(parameters):
-        gradient.mul_(scale.to(gradient.device))
+        gradient.mul_(_on(gradient.device, scale))
 
 
 def clip_grad_norm_(
@@ -111,6 +112,10 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
     limit = float(clip_value)
     for gradient in _gradients(parameters):
         gradient.clamp_(-limit, limit)
+
+
+def _on(device: Any, tensor: Tensor) -> Tensor:
+    return tensor if tensor.device == device else tensor.to(device)
 
 
 def _as_list(tensors: Tensors) -> list[Tensor]:
