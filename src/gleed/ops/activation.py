@@ -315,7 +315,7 @@ def softmin(input: Tensor, dim: int) -> Tensor:
     >>> gleed.nn.functional.softmin(gleed.tensor([1.0, 1.0]), 0)
     tensor([0.5000, 0.5000])
     """
-    return softmax(-input, dim)
+    return softmax(-floating(input), dim)
 
 
 @op(namespace=FUNCTIONAL)

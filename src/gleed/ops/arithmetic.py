@@ -14,6 +14,7 @@ from gleed.ops.promotion import (
     common,
     convert,
     dtype_text,
+    promote,
     require_dtype,
     result_type,
     spread,
@@ -48,7 +49,11 @@ def _scaled(name: str, other: Operand, alpha: Number) -> Tensor:
             f"{name}: alpha must not be of a higher category than the tensor; got a floating-point "
             f"alpha for {dtype_text(x.dtype)}; convert the tensor first"
         )
-    return mul(x, factor)
+    if not x.weak:
+        return mul(x, factor)
+    dtype = promote(x.dtype, factor.dtype)
+    product = p.mul(convert(x, dtype), convert(factor, dtype))
+    return Tensor(product.trace, product.value, weak=True)
 
 
 @binary(reference="numpy.subtract")
@@ -206,8 +211,8 @@ def float_power(input: Operand, exponent: Operand) -> Tensor:
     >>> gleed.float_power(gleed.tensor([2]), 0.5)
     tensor([1.4142], dtype=gleed.float64)
     """
-    a, b = common("float_power", input, exponent)
-    return p.pow(convert(a, "f64"), convert(b, "f64"))
+    a, b = (convert(x, "f64") for x in as_standins(input, exponent))
+    return p.pow(*spread("float_power", a, b))
 
 
 # ---- extremes and angles
@@ -563,6 +568,12 @@ def _bits(name: str, a: Operand, b: Operand) -> list[Tensor]:
     return [x, y]
 
 
+def _places(name: str, a: Operand, b: Operand) -> list[Tensor]:
+    x, y = _bits(name, a, b)
+    require_dtype(name, x, x.dtype != "bool", "bool has one bit only", "convert to an integer first")
+    return [x, y]
+
+
 @binary(reference="numpy.bitwise_and")
 def bitwise_and(input: Operand, other: Operand) -> Tensor:
     """And of bits; of truth values for bool.
@@ -611,7 +622,7 @@ def bitwise_left_shift(input: Operand, other: Operand) -> Tensor:
     >>> gleed.bitwise_left_shift(gleed.tensor([1, 3]), 2)
     tensor([ 4, 12])
     """
-    return p.shift_left(*_bits("bitwise_left_shift", input, other))
+    return p.shift_left(*_places("bitwise_left_shift", input, other))
 
 
 @binary(reference="numpy.right_shift")
@@ -621,7 +632,7 @@ def bitwise_right_shift(input: Operand, other: Operand) -> Tensor:
     >>> gleed.bitwise_right_shift(gleed.tensor([4, -8]), 2)
     tensor([ 1, -2])
     """
-    return p.shift_right(*_bits("bitwise_right_shift", input, other))
+    return p.shift_right(*_places("bitwise_right_shift", input, other))
 
 
 # ---- selection

@@ -37,6 +37,13 @@ def _legacy(reduction: str, size_average: bool | None, reduce: bool | None) -> s
     return "sum" if size_average is False else "mean"
 
 
+def _floats(name: str, input: Tensor, target: Tensor) -> list[Tensor]:
+    """Input and target in one floating-point dtype and shape."""
+    x, y = common(name, input, target)
+    p.require_float(x.value)
+    return [x, y]
+
+
 def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
     if input.ndim != target.ndim or not all(
         m == n for m, n in zip(input.shape, target.shape, strict=True)
@@ -60,7 +67,7 @@ def mse_loss(
     >>> gleed.nn.functional.mse_loss(gleed.tensor([1.0, 2.0]), gleed.tensor([1.0, 4.0]))
     tensor(2.)
     """
-    x, y = common("mse_loss", input, target)
+    x, y = _floats("mse_loss", input, target)
     difference = x - y
     return _reduce("mse_loss", difference * difference, _legacy(reduction, size_average, reduce))
 
@@ -78,7 +85,7 @@ def l1_loss(
     >>> gleed.nn.functional.l1_loss(gleed.tensor([1.0, 2.0]), gleed.tensor([1.0, 4.0]))
     tensor(1.)
     """
-    x, y = common("l1_loss", input, target)
+    x, y = _floats("l1_loss", input, target)
     return _reduce("l1_loss", p.abs(x - y), _legacy(reduction, size_average, reduce))
 
 
@@ -96,7 +103,7 @@ def smooth_l1_loss(
     >>> gleed.nn.functional.smooth_l1_loss(gleed.tensor([1.0, 2.0]), gleed.tensor([1.5, 4.0]))
     tensor(0.8125)
     """
-    x, y = common("smooth_l1_loss", input, target)
+    x, y = _floats("smooth_l1_loss", input, target)
     size = p.abs(x - y)
     loss = size if beta == 0 else where(size < beta, size * size * (0.5 / beta), size - 0.5 * beta)
     return _reduce("smooth_l1_loss", loss, _legacy(reduction, size_average, reduce))
@@ -116,7 +123,7 @@ def huber_loss(
     >>> gleed.nn.functional.huber_loss(gleed.tensor([1.0, 2.0]), gleed.tensor([1.5, 4.0]))
     tensor(0.8125)
     """
-    x, y = common("huber_loss", input, target)
+    x, y = _floats("huber_loss", input, target)
     size = p.abs(x - y)
     loss = where(size < delta, size * size * 0.5, (size - 0.5 * delta) * delta)
     return _reduce("huber_loss", loss if weight is None else loss * weight, reduction)
@@ -137,7 +144,7 @@ def kl_div(
     >>> gleed.nn.functional.kl_div(gleed.tensor([-1.0]), gleed.tensor([0.5]), reduction="sum")
     tensor(0.1534)
     """
-    x, y = common("kl_div", input, target)
+    x, y = _floats("kl_div", input, target)
     loss = p.exp(y) * (y - x) if log_target else y.xlogy(y) - y * x
     if reduction == "batchmean":
         return loss.sum() / input.shape[0]
@@ -273,6 +280,7 @@ def nll_loss(
     >>> gleed.nn.functional.nll_loss(gleed.tensor([[-1.0, -2.0]]), gleed.tensor([1]))
     tensor(2.)
     """
+    p.require_float(input.value)
     _check_classes("nll_loss", input, target, weight)
     loss, share, _ = _picked("nll_loss", input, target, weight, ignore_index)
     return _weighted("nll_loss", loss, share, _legacy(reduction, size_average, reduce))

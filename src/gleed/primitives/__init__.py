@@ -3,7 +3,7 @@
 A record holds the type rule, the scalar code or scheduling kind, and the gradient; see `core`.
 """
 
-from gleed.primitives.core import PRIMITIVES, FloatNeededError, IRError, Primitive
+from gleed.primitives.core import PRIMITIVES, FloatNeededError, IRError, Primitive, require_float
 from gleed.primitives.indexing import as_strided, gather, iota, scatter, window
 from gleed.primitives.library import affine, matmul, nonzero, sort, topk
 from gleed.primitives.movement import (
@@ -19,11 +19,13 @@ from gleed.primitives.movement import (
 )
 from gleed.primitives.pointwise import *  # noqa: F403 (every name there is a primitive)
 from gleed.primitives.random import (
+    random_choices,
     random_events,
     random_integers,
     random_normal,
     random_permutation,
     random_uniform,
+    random_uniform_where,
 )
 from gleed.primitives.reduction import (
     broadcast,

@@ -1,0 +1,1 @@
+"""Every kernel that these tests compile is verified."""
