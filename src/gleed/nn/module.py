@@ -250,12 +250,26 @@ class Module(StateDict, Hooks, ModuleBase):
                 yield (f"{path}.{name}" if path else name), value
 
     def _tensors(self, kind: str, recurse: bool) -> Iterator[Any]:
-        seen: set[int] = set()
-        for module in self.modules() if recurse else (self,):
-            for _, value in members.named(module, kind):
-                if value is not None and id(value) not in seen:
-                    seen.add(id(value))
-                    yield value
+        """The tensors of one kind, in the order of `_named_tensors` but without the paths."""
+        seen: set[int] = {id(None)}
+        pending: list[Any] = [self]
+        while pending:
+            module = pending.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            attributes = module.__dict__
+            below = []
+            for name, found in attributes["_members"].items():
+                if found == kind:
+                    value = attributes[name]
+                    if id(value) not in seen:
+                        seen.add(id(value))
+                        yield value
+                elif found == MODULE and recurse:
+                    below.append(attributes[name])
+            below.reverse()
+            pending += below
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -342,9 +356,10 @@ class Module(StateDict, Hooks, ModuleBase):
                 f"train: mode is True or False; got {_describe(mode)}; "
                 "to train, call your own training loop, not this method"
             )
-        self.training = mode
-        for child in self.children():
-            child.train(mode)
+        self.__dict__["training"] = mode
+        for _, child in members.named(self, MODULE):
+            if child is not None:
+                child.train(mode)
         return self
 
     def eval(self) -> Self:
