@@ -1,7 +1,6 @@
 // Products by register tiles. The result is divided into blocks whose operands fit the caches;
 // within a block both operands are packed where that pays, and tiles fill it panel by panel.
 #include <algorithm>
-#include <cstring>
 
 #include "contraction.h"
 #include "contraction_pack.h"
@@ -15,10 +14,9 @@ namespace {
 // b stays in the second-level cache and a panel of a in the first.
 constexpr int64_t kBlockDepth = 512;
 constexpr int64_t kBlockLanes = 1024;
-constexpr int64_t kPad = 64;            // bytes between packed rows, against cache set conflicts
-constexpr int64_t kFewTiles = 10;       // rows of tiles for which packing b does not pay
-constexpr int64_t kReadable = 2 << 20;  // bytes of b that are as quickly read where they lie
-constexpr double kFusedWork = 1 << 21;  // below it, packing is part of the tasks that use it
+constexpr int64_t kFewTiles = 10;           // rows of tiles for which packing b does not pay
+constexpr int64_t kReadable = 2 << 20;      // bytes of b that are as quickly read where they lie
+constexpr double kFusedWork = 1 << 21;      // below it, packing is part of the tasks that use it
 constexpr double kSerialPacking = 1 << 15;  // bytes that are packed without waking a thread
 
 // One block: ranges of the result and of the depth (in packed steps).
@@ -41,7 +39,7 @@ class Blocked final : public Multiplier {
 
   void run_block(const Block& block, const ProductPointers& at) const;
   void pack(const Block& block, const ProductPointers& at) const;
-  void pack_rows(const Block& block, const ProductPointers& at, Range tiles) const;
+  void pack_tiles(const Block& block, const ProductPointers& at, Range tiles) const;
   void pack_panel(const Block& block, const ProductPointers& at, int64_t panel) const;
   void multiply(const Block& block, const ProductPointers& at, Range tiles, Range panels) const;
 
@@ -100,10 +98,6 @@ bool Blocked::choose_access() {
   const bool pairs_in_place = family_.pairs && p_.a_depth == item && p_.k % 2 == 0;
   const bool unit = p_.a_depth == item || p_.a_row == item || ceil_div(p_.n, width()) <= 4;
   if (pairs_in_place || (native && unit)) return true;
-  if (p_.a_depth == item && (native || family_.pairs)) {
-    a_access_ = Access::kRows;
-    return true;
-  }
   if (!pack_a_.init(p_.dtype, family_, p_.a_row, p_.a_depth, rows_)) return false;
   a_access_ = pack_a_.access();
   return true;
@@ -149,11 +143,11 @@ void Blocked::choose_blocks() {
   block_columns_ = packs_b ? block_size(p_.n, lanes, width()) : round_up(p_.n, width());
   sums_apart_ = itemsize(p_.dtype) < 4 && block_steps_ < steps_;
   if (sums_apart_) {
-    block_rows_ = block_size(p_.m, kBlockLanes, rows_);
+    block_rows_ = block_size(p_.m, kBlockLanes / 2, rows_);
     block_columns_ = block_size(p_.n, kBlockLanes, width());
   }
   if (packs_a) {
-    b_offset_ = round_up(block_rows_ * (padded(block_steps_) * packed_ + kPad), 64);
+    b_offset_ = round_up(block_rows_ * padded(block_steps_) * packed_, 64);
   }
   sums_offset_ = b_offset_;
   if (packs_b) {
@@ -215,30 +209,20 @@ void Blocked::pack(const Block& block, const ProductPointers& at) const {
   const auto task = [&](int64_t i) {
     if (i < panels) return pack_panel(block, at, i);
     const int64_t first = (i - panels) * kTilesTogether;
-    pack_rows(block, at, {first, std::min(tiles, first + kTilesTogether)});
+    pack_tiles(block, at, {first, std::min(tiles, first + kTilesTogether)});
   };
   const double bytes = (panels * width() + tiles * rows_) * block.steps * packed_;
   if (bytes > kSerialPacking) return parallel_for(panels + groups, task);
   for (int64_t i = 0; i < panels + groups; ++i) task(i);
 }
 
-void Blocked::pack_rows(const Block& block, const ProductPointers& at, Range tiles) const {
+void Blocked::pack_tiles(const Block& block, const ProductPointers& at, Range tiles) const {
   const char* a = at.a + block.row * p_.a_row + depth_bytes(block.step, p_.a_depth);
-  const int64_t tile_bytes = rows_ * (padded(block.steps) * packed_ + kPad);
-  const int64_t depth = depth_of(block);
   for (int64_t tile = tiles.begin; tile < tiles.end; ++tile) {
-    const char* source = a + tile * rows_ * p_.a_row;
-    char* target = at.workspace + tile * tile_bytes;
-    const int64_t valid = std::min(rows_, block.rows - tile * rows_);
-    if (a_access_ != Access::kRows) {
-      pack_a_({source, p_.a_row, p_.a_depth, target, depth, valid});
-      continue;
-    }
-    const int64_t bytes = depth * itemsize(p_.dtype);
-    for (int64_t row = 0; row < valid; ++row, target += tile_bytes / rows_) {
-      std::memcpy(target, source + row * p_.a_row, bytes);
-      if (bytes < block.steps * packed_) std::memset(target + bytes, 0, 2);  // half a pair
-    }
+    const int64_t row = tile * rows_;
+    pack_a_({a + row * p_.a_row, p_.a_row, p_.a_depth,
+             at.workspace + row * padded(block.steps) * packed_, depth_of(block),
+             std::min(rows_, block.rows - row)});
   }
 }
 
@@ -258,28 +242,12 @@ void Blocked::multiply(const Block& block, const ProductPointers& at, Range tile
   t.columns = last_columns_;
   t.relu = block.last && p_.relu;
 
-  const char* a;
-  int64_t a_tile;
-  const int64_t row_pitch = padded(block.steps) * packed_ + kPad;
-  switch (a_access_) {
-    case Access::kDirect:
-      a = at.a + block.row * p_.a_row + depth_bytes(block.step, p_.a_depth);
-      t.a_row = p_.a_row;
-      t.a_step = depth_bytes(1, p_.a_depth);
-      a_tile = rows_ * p_.a_row;
-      break;
-    case Access::kRows:
-      a = at.workspace;
-      t.a_row = row_pitch;
-      t.a_step = packed_;
-      a_tile = rows_ * row_pitch;
-      break;
-    default:
-      a = at.workspace;
-      t.a_row = packed_;
-      t.a_step = rows_ * packed_;
-      a_tile = rows_ * row_pitch;
-  }
+  const bool direct_a = a_access_ == Access::kDirect;
+  const char* a =
+      direct_a ? at.a + block.row * p_.a_row + depth_bytes(block.step, p_.a_depth) : at.workspace;
+  const int64_t a_tile = rows_ * (direct_a ? p_.a_row : padded(block.steps) * packed_);
+  t.a_row = direct_a ? p_.a_row : packed_;
+  t.a_step = direct_a ? depth_bytes(1, p_.a_depth) : rows_ * packed_;
 
   const bool direct_b = b_access_ == Access::kDirect;
   const char* b = direct_b ? at.b + block.column * p_.b_column + block.step * p_.b_depth

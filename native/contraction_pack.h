@@ -8,7 +8,6 @@ namespace gleed {
 // How an operand reaches the tile. Its *lanes* are the rows of a or the columns of b.
 enum class Access : uint8_t {
   kDirect,      // read where it lies
-  kRows,        // copied row by row, contiguous along the depth (a only)
   kLanes,       // packed; lanes are neighbours
   kTransposed,  // packed; contiguous along the depth
   kGathered,    // packed; neither

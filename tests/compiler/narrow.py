@@ -8,7 +8,7 @@ import numpy as np
 import products
 
 from gleed.compiler import target as targets
-from gleed.compiler.contraction import emit_contraction
+from gleed.compiler.contraction_emit import emit_contraction
 from gleed.compiler.emit import assemble
 
 SIZES = [(13, 33, 45), (6, 20, 8), (1, 40, 70), (70, 40, 1), (2, 200, 30), (70, 700, 90)]
@@ -20,8 +20,8 @@ def main(vector_bytes: int) -> None:
     narrow = replace(avx2, vector_bytes=vector_bytes)
 
     def compile(kind: str, dtype: str, rows: int, columns: int) -> tuple[bytes, str]:
-        symbol = f"matmul_{kind}_{dtype}_{rows}x{columns}"
-        return assemble(emit_contraction(kind, dtype, rows, columns, narrow), narrow), symbol
+        llvm_ir = emit_contraction(kind, dtype, rows, columns, narrow, "kernel")
+        return assemble(llvm_ir, narrow), "kernel"
 
     products.use_compiler(compile)
     rng = np.random.default_rng(5)
