@@ -172,8 +172,7 @@ def test_module_is_freed_without_the_garbage_collector():
             lambda: Net().register_parameter("a.b", None),
             KeyError,
             "Net: the name of a parameter is not empty and has no dot, which separates the names "
-            "of "
-            'a path; got "a.b"; write "a_b" instead',
+            'of a path; got "a.b"; write "a_b" instead',
         ),
         (
             lambda: Net().register_buffer("forward", None),

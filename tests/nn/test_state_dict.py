@@ -65,8 +65,7 @@ def test_all_differences_are_listed():
         '\tMissing key(s) in state_dict: "2.bias".\n'
         '\tUnexpected key(s) in state_dict: "3.weight", "1.extra".\n'
         f"\tsize mismatch for 0.weight: copying a param with shape {gleed.Size([3])} from "
-        "checkpoint, "
-        f"the shape in current model is {gleed.Size([3, 2])}.\n"
+        f"checkpoint, the shape in current model is {gleed.Size([3, 2])}.\n"
         '\t"0.bias" must be a tensor, but the state dict has a int.\n'
         "Build the module with the sizes of the checkpoint; "
         "strict=False ignores missing and unexpected keys"

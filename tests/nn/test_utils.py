@@ -63,8 +63,7 @@ def test_clipping_what_is_not_finite():
         clip_grad_norm_(parameters, 1.0, error_if_nonfinite=True)
     assert str(caught.value) == (
         "get_total_norm: the norm must be finite; the norm of order 2.0 is inf; look for what "
-        "makes "
-        "the loss NaN or infinite, or pass error_if_nonfinite=False to clip regardless"
+        "makes the loss NaN or infinite, or pass error_if_nonfinite=False to clip regardless"
     )
     assert parameters[0].grad.tolist() == [math.inf, 1.0]
     clip_grad_norm_(parameters, 1.0)

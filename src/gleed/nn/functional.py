@@ -90,11 +90,12 @@ for _name in (
     "hardsigmoid",
     "hardswish",
     "threshold",
+    "rrelu",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "alpha_dropout",
+    "feature_alpha_dropout",
 ):
     ops.OPS[_name].otherwise(_inplace(_name))
-
-
-@ops.OPS["dropout"].otherwise
-def _(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    result = ops.OPS["dropout"].public(input, p, training)
-    return input.copy_(result) if inplace else result

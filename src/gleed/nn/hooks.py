@@ -77,8 +77,7 @@ class Hooks:
         """Call `hook(module, args, output)` after every `forward`.
 
         What it returns, unless None, replaces the output. With `with_kwargs` it is called as
-        `hook(module, args, kwargs, output)`; with `always_call` also after an error, with None as
-        output.
+        `hook(module, args, kwargs, output)`; with `always_call` after an error too, output None.
 
         >>> import gleed
         >>> linear = gleed.nn.Linear(2, 3)

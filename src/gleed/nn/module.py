@@ -178,8 +178,7 @@ class Module(StateDict, Hooks, ModuleBase):
         if not name or "." in name:
             raise KeyError(
                 f"{who}: the name of a {kind} is not empty and has no dot, which separates the "
-                "names "
-                f'of a path; got "{name}"; write "{name.replace(".", "_") or kind}" instead'
+                f'names of a path; got "{name}"; write "{name.replace(".", "_") or kind}" instead'
             )
         if kinds.get(name) != kind and hasattr(self, name):
             raise KeyError(

@@ -16,8 +16,7 @@ class Parameter(Tensor):
 
     Args:
         data: the initial values, any shape and dtype; an empty tensor if None.
-        requires_grad: whether a gradient is computed for it; only floating-point tensors can have
-            one.
+        requires_grad: whether it gets a gradient; only floating-point tensors can.
 
     >>> import gleed
     >>> gleed.nn.Parameter(gleed.zeros(2))

@@ -47,9 +47,7 @@ class StateDict:
     _load_state_dict_post_hooks = TableOfHooks()
 
     def get_extra_state(self) -> Any:
-        """State beyond tensors, to be kept in `state_dict`; a subclass that has some defines
-        this.
-        """
+        """State beyond tensors, to be kept in `state_dict`; a subclass may define this."""
         raise GleedError(
             f"{type(self).__name__}: extra state needs both get_extra_state and set_extra_state; "
             "get_extra_state is not defined; define it"
@@ -251,9 +249,7 @@ class StateDict:
             unexpected_keys.append(key)
 
     def _unplaced(self, state: Any, prefix: str, local: dict[str, Any]) -> list[str]:
-        """The keys after `prefix` that name neither a tensor of this module nor anything below
-        it.
-        """
+        """The keys after `prefix` that name no tensor of this module and nothing below it."""
         unplaced = []
         for key in state:
             if not key.startswith(prefix) or key == prefix + EXTRA_STATE:

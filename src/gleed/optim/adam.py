@@ -38,8 +38,7 @@ class Adam(Optimizer):
         weight_decay: the strength of the pull towards 0, added to the gradient.
         amsgrad: divide by the largest v̂ so far.
         maximize: climb instead of descending.
-        decoupled_weight_decay: multiply the parameters by 1 − lr · weight_decay instead, as AdamW
-            does.
+        decoupled_weight_decay: multiply the parameters by 1 − lr · weight_decay, as AdamW does.
         foreach, capturable, fused: accepted for PyTorch's signature; every step is one fused
             operation.
 

@@ -155,8 +155,7 @@ class Optimizer:
         if len(here) < len(params):
             warnings.warn(
                 f"{who}: a parameter should appear once in a group; {len(params) - len(here)} "
-                "appear "
-                "again and would be updated more than once a step; remove the duplicates",
+                "appear again and would be updated more than once a step; remove the duplicates",
                 stacklevel=4,
             )
         before = {id(p) for group in self.param_groups for p in group["params"]}
@@ -216,8 +215,7 @@ class Optimizer:
     def _update(self, group: dict[str, Any]) -> None:
         raise NotImplementedError(
             f"{type(self).__name__}: an optimizer must say how it trains; it defines neither step "
-            "nor "
-            "_update; define step(self, closure=None)"
+            "nor _update; define step(self, closure=None)"
         )
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:

@@ -391,8 +391,7 @@ def _dim(module: Softmax, input: Tensor) -> int:
     name = type(module).__name__
     warnings.warn(
         f"{name}: dim should say along which dimension the sum runs; got None, which PyTorch "
-        "takes as "
-        f"{dim} for an input of {input.ndim} dimensions; write {name}(dim={dim})",
+        f"takes as {dim} for an input of {input.ndim} dimensions; write {name}(dim={dim})",
         stacklevel=3,
     )
     return dim

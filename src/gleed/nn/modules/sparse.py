@@ -64,8 +64,7 @@ class Embedding(Module):
             if tuple(_weight.shape) != (num_embeddings, embedding_dim):
                 raise ShapeError(
                     "Embedding: the weight must have the shape (num_embeddings, embedding_dim); "
-                    "got "
-                    f"{tuple(_weight.shape)} for {(num_embeddings, embedding_dim)}; "
+                    f"got {tuple(_weight.shape)} for {(num_embeddings, embedding_dim)}; "
                     "use Embedding.from_pretrained(weight), which takes the sizes from it"
                 )
             self.weight = Parameter(_weight, requires_grad=not _freeze)

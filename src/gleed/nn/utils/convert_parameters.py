@@ -40,8 +40,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     if vec.ndim != 1 or vec.numel() < count:
         raise RangeError(
             "vector_to_parameters: vec must have one dimension and an element for each of the "
-            "parameters'; "
-            f"it has shape {tuple(vec.shape)} and they have {count} elements; "
+            f"parameters'; it has shape {tuple(vec.shape)} and they have {count} elements; "
             "make it with parameters_to_vector of the same parameters"
         )
     start = 0

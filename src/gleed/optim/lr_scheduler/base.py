@@ -83,8 +83,7 @@ class LRScheduler:
         if self._step_count == 1 and not self.optimizer._opt_called:
             warnings.warn(
                 "lr_scheduler: optimizer.step() must be called before lr_scheduler.step(); it was "
-                "not, "
-                "so the first learning rate is skipped; swap the two calls",
+                "not, so the first learning rate is skipped; swap the two calls",
                 stacklevel=2,
             )
         self._step_count += 1
@@ -125,8 +124,7 @@ def per_group(who: str, name: str, value: Any, optimizer: Optimizer) -> list[Any
     if len(value) != count:
         raise RangeError(
             f"{who}: {name} is one value, or one for each group; got {len(value)} for {count} "
-            "groups; "
-            "pass a single value for all"
+            "groups; pass a single value for all"
         )
     return list(value)
 
