@@ -267,17 +267,19 @@ class StateDict:
         return self._state_dict_pre_hooks.add(hook)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata)` after; it may change
-        `state_dict`.
+        """Call `hook(module, state_dict, prefix, local_metadata)` after the state is saved.
+
+        It may change `state_dict`.
         """
         return self._state_dict_hooks.add(hook)
 
     _register_state_dict_hook = register_state_dict_post_hook
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
-        unexpected_keys, error_msgs)` before the module's state is loaded; it may change
-        `state_dict` and the lists.
+        """Call `hook` before the module's state is loaded.
+
+        It is given `module, state_dict, prefix, local_metadata, strict, missing_keys,
+        unexpected_keys, error_msgs`, and may change `state_dict` and the lists.
         """
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 

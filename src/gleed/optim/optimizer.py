@@ -304,17 +304,13 @@ class Optimizer:
     def register_state_dict_post_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
-        """Call `hook(optimizer, state_dict)` after `state_dict`; what it returns, unless None,
-        replaces it.
-        """
+        """Call `hook(optimizer, state_dict)` after `state_dict`; its result may replace it."""
         return self.__dict__["_optimizer_state_dict_post_hooks"].add(hook, prepend=prepend)
 
     def register_load_state_dict_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
-        """Call `hook(optimizer, state_dict)` before loading; what it returns, unless None,
-        replaces it.
-        """
+        """Call `hook(optimizer, state_dict)` before loading; its result may replace it."""
         return self.__dict__["_optimizer_load_state_dict_pre_hooks"].add(hook, prepend=prepend)
 
     def register_load_state_dict_post_hook(

@@ -52,9 +52,7 @@ def get_total_norm(
 def clip_grads_with_norm_(
     parameters: Tensors, max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
-    """Scale the gradients of `parameters`, whose norm is `total_norm`, to `max_norm` where it is
-    larger.
-    """
+    """Scale the gradients of `parameters`, whose norm is `total_norm`, to at most `max_norm`."""
     # The small number keeps a norm of zero from dividing by zero. Without a branch on the value the
     # scaling needs no wait for the device.
     scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)

@@ -29,8 +29,7 @@ def check_optimizer(who: str, optimizer: Any) -> None:
 
 
 class LRScheduler:
-    """The base class of schedules: changes the learning rate of an optimizer's groups at every
-    `step()`.
+    """The base class of schedules, which change the learning rates of an optimizer's groups.
 
     A subclass defines `get_lr()`, the learning rates for `last_epoch`, one a group. `base_lrs` are
     those that the optimizer had at first.
@@ -78,8 +77,7 @@ class LRScheduler:
 
         `epoch` jumps to a place in the schedule.
         """
-        # The first value is set on construction. A second one without a step in between skips the
-        # first.
+        # The first value is set on construction; without a step before the second it has no use.
         if self._step_count == 1 and not self.optimizer._opt_called:
             warnings.warn(
                 "lr_scheduler: optimizer.step() must be called before lr_scheduler.step(); it was "

@@ -11,8 +11,7 @@ from gleed.optim.optimizer import Optimizer
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Half a cosine from the initial learning rate down to `eta_min` in `T_max` steps, then up
-    again.
+    """Half a cosine from the initial learning rate down to `eta_min` in `T_max` steps.
 
     lr = eta_min + (initial lr − eta_min) · (1 + cos(π · epoch / T_max)) / 2. Each value is computed
     from the one before, so other schedulers may change the learning rate too.

@@ -36,9 +36,7 @@ class _Functions(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimizer and plain functions; functions that are objects are
-        saved.
-        """
+        """Everything but the optimizer; of the functions, those that are objects."""
         state = super().state_dict()
         state["lr_lambdas"] = functions_state(self.lr_lambdas)
         return state
@@ -51,8 +49,7 @@ class _Functions(LRScheduler):
 
 
 class LambdaLR(_Functions):
-    """lr = initial lr · `lr_lambda(epoch)`, the function being one for all groups or a list of
-    them.
+    """lr = initial lr · `lr_lambda(epoch)`, with one function for all groups or a list.
 
     >>> import gleed
     >>> optimizer = gleed.optim.SGD([gleed.ones(1, requires_grad=True)], lr=0.1)
