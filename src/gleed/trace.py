@@ -24,6 +24,21 @@ if TYPE_CHECKING:
     from gleed.primitives import Primitive
 
 
+Operator = Callable[[Any, Any], Any]
+
+
+def _operator(name: str) -> Operator:
+    return lambda self, other: Standin.methods[name](self, other)
+
+
+def _reflected(name: str) -> Operator:
+    return lambda self, other: Standin.methods[name](other, self)
+
+
+def _unary(name: str) -> Callable[[Any], Any]:
+    return lambda self: Standin.methods[name](self)
+
+
 class Standin:
     """A tensor without data. Its methods and operators are the ops of `gleed.ops`.
 
@@ -39,14 +54,17 @@ class Standin:
 
     @property
     def dtype(self) -> str:
+        """The kernel IR's spelling of the dtype."""
         return self.value.dtype
 
     @property
     def shape(self) -> Shape:
+        """Sizes, symbolic where the call's are."""
         return self.value.shape
 
     @property
     def ndim(self) -> int:
+        """The number of dims."""
         return len(self.value.shape)
 
     def numel(self) -> Size:
@@ -69,31 +87,20 @@ class Standin:
         )
 
     __hash__ = object.__hash__
-
-
-def _operator(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
-    def call(self: Any, other: Any) -> Any:
-        method = Standin.methods[name]
-        return method(other, self) if swapped else method(self, other)
-
-    return call
-
-
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor"):
-    _method = {
-        "truediv": "div",
-        "floordiv": "floor_divide",
-        "mod": "remainder",
-        "and": "bitwise_and",
-        "or": "bitwise_or",
-        "xor": "bitwise_xor",
-    }.get(_name, _name)
-    setattr(Standin, f"__{_name}__", _operator(_method))
-    setattr(Standin, f"__r{_name}__", _operator(_method, swapped=True))
-for _name in ("lt", "le", "gt", "ge", "eq", "ne", "matmul"):
-    setattr(Standin, f"__{_name}__", _operator(_name))
-Standin.__neg__ = lambda self: Standin.methods["neg"](self)  # type: ignore[attr-defined]
-Standin.__invert__ = lambda self: Standin.methods["bitwise_not"](self)  # type: ignore[attr-defined]
+    __add__, __radd__ = _operator("add"), _reflected("add")
+    __sub__, __rsub__ = _operator("sub"), _reflected("sub")
+    __mul__, __rmul__ = _operator("mul"), _reflected("mul")
+    __truediv__, __rtruediv__ = _operator("div"), _reflected("div")
+    __floordiv__, __rfloordiv__ = _operator("floor_divide"), _reflected("floor_divide")
+    __mod__, __rmod__ = _operator("remainder"), _reflected("remainder")
+    __pow__, __rpow__ = _operator("pow"), _reflected("pow")
+    __and__, __rand__ = _operator("bitwise_and"), _reflected("bitwise_and")
+    __or__, __ror__ = _operator("bitwise_or"), _reflected("bitwise_or")
+    __xor__, __rxor__ = _operator("bitwise_xor"), _reflected("bitwise_xor")
+    __matmul__ = _operator("matmul")
+    __lt__, __le__, __gt__, __ge__ = map(_operator, ("lt", "le", "gt", "ge"))
+    __eq__, __ne__ = _operator("eq"), _operator("ne")
+    __neg__, __invert__ = _unary("neg"), _unary("bitwise_not")
 
 
 @dataclass(frozen=True, eq=False)

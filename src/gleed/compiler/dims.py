@@ -15,8 +15,26 @@ True
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-Expression = tuple[object, ...]
+Expression = tuple[Any, ...]
+Operator = Callable[[Any, Any], Any]
+
+
+def _arithmetic(op: str) -> tuple[Operator, Operator]:
+    """The operator and its reflection."""
+
+    def combine(self: Dim, other: Size) -> Size:
+        if not isinstance(other, Dim | int):
+            return NotImplemented
+        return self.scope.combine(op, self, other)
+
+    def reflected(self: Dim, other: Size) -> Size:
+        if not isinstance(other, Dim | int):
+            return NotImplemented
+        return self.scope.combine(op, other, self)
+
+    return combine, reflected
 
 
 class Dim:
@@ -64,20 +82,12 @@ class Dim:
         return self.hint
 
     __int__ = __index__
+    __add__, __radd__ = _arithmetic("add")
+    __sub__, __rsub__ = _arithmetic("sub")
+    __mul__, __rmul__ = _arithmetic("mul")
+    __floordiv__, __rfloordiv__ = _arithmetic("floordiv")
+    __mod__, __rmod__ = _arithmetic("mod")
 
-
-def _arithmetic(op: str, swapped: bool) -> Callable[[Dim, Size], Size]:
-    def combine(self: Dim, other: Size) -> Size:
-        if not isinstance(other, Dim | int):
-            return NotImplemented
-        return self.scope.combine(op, *((other, self) if swapped else (self, other)))
-
-    return combine
-
-
-for _name in ("add", "sub", "mul", "floordiv", "mod"):
-    setattr(Dim, f"__{_name}__", _arithmetic(_name, swapped=False))
-    setattr(Dim, f"__r{_name}__", _arithmetic(_name, swapped=True))
 
 Size = int | Dim
 _OPERATIONS: dict[str, Callable[[int, int], int]] = {

@@ -22,7 +22,7 @@ def _broadcast_types(x: Value, shape: Shape, axes: Axes) -> Types:
 
 
 def _broadcast_rule(g: Any, y: Any, x: Any, shape: Shape, axes: Axes) -> Any:
-    stretched = [a for n, a in zip(x.shape, axes, strict=True) if n == 1 and not shape[a] == 1]
+    stretched = [a for n, a in zip(x.shape, axes, strict=True) if n == 1 and shape[a] != 1]
     added = [a for a in range(len(shape)) if a not in axes]
     total = reduce_sum(g, axes=tuple(sorted(stretched + added))) if stretched or added else g
     return reshape(total, shape=x.shape) if stretched else total
