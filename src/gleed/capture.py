@@ -89,13 +89,15 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
         return build_plan(trace.graph(outputs), trace.scope, written=written)
     formula = Formula(overload, trace, call, outputs, written)
     residuals = formula.kept()
-    return build_plan(
+    plan = build_plan(
         trace.graph([*outputs, *residuals]),
         trace.scope,
         residuals=len(residuals),
         written=written,
         grad=formula.record(),
     )
+    formula.seal()
+    return plan
 
 
 def _traced(overload: Overload, bound: list[Any]) -> Any:
@@ -186,6 +188,10 @@ class Formula:
         kept = (Standin(self.trace, v) for v in self.residuals)
         return [primitives.copy(r) if r.value in self._overwritten else r for r in kept]
 
+    def seal(self) -> None:
+        """From here on, decisions about sizes are guards of the backward plans."""
+        self._decided = len(self.trace.scope.guards)
+
     def _results(self) -> list[Standin]:
         return [*self.outputs, *(Standin(self.trace, v) for v in self.residuals)]
 
@@ -220,9 +226,9 @@ class Formula:
         found: dict[Dim, Step] = {}
         for i, value in enumerate(values):
             for axis, size in enumerate(value.shape):
-                size = self.trace.scope.resolve(size)
-                if isinstance(size, Dim):
-                    found.setdefault(size, ("size", first + i, axis))
+                for known in (size, self.trace.scope.resolve(size)):
+                    if isinstance(known, Dim):
+                        found.setdefault(known, ("size", first + i, axis))
         return found
 
     # ---- backward plans
@@ -253,7 +259,7 @@ class Formula:
         """The backward plan for given masks of defined cotangents and needed gradients."""
         defined, needed = arguments[0], arguments[1]
         graph, symbols = self._backward(defined, needed)
-        return build_plan(graph, self.trace.scope, symbols=symbols)
+        return build_plan(graph, self.trace.scope, symbols=symbols, decided=self._decided)
 
     def _backward(self, defined: int, needed: int) -> tuple[Graph, dict[Dim, Step]]:
         """The program from defined cotangents and saved values to needed gradients."""

@@ -46,16 +46,13 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
         axes = node.attrs["axes"]
         reduced = tuple(node.inputs[0].shape[a] for a in axes)
         return Space((*shape, *reduced), len(shape)), identity, None
-    if node.kind == "scan":
-        axis = node.attrs["axis"]
-        order = [a for a in range(len(shape)) if a != axis]
-        place = {a: i for i, a in enumerate([*order, axis])}
-        sizes = tuple(shape[a] for a in [*order, axis])
-        return Space(sizes, len(order)), tuple(place[a] for a in range(len(shape))), None
     found = _first_reduction(root, identity, is_real)
     if found is None:
         return Space(shape, len(shape)), identity, None
     value, mapping = found
+    if value.node.kind == "scan":
+        along = mapping[value.node.attrs["axis"]]
+        return _with_last(shape, [a for a in range(len(shape)) if a != along], [along])
     source, axes = value.node.inputs[0], value.node.attrs["axes"]
     reduced = tuple(source.shape[a] for a in axes)
     used = set(mapping)
@@ -65,9 +62,17 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
     rows = [a for a in range(len(shape)) if a not in free]
     if not [a for a in rows if shape[a] != 1] or not _identical([shape[a] for a in free], reduced):
         return Space(shape, len(shape)), identity, value
-    place = {a: i for i, a in enumerate([*rows, *free])}
-    sizes = tuple(shape[a] for a in [*rows, *free])
-    return Space(sizes, len(rows)), tuple(place[a] for a in range(len(shape))), None
+    return _with_last(shape, rows, free)
+
+
+def _with_last(
+    shape: Sequence[Size], rows: Sequence[int], reduced: Sequence[int | None]
+) -> tuple[Space, Mapping, None]:
+    """The space over `shape` whose parallel axes are `rows`, and where the shape's axes lie in it."""
+    order = [*rows, *(a for a in reduced if a is not None)]
+    place = {a: i for i, a in enumerate(order)}
+    space = Space(tuple(shape[a] for a in order), len(rows))
+    return space, tuple(place[a] for a in range(len(shape))), None
 
 
 def _identical(a: Sequence[Size], b: Sequence[Size]) -> bool:
@@ -86,7 +91,7 @@ def _identity(size: Size) -> tuple[bool, int]:
 def _first_reduction(
     root: Value, mapping: Mapping, is_real: Callable[[Value], bool]
 ) -> tuple[Value, Mapping] | None:
-    """The first reduction among the virtual values under `root`, and where its axes lie."""
+    """The first reduction or scan among the virtual values under `root`, and where its axes lie."""
     stack: list[tuple[Value, Mapping]] = [(root, mapping)]
     seen: set[tuple[Value, Mapping]] = set()
     while stack:
@@ -95,6 +100,8 @@ def _first_reduction(
             continue
         seen.add((value, where))
         if value.node.kind == "reduce":
+            return value, where
+        if value.node.kind == "scan" and where[value.node.attrs["axis"]] is not None:
             return value, where
         if value.node.kind in ("pointwise", "gather"):
             sources = value.node.inputs if value.node.kind == "pointwise" else value.node.inputs[1:]

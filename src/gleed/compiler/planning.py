@@ -24,16 +24,18 @@ def build_plan(
     written: dict[int, int] | None = None,
     symbols: dict[Dim, Step] | None = None,
     grad: Any = None,
+    decided: int = 0,
 ) -> Any:
     """The plan of a graph whose last `residuals` outputs are kept for the backward only.
 
     `written` maps an output to the input that it overwrites; `symbols` says where the plan finds
-    the symbols of `scope`, if not under their own names; `grad` is a `_C.GradRecord`.
+    the symbols of `scope`, if not under their own names; `grad` is a `_C.GradRecord`; the first
+    `decided` guards of the scope are known to hold.
     """
     written = written or {}
     cells = Cells(scope, symbols)
     schedule = Schedule(graph, cells, written)
-    guards = tuple((op, cells.raw(a), cells.raw(b)) for op, a, b in scope.guards if symbols is None)
+    guards = tuple((op, cells.raw(a), cells.raw(b)) for op, a, b in scope.guards[decided:])
     visible = len(schedule.outputs) - residuals
     return _C.Plan(
         tuple((v.dtype, len(v.shape)) for v in graph.inputs),

@@ -520,9 +520,14 @@ def _(make: Any) -> Any:
 
 # ---- prefixes
 def _prefix(name: str, input: Tensor, primitive: p.Primitive, dim: int, dtype: Any) -> Tensor:
+    """Prefixes along `dim`; floating-point ones are accumulated in float64."""
     axis = axis_of(name, dim, input.ndim)
-    x = convert(input, dtype or (input.dtype if is_float(input.dtype) else "i64"))
-    return primitive(x, axis=axis) if x.ndim else p.alias(x)
+    result = dtype or (input.dtype if is_float(input.dtype) else "i64")
+    x = convert(input, result)
+    if x.ndim == 0:
+        return p.alias(x)
+    wide = convert(x, "f64") if is_float(result) else x
+    return convert(primitive(wide, axis=axis), result)
 
 
 @op(method=True, inplace=True, out=True, reference="numpy.cumsum")
