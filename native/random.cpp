@@ -199,6 +199,51 @@ void draw_normal(const RoutineCall& c, RandomSource& source) {
   }
 }
 
+// ---- choices with replacement: row by row, places in the last-but-one operand, whose rows are
+// weights, each as likely as its weight
+
+template <class T>
+void draw_choices_of(const RoutineCall& c, RandomSource& source) {
+  const size_t operands = c.geometry.operands.size();
+  const Layout& layout = *c.geometry.operands[operands - 2].layout;
+  const T* weights = reinterpret_cast<const T*>(c.pointers[operands - 2]);
+  const int64_t rows = layout.sizes[0], count = layout.sizes[1];
+  const int64_t samples = c.geometry.operands.back().layout->sizes[1];
+  T* sums = reinterpret_cast<T*>(c.workspace);
+  int64_t* out = result_of<int64_t>(c);
+  for (int64_t row = 0; row < rows; ++row, weights += layout.strides[0]) {
+    T sum = 0;
+    for (int64_t k = 0; k < count; ++k) sums[k] = sum += weights[k * layout.strides[1]];
+    for (int64_t k = 0; k < count; ++k) sums[k] /= sum;
+    sums[count - 1] = 1;
+    for (int64_t i = 0; i < samples; ++i) {
+      *out++ = std::lower_bound(sums, sums + count, source.words.unit()) - sums;
+    }
+  }
+}
+
+void draw_choices(const RoutineCall& c, RandomSource& source) {
+  const DType dtype = c.geometry.operands[c.geometry.operands.size() - 2].dtype;
+  dtype == DType::kFloat32 ? draw_choices_of<float>(c, source) : draw_choices_of<double>(c, source);
+}
+
+bool prepare_choices(const RoutineGeometry& g, RoutinePlan& plan) {
+  const Layout& layout = *g.operands[g.operands.size() - 2].layout;
+  plan.workspace = static_cast<size_t>(layout.sizes[1]) * sizeof(double);
+  plan.nanoseconds = 2.0 * static_cast<double>(layout.numel) +
+                     50.0 * static_cast<double>(g.operands.back().layout->numel);
+  return true;
+}
+
+// ---- uniform float64 numbers where the last-but-one operand holds, in order; zeros elsewhere
+
+void draw_uniform_where(const RoutineCall& c, RandomSource& source) {
+  const bool* wanted = reinterpret_cast<const bool*>(c.pointers[c.geometry.operands.size() - 2]);
+  double* out = result_of<double>(c);
+  const int64_t n = count_of(c.geometry);
+  for (int64_t i = 0; i < n; ++i) out[i] = wanted[i] ? source.words.unit() : 0.0;
+}
+
 const RegisterRoutine uniform(
     {.name = "random_uniform", .prepare = prepare<800>, .execute = execute<draw_uniform>});
 const RegisterRoutine events(
@@ -209,6 +254,11 @@ const RegisterRoutine permutation(
     {.name = "random_permutation", .prepare = prepare<6000>, .execute = execute<draw_permutation>});
 const RegisterRoutine normal(
     {.name = "random_normal", .prepare = prepare<20000>, .execute = execute<draw_normal>});
+const RegisterRoutine choices(
+    {.name = "random_choices", .prepare = prepare_choices, .execute = execute<draw_choices>});
+const RegisterRoutine uniform_where({.name = "random_uniform_where",
+                                     .prepare = prepare<4000>,
+                                     .execute = execute<draw_uniform_where>});
 
 }  // namespace
 

@@ -217,20 +217,23 @@ class Op:
         )
 
     def vjp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
-        """Set the gradient rule of the overload defined last."""
-        last = self.overloads[-1]
-        last.rule = rule
-        for name in (self.name + "_",):
-            if name in OPS and OPS[name].overloads[-1].parameters == last.parameters:
-                OPS[name].overloads[-1].rule = rule
+        """Set the gradient rule of the overload defined last, and of its in-place form."""
+        for overload in self._last():
+            overload.rule = rule
         return rule
 
     def explain(self, explanation: Callable[..., None]) -> Callable[..., None]:
         """Set the function that raises the error behind a failed check of the last overload."""
-        self.overloads[-1].explanation = explanation
-        if self.name + "_" in OPS:
-            OPS[self.name + "_"].overloads[-1].explanation = explanation
+        for overload in self._last():
+            overload.explanation = explanation
         return explanation
+
+    def _last(self) -> list[Overload]:
+        """The overload defined last, and its in-place form, which has the same body."""
+        last = self.overloads[-1]
+        twin = OPS.get(self.name + "_")
+        twins = twin.overloads[-1:] if twin else []
+        return [last, *(overload for overload in twins if overload.body is last.body)]
 
     def samples(self, make: Callable[..., Any]) -> Callable[..., Any]:
         """Add sample inputs of the last overload, from which tests are generated."""

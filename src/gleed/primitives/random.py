@@ -2,7 +2,7 @@
 
 Inputs, each there or not: a tensor whose stride order the result takes (`lent`), a run-time number
 that is a generator (`given`; the default one without), a 0-d bool that says whether the call's
-arguments are valid (`checked`; if it is false the program's `explain` is called), and 0-d numbers.
+arguments are valid (`checked`; if it is false the program's `explain` is called), and what the primitive needs besides (numbers are 0-d).
 """
 
 from __future__ import annotations
@@ -33,5 +33,9 @@ random_events = _draw("random_events", "bool")
 random_integers = _draw("random_integers", "i64")
 # 0 … n - 1 in random order.
 random_permutation = _draw("random_permutation", "i64")
-# Normal numbers drawn one by one, the second of each pair being kept by the generator.
+# Normal numbers: in `blocks`, or one by one, the second of each pair being kept by the generator.
 random_normal = _draw("random_normal", "f64")
+# Places in the rows of a matrix of weights (f32, f64), each as likely as its weight.
+random_choices = _draw("random_choices", "i64")
+# Uniform numbers where a row-major bool holds, zeros elsewhere.
+random_uniform_where = _draw("random_uniform_where", "f64")
