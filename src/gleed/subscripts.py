@@ -13,7 +13,7 @@ from gleed._C import Tensor
 from gleed.errors import BoundsError, DTypeError, ShapeError
 from gleed.ops.record import OPS
 
-_index, _index_put = OPS["index"].public, OPS["index_put_"].public
+_index, _index_put = OPS["index"].public, OPS["_index_put_"].public
 _copy = OPS["copy_"].public
 
 

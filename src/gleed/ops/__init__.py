@@ -15,6 +15,7 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     creation,
     distributions,
     dropout,
+    einsum,
     elementary,
     indexing,
     joining,

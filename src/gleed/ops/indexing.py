@@ -81,8 +81,8 @@ def _laid(index: Tensor, shape: Any, start: int, full: Any) -> Tensor:
     return p.broadcast(spread, shape=full, axes=axes)
 
 
-@op(name="index_put_", namespace="", writes=("input",), grad_name="index_put_")
-def index_put_(
+@op(name="_index_put_", namespace="", writes=("input",), grad_name="index_put_")
+def index_put_at(
     input: Tensor, axes: Any, indices: Tensors, values: Tensor, accumulate: bool = False
 ) -> Tensor:
     """Write `values`, which broadcast, where `index` would read; add them if `accumulate`."""
@@ -123,7 +123,7 @@ def require_bounds(name: str, index: Any, size: int, axis: int, low: int = 0) ->
 
 
 index.explain(lambda input, axes, indices: _explain_index("index", input, axes, indices))
-index_put_.explain(
+index_put_at.explain(
     lambda input, axes, indices, *rest: _explain_index("index_put_", input, axes, indices)
 )
 

@@ -9,6 +9,7 @@ from gleed import return_types
 from gleed.compiler.dims import hint
 from gleed.compiler.kernel import is_float
 from gleed.errors import DTypeError, RangeError, ShapeError
+from gleed.ops.arithmetic import lerp
 from gleed.ops.axes import axis_of, require_elements, units
 from gleed.ops.promotion import as_standins, convert, dtype_text, expand_to, shape_text
 from gleed.ops.record import Int, Operand, Tensor, op
@@ -263,7 +264,7 @@ def _interpolated(values: Tensor, levels: Tensor, how: str, skip_nan: bool) -> T
     low = p.floor(rank)
     a, b = _ranked(values, low), _ranked(values, p.ceil(rank))
     weight = p.fill(rank, 0.5) if how == "midpoint" else rank - low
-    return a + weight * (b - a)
+    return lerp(a, b, weight)
 
 
 def _ranked(values: Tensor, rank: Tensor) -> Tensor:

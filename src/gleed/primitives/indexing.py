@@ -7,6 +7,7 @@ from typing import Any
 from gleed.compiler.graph import Shape, Value
 from gleed.primitives.core import Primitive, Types, require, same_shape
 from gleed.primitives.movement import reshape
+from gleed.primitives.pointwise import cast, eq, fill, where
 
 Axes = tuple[int, ...]
 
@@ -55,13 +56,38 @@ def _scatter_types(
 def _scatter_rule(
     g: Any, y: Any, base: Any, updates: Any, *indices: Any, mode: str, **places: Any
 ) -> Any:
-    if mode not in ("set", "add"):
-        raise NotImplementedError(f"scatter: no gradient is defined for mode {mode!r}")
-    read = gather(g, *indices, **places)
-    kept = g
+    none = (None for _ in indices)
+    if mode == "add":
+        return (g, gather(g, *indices, **places), *none)
     if mode == "set":
         kept = scatter(g, g.trace.full(updates.shape, 0, g.dtype), *indices, **places, mode="set")
-    return (kept, read, *(None for _ in indices))
+        return (kept, gather(g, *indices, **places), *none)
+    rule = _product_rule if mode == "mul" else _extreme_rule
+    return (*rule(g, y, base, updates, indices, places), *none)
+
+
+def _extreme_rule(g: Any, y: Any, base: Any, updates: Any, indices: Any, places: Any) -> Any:
+    """All that reach the extreme share the gradient."""
+    base_hits = cast(eq(base, y), dtype=g.dtype)
+    hits = cast(eq(updates, gather(y, *indices, **places)), dtype=g.dtype)
+    share = g / scatter(base_hits, hits, *indices, **places, mode="add")
+    return share * base_hits, gather(share, *indices, **places) * hits
+
+
+def _product_rule(g: Any, y: Any, base: Any, updates: Any, indices: Any, places: Any) -> Any:
+    """The product of all other factors: over the factor itself, unless that is zero."""
+
+    def total(start: Any, parts: Any, mode: str) -> Any:
+        return scatter(start, parts, *indices, **places, mode=mode)
+
+    zero = eq(updates, fill(updates, 0))
+    safe = where(zero, fill(updates, 1), updates)
+    others = gather(g * total(base, safe, "mul"), *indices, **places)
+    zeros = total(fill(base, 0), cast(zero, dtype=g.dtype), "add")
+    zeros = gather(zeros, *indices, **places)
+    alone = where(eq(zeros, fill(zeros, 1)), others, fill(others, 0))
+    whole = where(eq(zeros, fill(zeros, 0)), others / safe, fill(others, 0))
+    return g * total(fill(base, 1), updates, "mul"), where(zero, alone, whole)
 
 
 scatter = Primitive("scatter", "scatter", _scatter_types, None, _scatter_rule)
