@@ -74,28 +74,16 @@ def test_random_tensors_print_the_same(dtype):
 
 
 @pytest.mark.parametrize(
-    "compute",
+    "expression",
     [
-        lambda x: x + 1,
-        lambda x: x - 1,
-        lambda x: x * x,
-        lambda x: x / 2,
-        lambda x: -x,
-        lambda x: x.exp(),
-        lambda x: x.sum(),
-        lambda x: x.mean(),
-        lambda x: x.view(4),
-        lambda x: x.t(),
-        lambda x: x @ x,
-        lambda x: x[0],
-        lambda x: x[:, 1:],
-        lambda x: x.relu(),
-        lambda x: x.softmax(1),
-        lambda x: x.clone(),
+        *("x + 1", "x - 1", "x * x", "x / 2", "-x", "x @ x", "x[0]", "x[:, 1:]"),
+        *("x.exp()", "x.sum()", "x.mean()", "x.view(4)", "x.t()", "x.relu()", "x.clone()"),
+        "x.softmax(1)",
     ],
 )
-def test_functions_of_gradients_have_the_same_names(compute):
-    texts = []
-    for library in (torch, gleed):
-        texts.append(repr(compute(library.ones(2, 2, requires_grad=True))))
-    assert texts[0] == texts[1]
+def test_functions_of_gradients_have_the_same_names(expression):
+    ours, theirs = (
+        repr(eval(expression, {"x": library.ones(2, 2, requires_grad=True)}))
+        for library in (gleed, torch)
+    )
+    assert ours == theirs
