@@ -175,6 +175,8 @@ def arange(
         start, end = 0, start
     whole = all(isinstance(n, int) for n in (start, end, step))
     kind = dtype or (_C.int64 if whole else _C.get_default_dtype())
+    if not kind.is_floating_point:
+        start, end, step = int(start), int(end), int(step)
     result = _arange(start, step, count_between("arange", start, end, step), kind)
     return finish(_into(out, result), requires_grad)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import is_float
+from gleed.primitives import cast
 from gleed.trace import Entry, Standin, Trace
 
 # Kinds of nodes that a backward computes again from their operands instead of having them saved.
@@ -62,7 +63,7 @@ def _step_back(entry: Entry, total: dict[Value, Standin], active: set[Value]) ->
     grads = grads if isinstance(grads, tuple) else (grads,)
     for x, g in zip(_flat(inputs), _flat(grads), strict=False):
         if g is not None and isinstance(x, Standin) and x.value in active:
-            _accumulate(total, x, g)
+            _accumulate(total, x, cast(g, dtype=x.dtype))
 
 
 def _flat(items: Sequence[Any]) -> list[Any]:

@@ -109,7 +109,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     >>> gleed.nn.functional.tanhshrink(gleed.tensor([1.0]))
     tensor([0.2384])
     """
-    return input - p.tanh(input)
+    return input - p.tanh(floating(input))
 
 
 @unary(inplace=False, method=False, out=False, namespace=FUNCTIONAL)
@@ -237,7 +237,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     tensor([-0.5000,  2.0000])
     """
     slope = weight
-    if input.ndim > 1 and weight.ndim == 1:
+    if input.ndim == 0 and weight.ndim == 1:
+        slope = p.reshape(weight, shape=())
+    elif input.ndim > 1 and weight.ndim == 1:
         slope = p.reshape(weight, shape=(weight.shape[0], *(1,) * (input.ndim - 2)))
     return where(input > 0, input, input * slope)
 
@@ -309,13 +311,13 @@ def _(g: Any, y: Any, input: Tensor, dim: int, *rest: Any) -> Tensor:
 
 
 @op(namespace=FUNCTIONAL)
-def softmin(input: Tensor, dim: int) -> Tensor:
+def softmin(input: Tensor, dim: int, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """softmax(-x) along `dim`.
 
     >>> gleed.nn.functional.softmin(gleed.tensor([1.0, 1.0]), 0)
     tensor([0.5000, 0.5000])
     """
-    return softmax(-floating(input), dim)
+    return softmax(-floating(input), dim, dtype=dtype)
 
 
 @op(namespace=FUNCTIONAL)

@@ -361,8 +361,17 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand) -> Tensor
     >>> gleed.zeros(2).index_fill(0, gleed.tensor([1]), 5)
     tensor([0., 5.])
     """
+    axis = axis_of("index_fill", dim, input.ndim)
+    at = _line("index_fill", index)
     (filling,) = as_standins(input, value)[1:]
-    return _index_written("index_fill", input, dim, index, convert(filling, input.dtype), "set")
+    size = input.shape[axis] if input.ndim else 1
+    nowhere, everywhere = (input.trace.full((n,), v, "bool") for n, v in ((size, 0), (at.shape[0], 1)))
+    chosen = p.scatter(nowhere, everywhere, at, axes=(0,), mapping=(), mode="set", wrap=True)
+    if input.ndim == 0:
+        chosen = p.reshape(chosen, shape=())
+    else:
+        chosen = p.broadcast(chosen, shape=input.shape, axes=(axis,))
+    return p.where(chosen, expand_to(convert(filling, input.dtype), input.shape), input)
 
 
 def _explain_line(name: str) -> Any:

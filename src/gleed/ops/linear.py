@@ -7,7 +7,8 @@ from typing import Any
 from gleed import primitives as p
 from gleed.compiler.dims import product
 from gleed.errors import DTypeError, ShapeError
-from gleed.ops.promotion import broadcast_shapes, dtype_text, expand_to, shape_text
+from gleed.ops.arithmetic import where
+from gleed.ops.promotion import broadcast_shapes, convert, dtype_text, expand_to, shape_text
 from gleed.ops.record import Number, Tensor, op
 
 
@@ -164,8 +165,10 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 
 
 def _affine(product_: Tensor, input: Tensor, beta: Number, alpha: Number) -> Tensor:
-    """beta * input + alpha * product."""
-    return input * beta + product_ * alpha
+    """beta * input + alpha * product, the factors in the product's dtype; a beta of 0 takes `input`
+    out altogether, NaN and all."""
+    kept = where(beta == 0, 0, input * convert(beta, product_.dtype))
+    return kept + product_ * convert(alpha, product_.dtype)
 
 
 @op(method=True, inplace=True, out=True)
