@@ -326,14 +326,19 @@ def _named(name: str, doc: str | None, namespace: str | tuple[str, ...], method:
 
 def _parameters(body: Callable[..., Any], varargs: str | None, out: bool) -> tuple[Parameter, ...]:
     """The parameters that a body's signature declares."""
+    code, options = body.__code__, body.__kwdefaults__ or {}
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    defaults = dict(zip(reversed(names[: code.co_argcount]), reversed(body.__defaults__ or ())))
     found = []
-    for p in inspect.signature(body).parameters.values():
-        kind = KINDS.get(str(p.annotation), "static")
-        flags = "k" if p.kind is p.KEYWORD_ONLY else ""
-        flags += "*" if p.name == varargs else ""
-        plain = p.name.removesuffix("_")
-        public = plain if keyword.iskeyword(plain) else p.name  # `from_` for PyTorch's `from`
-        found.append(Parameter(public, kind, p.default, flags))
+    # Read by hand, for `inspect.signature` would take a good part of the time of `import gleed`.
+    for i, name in enumerate(names):
+        kind = KINDS.get(body.__annotations__.get(name, ""), "static")
+        flags = "k" if i >= code.co_argcount else ""
+        flags += "*" if name == varargs else ""
+        plain = name.removesuffix("_")
+        public = plain if keyword.iskeyword(plain) else name  # `from_` for PyTorch's `from`
+        default = (defaults | options).get(name, inspect.Parameter.empty)
+        found.append(Parameter(public, kind, default, flags))
     if out:
         found.append(Parameter("out", "tensor?", None, "ko"))
     return tuple(found)
