@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -297,8 +298,9 @@ class Formula:
         operation = self._double.get((defined, needed))
         if operation is None:
             graph, symbols = self._backward(defined, needed)
-            numbers = sorted({n.attrs["key"] for n in graph.nodes if n.op == "param"})
-            body = _Replay(graph, symbols, self.trace.scope, numbers)
+            params = (n for n in graph.nodes if n.op == "param")
+            numbers = dict(sorted({n.attrs["key"]: n.outputs[0].dtype for n in params}.items()))
+            body = _Replay(graph, symbols, self.trace.scope, [*numbers])
             parameters = (
                 Parameter("tensors", "tensors", (), ""),
                 Parameter("ints", "ints", (), ""),
@@ -310,9 +312,17 @@ class Formula:
             operation = self._double[(defined, needed)] = record.public, numbers
         call, numbers = operation
         tensors = [*(g for g in cotangents if g is not None), *saved]
-        found = call(tensors, tuple(ints), *(scalars[k] for k in numbers))
+        values = (_from_bits(scalars[k], dtype) for k, dtype in numbers.items())
+        found = call(tensors, tuple(ints), *values)
         results = iter(found if isinstance(found, tuple) else (found,))
         return [next(results) if needed >> i & 1 else None for i in range(len(self.edges))]
+
+
+def _from_bits(bits: int, dtype: str) -> float | int | bool:
+    """A run-time number as the core keeps it."""
+    packed = bits.to_bytes(8, "little")
+    value = struct.unpack("<d" if dtype == "f64" else "<q", packed)[0]
+    return bool(value) if dtype == "bool" else value
 
 
 class _Replay:
