@@ -110,7 +110,7 @@ def _term(equation: str, x: Any, labels: tuple[Label, ...]) -> Term:
                     "rename one",
                 )
             x = diagonal(x, 0, first, second)
-            labels = (*(a for a in labels if a != label), label)
+            labels = (*(a for i, a in enumerate(labels) if i not in (first, second)), label)
     return Term(x, labels)
 
 

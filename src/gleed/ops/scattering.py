@@ -48,15 +48,17 @@ def _reduced(
         raise RangeError(
             f"{name}: reduce must be one of {', '.join(MODES)}; got {reduce!r}; use 'amax', say"
         )
-    base = x
+    if x.dtype in ("f16", "bf16"):
+        wide = convert(x, "f32"), convert(source, "f32")
+        return convert(_reduced(name, write, *wide, reduce, include_self), x.dtype)
+    base, count = x, p.fill(x, 1)
     if not include_self:
         base = write(x, x.trace.const(_neutral(x.dtype, reduce), x.dtype), "set")
+        count = write(count, x.trace.const(0, x.dtype), "set")
     total = write(base, source, MODES[reduce])
     if reduce != "mean":
         return total
-    one = x.trace.const(1, x.dtype)
-    count = p.fill(x, 1)
-    count = write(count if include_self else write(count, x.trace.const(0, x.dtype), "set"), one, "add")
+    count = write(count, x.trace.const(1, x.dtype), "add").clamp_min(1)
     return total / count if is_float(x.dtype) else floor_divide(total, count)
 
 
