@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import struct
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,7 +89,7 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
     written = _written(overload, bound, call.tensors, outputs)
     if not any(call.needs_grad):
         return build_plan(trace.graph(outputs), trace.scope, written=written)
-    formula = Formula(overload, trace, call, outputs, written)
+    formula = Formula(overload, bound, trace, call, outputs, written)
     residuals = formula.kept()
     plan = build_plan(
         trace.graph([*outputs, *residuals]),
@@ -157,13 +158,14 @@ class Formula:
     def __init__(
         self,
         overload: Overload,
+        bound: Sequence[Any],
         trace: Trace,
         call: Arguments,
         outputs: list[Standin],
         written: dict[int, int],
     ) -> None:
         self.trace, self.outputs = trace, outputs
-        self.name = overload.grad_name or overload.name
+        self.title = overload.gradient_title(bound)
         self._inputs = [x.value for x in call.tensors]
         self._integers = call.integers
         self._forward = set(topological([y.value.node for y in outputs]))
@@ -246,9 +248,8 @@ class Formula:
                 saved.append(("output", results.index(value)))
             else:
                 saved.append(("residual", self.residuals.index(value)))
-        title = "".join(part.capitalize() for part in self.name.strip("_").split("_"))
         return _C.GradRecord(
-            f"{title}Backward0",
+            self.title,
             self.compile,
             self.formula,
             tuple(self.edges),
@@ -306,7 +307,7 @@ class Formula:
                 Parameter("ints", "ints", (), ""),
                 *(Parameter(f"number{k}", "scalar", 0, "") for k in numbers),
             )
-            name = f"{self.name.strip('_')}_backward"
+            name = f"{self.title}_backward"
             record = Op(name, None)
             record.overloads.append(Overload(name, body, parameters))
             operation = self._double[(defined, needed)] = record.public, numbers
@@ -323,6 +324,11 @@ def _from_bits(bits: int, dtype: str) -> float | int | bool:
     packed = bits.to_bytes(8, "little")
     value = struct.unpack("<d" if dtype == "f64" else "<q", packed)[0]
     return bool(value) if dtype == "bool" else value
+
+
+def _number(bits: int, dtype: str) -> int | float | bool:
+    """A run-time number from the 8 bytes that a node keeps of it."""
+    return struct.unpack({"f64": "d", "i64": "q", "bool": "?7x"}[dtype], struct.pack("Q", bits))[0]
 
 
 class _Replay:

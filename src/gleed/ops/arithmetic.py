@@ -56,7 +56,11 @@ def _scaled(name: str, other: Operand, alpha: Number) -> Tensor:
     return Tensor(product.trace, product.value, weak=True)
 
 
-@binary(reference="numpy.subtract")
+def _difference_name(input: Operand, *rest: Any) -> str:
+    return "RsubBackward1" if isinstance(input, Tensor) and input.weak else "sub"
+
+
+@binary(reference="numpy.subtract", grad_name=_difference_name)
 def sub(input: Operand, other: Operand) -> Tensor:
     """input - alpha * other, with broadcasting and type promotion. Not for bool.
 
@@ -77,7 +81,7 @@ def sub_scaled(input: Operand, other: Operand, *, alpha: Number) -> Tensor:
     return sub(input, _scaled("sub", other, alpha))
 
 
-@binary(inplace=False, out=False, grad_name="sub")
+@binary(inplace=False, out=False, grad_name="RsubBackward1")
 def rsub(input: Operand, other: Operand) -> Tensor:
     """other - input.
 
@@ -174,7 +178,13 @@ def fmod(input: Operand, other: Operand) -> Tensor:
 
 
 # ---- powers
-@binary(domain=POSITIVE, reference="numpy.power")
+def _power_name(input: Operand, exponent: Operand, *rest: Any) -> str:
+    """PyTorch numbers the forms: 0 to a number, 1 to a tensor, 2 of a number."""
+    weak = [isinstance(x, Tensor) and x.weak for x in (input, exponent)]
+    return f"PowBackward{2 if weak[0] else 0 if weak[1] else 1}"
+
+
+@binary(domain=POSITIVE, reference="numpy.power", grad_name=_power_name)
 def pow(input: Operand, exponent: Operand) -> Tensor:
     """input to the power of exponent, with broadcasting and type promotion. Integers to a negative
     power give 0 but for bases 1 and -1.
@@ -366,7 +376,7 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     return p.where(p.lt(p.abs(share), p.fill(share, 0.5)), near, far)
 
 
-@op(method=True, inplace=True, out=True)
+@op(method=True, inplace=True, out=True, grad_name="ClampBackward1")
 def clamp(
     input: Tensor,
     min: Number | None = None,

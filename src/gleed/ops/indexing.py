@@ -21,7 +21,17 @@ from gleed.ops.record import OPS, Int, Ints, Operand, Tensor, Tensors, op
 
 
 # ---- x[ints, slices, None, ...]
-@op(name="basic_index", namespace="", grad_name="index")
+def _last_step(input: Tensor, code: Sequence[int], ints: Any) -> str:
+    """The view that a basic index ends with."""
+    parts, name = iter(code), "alias"
+    for kind in parts:
+        name = {0: "select", 1: "slice", 2: "unsqueeze"}.get(kind, name)
+        if kind in (1, 3):
+            next(parts)
+    return name
+
+
+@op(name="basic_index", namespace="", grad_name=_last_step)
 def basic_index(input: Tensor, code: Any, ints: Ints) -> Tensor:
     """A basic index in the core's normal form (see native/indexing.cpp)."""
     return _basic(input, code, ints)

@@ -18,6 +18,7 @@ def _one_dtype(name: str, *xs: Tensor) -> None:
             f"{name}: all operands must have one dtype; got "
             f"{' and '.join(dtype_text(x.dtype) for x in xs)}; convert one with .to(dtype)"
         )
+    require_dtype(name, xs[0], xs[0].dtype != "bool", "bool has no matrix product", "convert it")
 
 
 def _dims(name: str, x: Tensor, ndim: int, what: str) -> None:
@@ -37,7 +38,12 @@ def _inner(name: str, a: Tensor, b: Tensor, m: Any, n: Any) -> None:
         )
 
 
-@op(method=True, out=True, reference="numpy.matmul")
+def _product_name(input: Tensor, other: Tensor, *rest: Any) -> str:
+    names = {(1, 1): "dot", (2, 1): "mv", (2, 2): "mm"}
+    return names.get((input.ndim, other.ndim), "UnsafeViewBackward0")
+
+
+@op(method=True, out=True, reference="numpy.matmul", grad_name=_product_name)
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product: of vectors a number, of a matrix and a vector a vector, else of the last two
     dims, with the leading dims broadcast.
@@ -207,7 +213,13 @@ def baddbmm(
     return _affine(bmm(batch1, batch2), input, beta, alpha)
 
 
-@op(namespace=("nn.functional",))
+def _linear_name(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> str:
+    if input.ndim != 2:
+        return "ViewBackward0" if bias is not None else "UnsafeViewBackward0"
+    return "mm" if bias is None else "addmm"
+
+
+@op(namespace=("nn.functional",), grad_name=_linear_name)
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias along the last dim; `weight` is (out_features, in_features).
 

@@ -291,7 +291,7 @@ def _(input: Any, target: Any, weight: Any, average: Any, ignore_index: int, *re
     explain_classes("nll_loss", input, target, ignore_index)
 
 
-@op(namespace=FUNCTIONAL)
+@op(namespace=FUNCTIONAL, grad_name="nll_loss")
 def cross_entropy(
     input: Tensor,
     target: Tensor,

@@ -49,7 +49,7 @@ def mean_over(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return p.reshape(p.reduce_sum(x, axes=axes), shape=units(x, axes)) / n
 
 
-@op(namespace=("gleed", "nn.functional"))
+@op(namespace=("gleed", "nn.functional"), grad_name="native_layer_norm")
 def layer_norm(
     input: Tensor,
     normalized_shape: Ints,
@@ -64,6 +64,7 @@ def layer_norm(
     >>> gleed.nn.functional.layer_norm(gleed.tensor([[1.0, 3.0]]), (2,))
     tensor([[-1.0000,  1.0000]])
     """
+    p.require_float(input.value)
     axes = _trailing("layer_norm", input, normalized_shape)
     _check_weight("layer_norm", "weight", weight, normalized_shape)
     _check_weight("layer_norm", "bias", bias, normalized_shape)
@@ -90,6 +91,7 @@ def rms_norm(
     >>> gleed.nn.functional.rms_norm(gleed.tensor([[3.0, 3.0]]), (2,))
     tensor([[1., 1.]])
     """
+    p.require_float(input.value)
     axes = _trailing("rms_norm", input, normalized_shape)
     _check_weight("rms_norm", "weight", weight, normalized_shape)
     x = _accumulating(input)

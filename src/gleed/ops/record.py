@@ -108,7 +108,7 @@ class Overload:
     writes: tuple[int, ...] = ()
     explanation: Callable[..., None] | None = None
     result: Any = None  # the named tuple of several results
-    grad_name: str | None = None
+    grad_name: str | Callable[..., str] | None = None
     samples: list[Callable[..., Any]] = field(default_factory=list)
     reference: str | None = None  # the same function elsewhere: "numpy.exp", "scipy.special.erf"
 
@@ -142,6 +142,15 @@ class Overload:
         if rest and not isinstance(rest[0], list | tuple):
             return (*args[:first], tuple(rest))
         return args
+
+    def gradient_title(self, bound: Sequence[Any]) -> str:
+        """The name of the graph node behind a result: "AddBackward0"."""
+        name = self.grad_name or self.name
+        if callable(name):
+            name = name(*bound)
+        if "Backward" in name:
+            return name
+        return "".join(part.capitalize() for part in name.strip("_").split("_")) + "Backward0"
 
     def inline(self, bound: list[Any]) -> Any:
         """Run the body on stand-ins, inside the trace they belong to."""
@@ -259,7 +268,7 @@ def op(
     varargs: str | None = None,
     writes: Sequence[str] = (),
     result: Any = None,
-    grad_name: str | None = None,
+    grad_name: str | Callable[..., str] | None = None,
     reference: str | None = None,
 ) -> Callable[[Callable[..., Any]], Op]:
     """Define an op, or one more overload of it, by its body.
@@ -268,6 +277,7 @@ def op(
     method: also a method of Tensor. inplace: also `name_`, writing to the first argument.
     out: takes `out=`. varargs: the parameter that may be spelt out (`view(4, 16)`).
     writes: parameters that the op overwrites with its results, in order.
+    grad_name: what the graph node of a result is called, or a function of the arguments that says it.
     result: a named tuple for several results. reference: the same function in another library.
     """
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from gleed import primitives as p
+from gleed import return_types
 from gleed.compiler.dims import Size, hint
 from gleed.compiler.kernel import is_float
 from gleed.errors import DTypeError
@@ -52,7 +53,12 @@ def count(x: Tensor, dim: Dims) -> Size:
 
 
 # ---- sums
-@op(method=True, out=True, reference="numpy.sum")
+def _over_dims(name: str) -> Any:
+    """PyTorch numbers the form with dims 1."""
+    return lambda input, dim=None, *rest: f"{name}Backward{0 if dim is None else 1}"
+
+
+@op(method=True, out=True, reference="numpy.sum", grad_name=_over_dims("Sum"))
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over `dim` (all dims if None). Integers and bool are summed as int64; float16 and
     bfloat16 accumulate in float32.
@@ -81,7 +87,7 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any
 _samples(nansum)
 
 
-@op(method=True, out=True, reference="numpy.mean")
+@op(method=True, out=True, reference="numpy.mean", grad_name=_over_dims("Mean"))
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over `dim` (all dims if None), of floating-point tensors.
 
@@ -101,7 +107,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any =
 _samples(mean)
 
 
-@op(method=True, out=True, reference="numpy.prod")
+@op(method=True, out=True, reference="numpy.prod", grad_name=_over_dims("Prod"))
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
@@ -222,13 +228,6 @@ for _record in (var, std):
 
 
 # ---- extremes
-class ValuesIndices(NamedTuple):
-    """What an extreme is, and where."""
-
-    values: Any
-    indices: Any
-
-
 def _extreme(name: str, x: Tensor, dim: int, keepdim: bool) -> tuple[Tensor, Tensor]:
     """The extreme along one axis and its index; the gradient goes to that element."""
     axis = axis_of(name, dim, x.ndim)
@@ -254,13 +253,15 @@ def _pick_rule(g: Any, y: Any, input: Tensor, dim: int, keepdim: bool = False) -
     return p.where(chosen, value.expand(input.shape), p.fill(input, 0))
 
 
-@op(name="max", method=True, result=ValuesIndices)
+@op(name="max", method=True, result=return_types.max)
 def max_along(input: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     """The greatest element: of all, or along `dim` with its index, or of two tensors (`maximum`).
     NaN is greater than every number; the first of equals counts.
 
     >>> gleed.max(gleed.tensor([[1, 5], [7, 2]]), 1)
-    gleed.return_types.max(values=tensor([5, 7]), indices=tensor([1, 0]))
+    gleed.return_types.max(
+    values=tensor([5, 7]),
+    indices=tensor([1, 0]))
     """
     return _extreme("max", input, dim, keepdim)
 
@@ -268,24 +269,26 @@ def max_along(input: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, T
 max_along.vjp(_pick_rule)
 
 
-@op(name="max", method=True)
+@op(name="max", method=True, grad_name="MaxBackward1")
 def max_all(input: Tensor) -> Tensor:
     require_elements("max", input, range(input.ndim))
     return reduced("max", input, p.reduce_max, None, False)
 
 
-@op(name="max", method=True)
+@op(name="max", method=True, grad_name="maximum")
 def max_pair(input: Tensor, other: Tensor) -> Tensor:
     return input.maximum(other)
 
 
-@op(name="min", method=True, result=ValuesIndices)
+@op(name="min", method=True, result=return_types.min)
 def min_along(input: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     """The least element: of all, or along `dim` with its index, or of two tensors (`minimum`).
     NaN is less than every number; the first of equals counts.
 
     >>> gleed.min(gleed.tensor([[1, 5], [7, 2]]), 1)
-    gleed.return_types.min(values=tensor([1, 2]), indices=tensor([0, 1]))
+    gleed.return_types.min(
+    values=tensor([1, 2]),
+    indices=tensor([0, 1]))
     """
     return _extreme("min", input, dim, keepdim)
 
@@ -293,13 +296,13 @@ def min_along(input: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, T
 min_along.vjp(_pick_rule)
 
 
-@op(name="min", method=True)
+@op(name="min", method=True, grad_name="MinBackward1")
 def min_all(input: Tensor) -> Tensor:
     require_elements("min", input, range(input.ndim))
     return reduced("min", input, p.reduce_min, None, False)
 
 
-@op(name="min", method=True)
+@op(name="min", method=True, grad_name="minimum")
 def min_pair(input: Tensor, other: Tensor) -> Tensor:
     return input.minimum(other)
 
@@ -326,12 +329,12 @@ def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return reduced("amin", input, p.reduce_min, dim, keepdim)
 
 
-@op()
+@op(method=True, result=return_types.aminmax)
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """Least and greatest element.
 
-    >>> gleed.aminmax(gleed.tensor([3, 1, 2]))
-    (tensor(1), tensor(3))
+    >>> gleed.aminmax(gleed.tensor([3, 1, 2])).max
+    tensor(3)
     """
     return amin(input, dim, keepdim), amax(input, dim, keepdim)
 
@@ -473,7 +476,7 @@ def _(make: Any) -> Any:
     yield make.call(make.tensor((2, 3, 4)), (0, 2), True)
 
 
-@op(method=True, out=True)
+@op(method=True, out=True, grad_name="linalg_vector_norm")
 def norm(
     input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:

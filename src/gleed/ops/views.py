@@ -40,7 +40,7 @@ def _completed(name: str, x: Tensor, shape: Sequence[Size]) -> tuple[Size, ...]:
     return tuple(shape)
 
 
-@op(method=True, varargs="shape", reference="numpy.reshape")
+@op(method=True, varargs="shape", reference="numpy.reshape", grad_name="view")
 def reshape(input: Tensor, shape: Ints) -> Tensor:
     """The same elements in another shape; one size may be -1. A view where strides allow it, else a
     copy.
@@ -84,7 +84,7 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     return p.reshape(input, shape=_completed("reshape_as", input, other.shape))
 
 
-@op(method=True)
+@op(method=True, grad_name="view")
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dims from `start_dim` to `end_dim` as one.
 
@@ -106,7 +106,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     )
 
 
-@op(method=True)
+@op(method=True, grad_name="view")
 def ravel(input: Tensor) -> Tensor:
     """All elements in one dim.
 
@@ -116,7 +116,7 @@ def ravel(input: Tensor) -> Tensor:
     return p.reshape(input, shape=(input.numel(),))
 
 
-@op(method=True)
+@op(method=True, grad_name="view")
 def unflatten(input: Tensor, dim: int, sizes: Ints) -> Tensor:
     """One dim as several; one size may be -1.
 
@@ -217,7 +217,7 @@ def t(input: Tensor) -> Tensor:
     return _ordered(input, tuple(reversed(range(input.ndim))))
 
 
-@op(method=True)
+@op(method=True, grad_name="permute")
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Dims moved to other positions; the rest keep their order.
 
@@ -250,7 +250,7 @@ def expand(input: Tensor, size: Ints) -> Tensor:
     return _expanded("expand", input, size)
 
 
-@op(method=True)
+@op(method=True, grad_name="expand")
 def broadcast_to(input: Tensor, size: Ints) -> Tensor:
     """A view repeated to `size`, as `expand`.
 
@@ -293,7 +293,7 @@ def _expanded(name: str, x: Tensor, size: Sequence[Size]) -> Tensor:
 
 
 # ---- parts
-@op(method=True)
+@op(method=True, grad_name="slice")
 def narrow(input: Tensor, dim: int, start: Int, length: Int) -> Tensor:
     """`length` elements along `dim`, from `start` on (from the end if negative).
 
