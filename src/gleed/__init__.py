@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from gleed import _C, formatting, ops, subscripts, tensor_methods
-from gleed._C import Size, Tensor, __version__, memory_stats
-from gleed._C import get_num_threads as get_num_threads
-from gleed._C import set_num_threads as set_num_threads
+import importlib
+from typing import Any
+
+from gleed import (
+    _C,
+    autograd,
+    cuda,
+    devices,
+    dtypes,
+    factories,
+    formatting,
+    ops,
+    subscripts,
+    tensor_methods,
+)
+from gleed._C import Size, Tensor, __version__, get_num_threads, memory_stats, set_num_threads
 from gleed.autograd import (
-    connect,
     enable_grad,
     inference_mode,
     is_grad_enabled,
@@ -30,14 +41,45 @@ from gleed.random import (
     set_rng_state,
 )
 
+# Where to find what is loaded at its first use, which keeps `import gleed` quick.
+LAZY = {
+    "load": "gleed.serialization",
+    "nn": "gleed.nn",
+    "optim": "gleed.optim",
+    "save": "gleed.serialization",
+    "utils": "gleed.utils",
+}
+
+__all__ = [
+    *("Generator", "Size", "Tensor", "__version__", "autograd", "cuda", "default_generator"),
+    *("enable_grad", "fork_rng", "get_num_threads", "get_printoptions", "get_rng_state"),
+    *("inference_mode", "initial_seed", "is_grad_enabled", "is_inference_mode_enabled"),
+    *("manual_seed", "memory_stats", "no_grad", "printoptions", "seed", "set_grad_enabled"),
+    *("set_num_threads", "set_printoptions", "set_rng_state"),
+    *devices.__all__,
+    *dtypes.__all__,
+    *factories.__all__,
+    *LAZY,
+    *ops.functions("gleed"),
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LAZY:
+        raise AttributeError(f"module 'gleed' has no attribute {name!r}")
+    module = importlib.import_module(LAZY[name])
+    value = globals()[name] = getattr(module, name, module)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LAZY})
+
+
 ops.install()
 globals().update(ops.functions("gleed"))
-
 _C.register_slot("advanced_index", subscripts.get_item)
 _C.register_slot("setitem", subscripts.set_item)
 tensor_methods.install()
 Tensor.__repr__ = formatting.tensor_repr
-connect({**globals(), **{name: ops.OPS[name].public for name in ("add_", "copy_", "zero_")}})
-
-from gleed import autograd, cuda, nn, optim, utils  # noqa: E402 (they use the names above)
-from gleed.serialization import load, save  # noqa: E402
+autograd.connect({name: ops.OPS[name].public for name in autograd.ENGINE_OPS})

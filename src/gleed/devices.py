@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from gleed.errors import ArgumentError, DeviceError
 
+__all__ = [
+    "channels_last",
+    "channels_last_3d",
+    "contiguous_format",
+    "device",
+    "layout",
+    "memory_format",
+    "preserve_format",
+    "strided",
+]
+
 TYPES = ("cpu", "cuda")
 
 

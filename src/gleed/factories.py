@@ -11,6 +11,24 @@ from gleed.errors import ArgumentError, RangeError
 from gleed.ops.creation import count_between
 from gleed.ops.record import OPS
 
+__all__ = [
+    "arange",
+    "as_tensor",
+    "asarray",
+    "empty",
+    "empty_like",
+    "empty_strided",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "frombuffer",
+    "linspace",
+    "logspace",
+    "range",
+    "scalar_tensor",
+    "tensor",
+]
+
 _arange, _linspace, _eye = (OPS[name].public for name in ("_arange", "_linspace", "_eye"))
 _to_dtype = OPS["_to_dtype"].public
 

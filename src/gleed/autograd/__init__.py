@@ -24,9 +24,10 @@ from gleed.autograd.grad_mode import (
     set_grad_enabled,
 )
 from gleed.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from gleed.autograd.gradients import backward, connect, grad
+from gleed.autograd.gradients import ENGINE_OPS, backward, connect, grad
 
 __all__ = [
+    "ENGINE_OPS",
     "Function",
     "FunctionCtx",
     "GradcheckError",

@@ -11,15 +11,16 @@ from gleed.errors import ArgumentError
 Tensors = Any  # a tensor, or a sequence of tensors
 
 
-def connect(operations: Mapping[str, Callable[..., Any]]) -> None:
-    """Tell the engine which operations add cotangents and write into views.
+# What the engine needs to add cotangents and to write into views.
+ENGINE_OPS = ("add", "add_", "as_strided", "clone", "copy_", "isnan", "zero_")
 
-    `operations` has `add`, `add_`, `clone`, `copy_`, `zero_`, `as_strided` and `isnan`.
-    """
-    for name in ("add", "add_", "clone", "copy_", "zero_", "as_strided"):
-        _C.register_engine_op(name, operations[name])
+
+def connect(operations: Mapping[str, Callable[..., Any]]) -> None:
+    """Hand the engine the `ENGINE_OPS`, by name."""
     isnan = operations["isnan"]
-    _C.register_engine_op("isnan", lambda gradient: isnan(gradient).any())
+    whole = {**operations, "isnan": lambda gradient: isnan(gradient).any()}
+    for name in ENGINE_OPS:
+        _C.register_engine_op(name, whole[name])
 
 
 def backward(
