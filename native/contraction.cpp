@@ -32,8 +32,8 @@ struct Matmul {
   int64_t tasks = 1;        // in which the batch is divided
   size_t each = 0;          // bytes of workspace of a task
   bool swapped = false;     // the product is computed transposed
-  int64_t bias_stride = 0;  // in bytes, of a bias that is copied first; else 0
-  int64_t bias_size = 0;
+  int64_t bias_size = 0;    // of a bias that is copied first; else 0
+  int64_t bias_stride = 0;  // in bytes; 0 where one number is repeated
   int itemsize = 0;
 };
 
@@ -73,7 +73,7 @@ void execute(const RoutineCall& call) {
   ProductPointers at = {call.pointers[matmul.swapped], call.pointers[!matmul.swapped],
                         call.pointers[bias ? 3 : 2], bias ? call.pointers[2] : nullptr,
                         call.workspace};
-  if (matmul.bias_stride) {
+  if (matmul.bias_size) {
     at.bias = copy_bias(matmul, at.bias, call.workspace + matmul.tasks * matmul.each);
   }
   if (matmul.items == 1) {

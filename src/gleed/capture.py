@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import struct
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -324,11 +323,6 @@ def _from_bits(bits: int, dtype: str) -> float | int | bool:
     packed = bits.to_bytes(8, "little")
     value = struct.unpack("<d" if dtype == "f64" else "<q", packed)[0]
     return bool(value) if dtype == "bool" else value
-
-
-def _number(bits: int, dtype: str) -> int | float | bool:
-    """A run-time number from the 8 bytes that a node keeps of it."""
-    return struct.unpack({"f64": "d", "i64": "q", "bool": "?7x"}[dtype], struct.pack("Q", bits))[0]
 
 
 class _Replay:

@@ -211,12 +211,16 @@ class Trace:
     def with_rule(
         self, name: str, rule: Callable[..., Any], body: Callable[..., Any], args: Sequence[Any]
     ) -> Any:
-        """Run `body(*args)` as one differentiable step with a gradient rule of its own."""
+        """Run `body(*args)` as one differentiable step with a gradient rule of its own.
+
+        The steps inside are noted too: a value among them that the rule's backward takes over has
+        a gradient, if gradients are differentiated again.
+        """
         if self.tape is None:
             return body(*args)
+        result = body(*args)
+        many = isinstance(result, tuple)
         with self.untaped():
-            result = body(*args)
-            many = isinstance(result, tuple)
             outputs = tuple(primitives.alias(y) for y in (result if many else (result,)))
         self.tape[object()] = Entry(name, rule, outputs, tuple(args), {})
         return outputs if many else outputs[0]

@@ -145,7 +145,7 @@ def _layer_norm(x: Array, shape: Any, weight: Any = 1, bias: Any = 0, eps: float
     return centred / np.sqrt((centred**2).mean(axes, keepdims=True) + eps) * weight + bias
 
 
-def _rms_norm(x: Array, shape: Any, weight: Any = 1, eps: float = 1.1920929e-07) -> Array:
+def _rms_norm(x: Array, shape: Any, weight: Any = 1, eps: float = 2.0**-52) -> Array:
     axes = tuple(range(x.ndim - len(shape), x.ndim))
     return x / np.sqrt((x**2).mean(axes, keepdims=True) + eps) * weight
 

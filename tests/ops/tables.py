@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .generate import FLOATS
+from .generate import FLOATS, Sample
 
 
 def category(dtype: str) -> str:
@@ -15,14 +15,31 @@ REFUSED = {
     **dict.fromkeys(
         ("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"), "f",
     ),
+    **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "inner", "addmm", "addmv", "baddbmm",
+                     "linear"), "b"),
     **dict.fromkeys(("bitwise_left_shift", "bitwise_right_shift"), "fb"),
     **dict.fromkeys(
         ("lerp", "silu", "tanhshrink", "logsigmoid", "elu", "selu", "glu", "normalize", "frac",
          "mse_loss", "l1_loss", "kl_div", "binary_cross_entropy",
          "binary_cross_entropy_with_logits", "mean", "var", "std", "var_mean", "std_mean", "norm",
-         "cross_entropy", "nll_loss", "smooth_l1_loss", "huber_loss"), "ib",
+         "cross_entropy", "nll_loss", "smooth_l1_loss", "huber_loss",
+         "layer_norm", "rms_norm"), "ib",
     ),
 }  # fmt: skip
+# The same for calls with certain arguments.
+REFUSED_WITH = {("add", "alpha"): "b"}
+# Bounds below zero wrap around in these.
+SKIPPED = {("hardtanh", "uint8")}
+
+
+def refuses(sample: Sample, dtype: str) -> bool:
+    """Whether the call is an error in a dtype."""
+    name, kind = sample.op.name, category(dtype)
+    return kind in REFUSED.get(name, "") or any(
+        kind in REFUSED_WITH.get((name, argument), "") for argument in sample.kwargs
+    )
+
+
 # Ops tested with every combination of dtype and layout; the others with each of both.
 FULL_PRODUCT = {"exp", "add", "sum", "matmul", "softmax", "cat", "index_select", "where"}
 # Units in the last place of the greatest term, where terms cancel or many are summed.
@@ -46,3 +63,15 @@ LOOSE = {
 ONE_LAYOUT = {"as_strided", "view", "view_as"}
 # Ops that write to their first argument.
 WRITES = {"copy_", "fill_", "zero_"}
+# Ops whose results never require a gradient: they are no real numbers, or do not depend on any.
+WITHOUT_GRADIENT = {
+    "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "logical_and", "logical_or",
+    "logical_xor", "logical_not", "any", "all", "argmax", "argmin", "count_nonzero", "nonzero",
+    "argwhere", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift",
+    "bitwise_right_shift", "isclose", "searchsorted", "bucketize", "histc", "argsort", "isin",
+}  # fmt: skip
+# Ops whose gradient has no gradient, each with the reason.
+FIRST_ORDER = {"lgamma": "the derivative of digamma, trigamma, is not among the primitives"}
+# Ops of float32 and float64 alone, as in PyTorch.
+NO_HALVES = {"quantile", "nanquantile"}

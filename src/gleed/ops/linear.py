@@ -8,7 +8,14 @@ from gleed import primitives as p
 from gleed.compiler.dims import product
 from gleed.errors import DTypeError, ShapeError
 from gleed.ops.arithmetic import where
-from gleed.ops.promotion import broadcast_shapes, convert, dtype_text, expand_to, shape_text
+from gleed.ops.promotion import (
+    broadcast_shapes,
+    convert,
+    dtype_text,
+    expand_to,
+    require_dtype,
+    shape_text,
+)
 from gleed.ops.record import Number, Tensor, op
 
 
