@@ -20,6 +20,7 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     indexing,
     joining,
     linear,
+    logic,
     loss,
     normalization,
     random,

@@ -7,9 +7,9 @@ from typing import Any
 
 from gleed import primitives as p
 from gleed.errors import RangeError
-from gleed.ops.arithmetic import where
 from gleed.ops.axes import axis_of, units
 from gleed.ops.families import unary
+from gleed.ops.logic import where
 from gleed.ops.promotion import as_standins, convert, floating
 from gleed.ops.record import Number, Tensor, op
 

@@ -456,3 +456,51 @@ def nan_to_num(
     x = p.where(p.eq(x, p.fill(x, float("inf"))), p.fill(x, great if posinf is None else posinf), x)
     low = p.fill(x, -great if neginf is None else neginf)
     return p.where(p.eq(x, p.fill(x, float("-inf"))), low, x)
+
+
+def _samples() -> None:
+    """Samples of what `binary` does not make."""
+    for record in (add, sub):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call(make.tensor((3, 4)), make.tensor((4,)), alpha=2)
+            yield make.call(make.tensor((5,)), make.number(), alpha=3)
+
+    for record in (addcmul, addcdiv):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call(make.tensor((5,)), make.tensor((5,)), make.tensor((5,), POSITIVE))
+            last = make.tensor((3, 4), POSITIVE)
+            yield make.call(make.tensor((3, 1)), make.tensor((4,)), last, value=2)
+
+    for record in (clamp_min, clamp_max):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call(make.tensor((5,)), 1)
+            yield make.call(make.tensor((3, 4)), make.tensor((4,)))
+
+    @lerp.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((5,)), make.tensor((5,)), 0.25)
+        yield make.call(make.tensor((3, 4)), make.tensor((4,)), make.tensor((3, 4), (0.0, 1.0)))
+
+    @clamp.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.tensor((3, 4)), -1, 1)
+        yield make.call(make.tensor((5,)), max=1)
+        yield make.call(make.tensor(()), 1)
+        low, high = make.tensor((4,), (-2.0, 0.0)), make.tensor((3, 1), (0.0, 2.0))
+        yield make.call(make.tensor((3, 4)), low, high)
+        yield make.call(make.tensor((5,)), None, make.tensor((5,)))
+
+    @nan_to_num.samples
+    def _(make: Any) -> Any:
+        special = make.values([1.5, float("nan"), float("inf"), -float("inf")])
+        yield make.call(special)
+        yield make.call(special, 1.0, 2.0, -2.0)
+
+
+_samples()

@@ -9,7 +9,7 @@ from gleed import primitives as p
 from gleed.compiler.kernel import is_float
 from gleed.devices import check_device
 from gleed.errors import RangeError
-from gleed.ops.arithmetic import where
+from gleed.ops.logic import where
 from gleed.ops.promotion import as_standins, convert, default_float, shape_text
 from gleed.ops.record import Int, Ints, Number, Tensor, op
 from gleed.trace import Trace

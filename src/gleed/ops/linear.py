@@ -7,7 +7,7 @@ from typing import Any
 from gleed import primitives as p
 from gleed.compiler.dims import product
 from gleed.errors import DTypeError, ShapeError
-from gleed.ops.arithmetic import where
+from gleed.ops.logic import where
 from gleed.ops.promotion import (
     broadcast_shapes,
     convert,

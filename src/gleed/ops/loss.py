@@ -8,7 +8,7 @@ from gleed import primitives as p
 from gleed.compiler.kernel import is_float
 from gleed.errors import DTypeError, RangeError, ShapeError
 from gleed.ops.activation import log_softmax
-from gleed.ops.arithmetic import where
+from gleed.ops.logic import where
 from gleed.ops.promotion import common, convert, dtype_text, shape_text
 from gleed.ops.record import Number, Tensor, op
 
@@ -438,4 +438,6 @@ def _(make: Any) -> Any:
 
 @kl_div.samples
 def _(make: Any) -> Any:
-    yield make.call(make.tensor((3, 4)), make.tensor((3, 4)), reduction="batchmean", log_target=True)
+    yield make.call(
+        make.tensor((3, 4)), make.tensor((3, 4)), reduction="batchmean", log_target=True
+    )

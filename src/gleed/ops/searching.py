@@ -9,7 +9,7 @@ from gleed import primitives as p
 from gleed.compiler.dims import product
 from gleed.compiler.kernel import is_float
 from gleed.errors import DTypeError, RangeError, ShapeError
-from gleed.ops.arithmetic import where
+from gleed.ops.logic import where
 from gleed.ops.promotion import as_standins, convert, dtype_text, result_type, shape_text
 from gleed.ops.record import Int, Number, Operand, Tensor, function, op
 
@@ -18,7 +18,9 @@ from gleed.ops.record import Int, Number, Operand, Tensor, function, op
 def _places(name: str, rows: Tensor, values: Tensor, right: bool) -> Tensor:
     """Where `values` belong in the one row, or each in the row of its leading dims."""
     if rows.ndim == 0:
-        raise ShapeError(f"{name}: the sorted tensor needs at least 1 dim; got 0 dims; unsqueeze it")
+        raise ShapeError(
+            f"{name}: the sorted tensor needs at least 1 dim; got 0 dims; unsqueeze it"
+        )
     dtype = result_type(rows, values)
     rows, values = convert(rows, dtype), convert(values, dtype)
     lead, batch = rows.shape[:-1], product(rows.shape[:-1])
