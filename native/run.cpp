@@ -190,6 +190,7 @@ class Run {
     if (binding_.nanoseconds < kWorthReleasing) {
       for (const BoundStep& step : binding_.steps) {
         if (!run_step(step, nullptr)) return false;
+        if (status_ != 0) break;  // what would be overwritten stays as it was
       }
     } else if (!run_released()) {
       return false;
@@ -253,6 +254,7 @@ class Run {
         unchecked = 0;
       }
       if (!run_step(step, &thread)) return false;
+      if (status_ != 0) break;
       const auto* kernel = std::get_if<BoundKernel>(&step);
       unchecked += kernel ? kernel->nanoseconds : std::get<BoundRoutine>(step).plan.nanoseconds;
     }

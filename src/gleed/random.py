@@ -41,10 +41,10 @@ class Generator(_C.Generator):
 
     def set_state(self, new_state: Tensor) -> Self:
         """Continue from a state that `get_state` gave, here or in PyTorch."""
-        if new_state.dtype is not _C.uint8:
+        kind = getattr(new_state, "dtype", type(new_state).__name__)
+        if kind is not _C.uint8:
             raise DTypeError(
-                f"set_state: a state is a uint8 tensor; got {new_state.dtype}; pass what get_state "
-                "gave"
+                f"set_state: a state is a uint8 tensor; got {kind}; pass what get_state gave"
             )
         self._restore_bytes(_C.to_numpy(new_state).tobytes())
         return self

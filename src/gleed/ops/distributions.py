@@ -7,11 +7,10 @@ from typing import Any
 
 from gleed import primitives as p
 from gleed.compiler.dims import hint
-from gleed.devices import check_device
 from gleed.errors import RangeError, ShapeError
 from gleed.ops.activation import softmax
-from gleed.ops.arithmetic import where
 from gleed.ops.axes import axis_of
+from gleed.ops.logic import where
 from gleed.ops.promotion import (
     broadcast_shapes,
     convert,
@@ -20,6 +19,7 @@ from gleed.ops.promotion import (
     shape_text,
 )
 from gleed.ops.random import (
+    CONVERT,
     checked_sizes,
     draw,
     float_dtype,
@@ -59,7 +59,7 @@ def events(shape: Any, probability: Tensor, eager: bool = False, **options: Any)
 
 def _events_by_element(shape: Any, chances: Tensor, **options: Any) -> Tensor:
     """True with the probability given for every element."""
-    dtype = float_dtype("bernoulli", chances.dtype)
+    dtype = float_dtype("bernoulli", chances.dtype, CONVERT)
     u = unit(shape, dtype, valid=probable(chances), **options)
     return p.lt(u, expand_to(convert(chances, u.dtype), shape))
 
@@ -181,7 +181,7 @@ def _(mean: Any, std: Any, *rest: Any) -> None:
 # ---- fills
 def _double(input: Tensor, name: str, source: Source, valid: Tensor) -> Tensor:
     """Uniform float64 numbers for every element of a floating-point tensor."""
-    float_dtype(name, input.dtype)
+    float_dtype(name, input.dtype, CONVERT)
     return unit(input.shape, "f64", source=source, like=input, valid=valid)
 
 
@@ -217,7 +217,7 @@ def log_normal_(
     >>> gleed.empty(2).log_normal_(0, 0.1)
     tensor([1.1666, 0.9711])
     """
-    float_dtype("log_normal_", input.dtype)
+    float_dtype("log_normal_", input.dtype, CONVERT)
     scale, shift = convert(std, "f64"), convert(mean, "f64")
     z = one_by_one(input.shape, source=generator, like=input, valid=_above_zero(scale))
     return convert(p.exp(p.fma(z, spread(scale, z), spread(shift, z))), input.dtype)
@@ -225,7 +225,9 @@ def log_normal_(
 
 @log_normal_.explain
 def _(input: Any, mean: Any, std: Any, generator: Any) -> None:
-    raise RangeError(f"log_normal_: std must be above 0; got {std}; use exp of a mean for a constant")
+    raise RangeError(
+        f"log_normal_: std must be above 0; got {std}; use exp of a mean for a constant"
+    )
 
 
 @op(method=True, namespace="", writes=("input",))
@@ -240,9 +242,7 @@ def cauchy_(
     """
     scale, middle = convert(sigma, "f64"), convert(median, "f64")
     u = _double(input, "cauchy_", generator, _above_zero(scale))
-    return convert(
-        spread(middle, u) + spread(scale, u) * p.tan((u - 0.5) * math.pi), input.dtype
-    )
+    return convert(spread(middle, u) + spread(scale, u) * p.tan((u - 0.5) * math.pi), input.dtype)
 
 
 @cauchy_.explain
@@ -288,7 +288,7 @@ def multinomial(
             f"multinomial: weights must have 1 or 2 dims; got shape {shape_text(input.shape)}; "
             "reshape them to (rows, places)"
         )
-    dtype = float_dtype("multinomial", input.dtype)
+    dtype = float_dtype("multinomial", input.dtype, CONVERT)
     places = input.shape[-1]
     if num_samples < 1 or (not replacement and num_samples > places):
         raise RangeError(
@@ -343,7 +343,7 @@ def gumbel_softmax(
     tensor([0., 0., 1.])
     """
     u = unit(logits.shape, "f64", like=logits)
-    noise = -p.log(convert(-p.log1p(-u), float_dtype("gumbel_softmax", logits.dtype)))
+    noise = -p.log(convert(-p.log1p(-u), float_dtype("gumbel_softmax", logits.dtype, CONVERT)))
     soft = softmax((logits + noise) / tau, dim)
     if not hard:
         return soft
@@ -369,8 +369,9 @@ def rrelu(
     >>> gleed.nn.functional.rrelu(gleed.tensor([-24.0, 2.0]))
     tensor([-5.5000,  2.0000])
     """
-    float_dtype("rrelu", input.dtype)
-    low, high = convert(lower, "f64"), convert(upper, "f64")
+    float_dtype("rrelu", input.dtype, CONVERT)
+    # PyTorch rounds the bounds to the dtype, and draws in double precision.
+    low, high = (convert(convert(x, input.dtype), "f64") for x in (lower, upper))
     if not training:
         return where(input > 0, input, input * ((low + high) / 2))
     negative = p.le(input, p.fill(input, 0))
@@ -378,11 +379,12 @@ def rrelu(
     u = draw(
         p.random_uniform_where, input.shape, p.compact(negative), source=generator, valid=valid
     )
-    slope = p.fma(u, spread(high - low, u), spread(low, u))
-    # PyTorch multiplies in double precision.
-    return where(negative, convert(convert(input, "f64") * slope, input.dtype), input)
+    slope = u * spread(high - low, u) + spread(low, u)
+    return where(negative, input * convert(slope, input.dtype), input)
 
 
 @rrelu.explain
 def _(input: Any, lower: Any, upper: Any, *rest: Any) -> None:
-    raise RangeError(f"rrelu: lower must not be above upper; got {lower} and {upper}; exchange them")
+    raise RangeError(
+        f"rrelu: lower must not be above upper; got {lower} and {upper}; exchange them"
+    )

@@ -8,7 +8,7 @@ from gleed import primitives as p
 from gleed.errors import RangeError, ShapeError
 from gleed.ops.distributions import events
 from gleed.ops.promotion import convert, expand_to, shape_text
-from gleed.ops.random import float_dtype, spread
+from gleed.ops.random import CONVERT, float_dtype, spread
 from gleed.ops.record import Number, Source, Tensor, op
 
 NAMESPACES = ("gleed", "nn.functional")
@@ -18,7 +18,7 @@ _SATURATION = 1.7580993408473766
 
 def _kept(name: str, input: Tensor, shape: Any, keep: Tensor, source: Source) -> Tensor:
     """True where an element, or what a shape of 1s stands for, is kept."""
-    float_dtype(name, input.dtype)
+    float_dtype(name, input.dtype, CONVERT)
     like = input if shape is input.shape else None
     return events(shape, keep, eager=True, source=source, like=like)
 

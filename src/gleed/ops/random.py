@@ -19,6 +19,7 @@ from gleed.ops.record import Ints, Number, Source, Tensor, function, op
 from gleed.trace import Trace
 
 BLOCK = 16  # normal numbers come in blocks of so many
+CONVERT = "convert with .float()"
 
 
 # ---- draws
@@ -49,12 +50,11 @@ def unit(shape: Any, dtype: str, **options: Any) -> Tensor:
     return draw(p.random_uniform, shape, kind=_wide(dtype), **options)
 
 
-def float_dtype(name: str, dtype: str) -> str:
+def float_dtype(name: str, dtype: str, fix: str = "use randint for whole numbers") -> str:
     """The dtype, which must be floating point."""
     if not is_float(dtype):
         raise DTypeError(
-            f"{name}: the dtype must be floating point; got {dtype_text(dtype)}; use randint for "
-            "whole numbers"
+            f"{name}: the dtype must be floating point; got {dtype_text(dtype)}; {fix}"
         )
     return dtype
 
@@ -276,17 +276,24 @@ def normal_(input: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any =
 
 
 @function()
-def randn_like(input: Any, *, generator: Any = None, dtype: Any = None, **options: Any) -> Any:
+def randn_like(
+    input: Any, *, generator: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, pin_memory: bool = False, memory_format: Any = None,
+    requires_grad: bool = False,
+) -> Any:  # fmt: skip
     """Numbers from the normal distribution, in the shape and dtype of `input`.
 
     >>> _ = gleed.manual_seed(0)
     >>> gleed.randn_like(gleed.zeros(2))
     tensor([ 1.5410, -0.2934])
     """
+    check_device("randn_like", device)
     dtype = dtype or input.dtype
     if input.is_contiguous():
-        return randn.public(input.shape, generator=generator, dtype=dtype, **options)
-    return randn_like_one_by_one.public(input, dtype, generator)
+        result = randn.public(input.shape, generator=generator, dtype=dtype)
+    else:
+        result = randn_like_one_by_one.public(input, dtype, generator)
+    return result.requires_grad_() if requires_grad else result
 
 
 @op(name="_randn_like_one_by_one", namespace="")

@@ -125,6 +125,7 @@ def randint_like(
     >>> gleed.randint_like(gleed.zeros(3), 10)
     tensor([4., 9., 3.])
     """
+    check_device("randint_like", device)
     zero = high.trace.const(0, "i64")
     return _integers(
         "randint_like", input.shape, zero, high, dtype or input.dtype, generator, input
@@ -148,6 +149,7 @@ def randint_like_between(
     device: Any = None,
     memory_format: Any = None,
 ) -> Tensor:
+    check_device("randint_like", device)
     return _integers("randint_like", input.shape, low, high, dtype or input.dtype, generator, input)
 
 
