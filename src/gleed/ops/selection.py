@@ -8,7 +8,7 @@ from typing import Any
 from gleed import _C
 from gleed import primitives as p
 from gleed.errors import DTypeError, ShapeError
-from gleed.ops import arithmetic
+from gleed.ops import logic
 from gleed.ops.axes import axis_of
 from gleed.ops.creation import arange_of
 from gleed.ops.promotion import dtype_text
@@ -57,7 +57,7 @@ def argwhere(input: Tensor) -> Tensor:
     return nonzero(input)
 
 
-@arithmetic.where.otherwise
+@logic.where.otherwise
 def _(condition: Any, *rest: Any, **named: Any) -> Any:
     """`where` with a condition only: the positions where it holds."""
     if rest or named or not isinstance(condition, _C.Tensor):
@@ -82,7 +82,7 @@ def masked(input: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
             f"masked_select: mask must be a bool tensor; got {dtype_text(mask.dtype)}; compare it "
             "with something, e.g. mask != 0"
         )
-    x, chosen = arithmetic.spread("masked_select", input, mask)
+    x, chosen = logic.spread("masked_select", input, mask)
     return p.reshape(x, shape=(x.numel(),)), p.reshape(chosen, shape=(x.numel(),))
 
 
@@ -116,7 +116,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             f"masked_scatter: source must have the dtype of input; got {dtype_text(source.dtype)} "
             f"and {dtype_text(input.dtype)}; convert the source"
         )
-    x, chosen = arithmetic.spread("masked_scatter", input, mask)
+    x, chosen = logic.spread("masked_scatter", input, mask)
     flat = p.reshape(chosen, shape=(x.numel(),))
     number = p.scan_sum(p.cast(flat, dtype="i64"), axis=0) - 1
     number = p.where(flat, number, p.fill(number, 0))
@@ -187,8 +187,8 @@ def lengths(starts: Tensor, total: Int) -> Tensor:
     """How far it is from each start to the next, and from the last to `total`."""
     place = starts.trace.iota(starts.shape, 0)
     inner = place < starts.shape[0] - 1
-    following = p.gather(starts, arithmetic.where(inner, place + 1, 0), axes=(0,), mapping=())
-    return arithmetic.where(inner, following, total) - starts
+    following = p.gather(starts, logic.where(inner, place + 1, 0), axes=(0,), mapping=())
+    return logic.where(inner, following, total) - starts
 
 
 @function(method=True)
