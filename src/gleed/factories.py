@@ -237,7 +237,10 @@ def linspace(
     """
     check_device("linspace", device)
     kind = dtype or _C.get_default_dtype()
-    result = _linspace(_number(start), _number(end), _steps("linspace", steps), kind)
+    start, end = _number(start), _number(end)
+    if not kind.is_floating_point:
+        start, end = int(start), int(end)
+    result = _linspace(start, end, _steps("linspace", steps), kind)
     return finish(_into(out, result), requires_grad)
 
 
@@ -282,12 +285,15 @@ def eye(
     return finish(_into(out, result), requires_grad)
 
 
-def scalar_tensor(value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def scalar_tensor(
+    value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A 0-d tensor, of the default dtype.
 
     >>> scalar_tensor(3)
     tensor(3.)
     """
+    check_device("scalar_tensor", device)
     result = _C.tensor_from_data(value, dtype or _C.get_default_dtype())
     return finish(result, requires_grad)
 

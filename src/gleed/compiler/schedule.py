@@ -177,8 +177,12 @@ class Schedule:
     def _scatter(self, node: Node, number: int) -> None:
         base, updates, *indices = node.inputs
         attrs, shape = node.attrs, updates.shape
-        builder = self._builder(Space(shape, len(shape)))
-        mapping: Mapping = tuple(range(len(shape)))
+        space, mapping = Space(shape, len(shape)), tuple(range(len(shape)))
+        # All indices are checked before anything is written.
+        checker = self._builder(space)
+        checker.check(base, indices, attrs, mapping)
+        self._launch(checker, "check_indices")
+        builder = self._builder(space)
         offset = builder.offset(number, base, indices, attrs, mapping)
         target: list[int | None] = [None] * len(base.shape)
         others = [a for a in range(len(base.shape)) if a not in attrs["axes"]]
@@ -364,7 +368,8 @@ def _arguments(movement: str, attrs: dict[str, Any], cell: Callable[[Size], int]
     if movement == "window":
         return (attrs["axis"], cell(attrs["size"]), cell(attrs["step"]))
     if movement == "as_strided":
-        return (tuple(cell(n) for n in attrs["strides"]), cell(attrs["offset"]))
+        offset = attrs["offset"]
+        return (tuple(cell(n) for n in attrs["strides"]), -1 if offset is None else cell(offset))
     return ()
 
 

@@ -91,6 +91,11 @@ def rsub(input: Operand, other: Operand) -> Tensor:
     return sub(*as_standins(other, input))
 
 
+@op(name="rsub", method=True, grad_name="sub")
+def rsub_scaled(input: Operand, other: Operand, *, alpha: Number) -> Tensor:
+    return sub(other, _scaled("rsub", input, alpha))
+
+
 @binary(reference="numpy.multiply")
 def mul(input: Operand, other: Operand) -> Tensor:
     """input * other, with broadcasting and type promotion.

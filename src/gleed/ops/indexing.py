@@ -235,7 +235,8 @@ def _scattered(name: str, x: Tensor, dim: int, index: Tensor, source: Operand, m
             if not update.shape[a] == n:
                 update = p.slice(update, axis=a, start=0, step=1, length=n)
     if x.ndim == 0:
-        return p.copy(p.reshape(update, shape=())) if mode == "set" else x + update
+        base, at, update = (p.reshape(t, shape=(1,)) for t in (x, at, update))
+        return p.reshape(p.scatter(base, update, at, axes=(0,), mapping=(), mode=mode), shape=())
     rest = tuple(a for a in range(x.ndim) if a != axis)
     return p.scatter(x, update, at, axes=(axis,), mapping=rest, mode=mode)
 
@@ -375,7 +376,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand) -> Tensor
     at = _line("index_fill", index)
     (filling,) = as_standins(input, value)[1:]
     size = input.shape[axis] if input.ndim else 1
-    nowhere, everywhere = (input.trace.full((n,), v, "bool") for n, v in ((size, 0), (at.shape[0], 1)))
+    nowhere, everywhere = (
+        input.trace.full((n,), v, "bool") for n, v in ((size, 0), (at.shape[0], 1))
+    )
     chosen = p.scatter(nowhere, everywhere, at, axes=(0,), mapping=(), mode="set", wrap=True)
     if input.ndim == 0:
         chosen = p.reshape(chosen, shape=())
@@ -399,7 +402,9 @@ for _record in (index_select, index_add, index_copy, index_fill):
 @op(namespace=("nn.functional",))
 def embedding(input: Tensor, weight: Tensor, padding_idx: Int | None = None) -> Tensor:
     """The rows of `weight` at the integers `input`. The row `padding_idx` gets no gradient. With
-    `max_norm`, rows that are longer are first shortened in place (by the norm `norm_type`).
+    `max_norm`, rows that are longer are first shortened in place (by the norm `norm_type`). With
+    `scale_grad_by_freq`, the gradient of a row is divided by how often it occurs. Gradients are dense
+    tensors also where `sparse` asks for others.
 
     >>> table = gleed.tensor([[1.0, 2.0], [3.0, 4.0]])
     >>> gleed.nn.functional.embedding(gleed.tensor([1, 0]), table)
@@ -445,11 +450,6 @@ def _(
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
 ) -> Any:
-    if scale_grad_by_freq or sparse:
-        raise NotImplementedError(
-            "embedding: scale_grad_by_freq and sparse gradients are not available; got one of them; "
-            "leave both False"
-        )
     if max_norm is not None:
         rows = input.reshape(-1)
         table = weight.detach()
@@ -457,7 +457,30 @@ def _(
         short = table * (max_norm / (norms + 1e-7))
         used = norms.new_zeros(norms.shape[0]).index_fill(0, rows, 1).view(-1, 1) > 0
         table.copy_(OPS["where"].public(used.logical_and(norms > max_norm), short, table))
+    if scale_grad_by_freq:
+        return scaled_embedding.public(input, weight, padding_idx)
     return embedding.public(input, weight, padding_idx)
+
+
+@op(name="_scaled_embedding", namespace="", grad_name="embedding")
+def scaled_embedding(input: Tensor, weight: Tensor, padding_idx: Int | None = None) -> Tensor:
+    """`embedding` with the gradient of every row divided by how often it occurs."""
+    at = p.reshape(convert(input, "i64"), shape=(input.numel(),))
+    ones = weight.trace.full(at.shape, 1, weight.dtype)
+    counts = weight.trace.full(weight.shape[:1], 0, weight.dtype)
+    counts = p.scatter(counts, ones, at, axes=(0,), mapping=(), mode="add", wrap=False)
+
+    def rule(g: Any, y: Any, weight: Tensor) -> Tensor:
+        rows = p.reshape(counts.clamp_min(1), shape=(g.shape[0], 1))
+        return g / rows
+
+    scaled = weight.trace.with_rule("embedding", rule, lambda w: w, [weight])
+    return embedding(input, scaled, padding_idx)
+
+
+scaled_embedding.explain(
+    lambda input, weight, *rest: require_bounds("embedding", input, weight.shape[0], 0)
+)
 
 
 @op(name="_one_hot", namespace="")

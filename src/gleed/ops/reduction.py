@@ -197,6 +197,13 @@ def var_mean(
     return _deviation(input, dim, correction, keepdim)
 
 
+@op(name="var_mean")
+def var_mean_unbiased(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
+    return _deviation(input, dim, 1 if unbiased else 0, keepdim)
+
+
 @op()
 def std_mean(
     input: Tensor, dim: Dims = None, *, correction: Number | None = 1, keepdim: bool = False
@@ -208,6 +215,13 @@ def std_mean(
     """
     variance, middle = _deviation(input, dim, correction, keepdim)
     return p.sqrt(variance), middle
+
+
+@op(name="std_mean")
+def std_mean_unbiased(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
+    return std_mean(input, dim, correction=1 if unbiased else 0, keepdim=keepdim)
 
 
 for _record in (var, std, var_mean, std_mean):

@@ -384,8 +384,8 @@ def unfold(input: Tensor, dimension: int, size: Int, step: Int) -> Tensor:
 def as_strided(
     input: Tensor, size: Ints, stride: Ints, storage_offset: Int | None = None
 ) -> Tensor:
-    """Any view of the memory: element (i, j, …) lies at storage_offset + i*stride[0] + …; places may
-    repeat. Its gradient is defined for contiguous tensors.
+    """Any view of the memory: element (i, j, …) lies at storage_offset + i*stride[0] + …, counted
+    from the start of the storage, or of the tensor if no offset is given; places may repeat. Its gradient is defined for contiguous tensors.
 
     >>> gleed.as_strided(gleed.arange(4), (2, 2), (1, 1))
     tensor([[0, 1],
@@ -396,8 +396,7 @@ def as_strided(
             f"as_strided: size and stride must be equally long; got {len(size)} and {len(stride)}; "
             "give one stride per dim"
         )
-    offset = 0 if storage_offset is None else storage_offset
-    return p.as_strided(input, shape=tuple(size), strides=tuple(stride), offset=offset)
+    return p.as_strided(input, shape=tuple(size), strides=tuple(stride), offset=storage_offset)
 
 
 # ---- several parts at once

@@ -93,9 +93,10 @@ def _product_rule(g: Any, y: Any, base: Any, updates: Any, indices: Any, places:
 scatter = Primitive("scatter", "scatter", _scatter_types, None, _scatter_rule)
 
 
-# ---- as_strided: any view of the memory behind a row-major x; places may repeat
+# ---- as_strided: any view of the memory behind a row-major x; places may repeat. The offset counts
+# from the start of the storage, None is where x starts.
 def _as_strided_rule(g: Any, y: Any, x: Any, shape: Shape, strides: Shape, offset: Any) -> Any:
-    place = x.trace.full(shape, 0, "i64") + offset
+    place = x.trace.full(shape, 0, "i64") + (0 if offset is None else offset)
     for axis, stride in enumerate(strides):
         place = place + x.trace.iota(shape, axis) * stride
     flat = x.trace.full((x.numel(),), 0, x.dtype)
