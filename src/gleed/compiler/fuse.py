@@ -278,27 +278,45 @@ class KernelBuilder:
         attrs: dict[str, Any],
         mapping: Mapping,
     ) -> k.Node:
-        """How far, in elements, the indices lead along the axes of plan value `number`; checked."""
-        status = self.operand("i64", "status", ("status",), False)
+        """How far, in elements, the indices lead along the axes of plan value `number`. They must
+        have been checked."""
         total: k.Node | None = None
         for axis, index in zip(attrs["axes"], indices, strict=True):
-            at = self.build(index, mapping)
-            size = self.param("i64", ("dim", self.cell(value.shape[axis])))
-            if attrs.get("wrap"):
-                at = k.select(k.lt(at, 0), at + size, at)
-            inside = k.ge(at, 0) & k.lt(at, size)
-            self.stores.append(k.Check(status, inside))
-            place = k.select(inside, at, 0)
-            part = place * self.param("i64", ("stride", number, axis))
+            at, _ = self._position(value, axis, index, attrs, mapping)
+            part = at * self.param("i64", ("stride", number, axis))
             total = part if total is None else total + part
         assert total is not None
         return total
+
+    def _position(
+        self, value: Value, axis: int, index: Value, attrs: dict[str, Any], mapping: Mapping
+    ) -> tuple[k.Node, k.Node]:
+        """An index counted from the front, and whether it lies within the axis."""
+        at = self.build(index, mapping)
+        size = self.param("i64", ("dim", self.cell(value.shape[axis])))
+        if attrs.get("wrap"):
+            at = k.select(k.lt(at, 0), at + size, at)
+        return at, k.ge(at, 0) & k.lt(at, size)
+
+    def check(
+        self, value: Value, indices: Sequence[Value], attrs: dict[str, Any], mapping: Mapping
+    ) -> list[k.Node]:
+        """Have the kernel report indices outside of `value`; whether each is inside."""
+        status = self.operand("i64", "status", ("status",), False)
+        found = []
+        for axis, index in zip(attrs["axes"], indices, strict=True):
+            _, inside = self._position(value, axis, index, attrs, mapping)
+            self.stores.append(k.Check(status, inside))
+            found.append(inside)
+        return found
 
     def _gather(self, value: Value, mapping: Mapping) -> k.Node:
         source, *indices = value.node.inputs
         attrs = value.node.attrs
         number = self.real(source)
         offset = self.offset(number, source, indices, attrs, mapping)
+        for inside in self.check(source, indices, attrs, mapping):
+            offset = k.select(inside, offset, 0)
         places: list[int | None] = [None] * len(source.shape)
         others = [a for a in range(len(source.shape)) if a not in attrs["axes"]]
         for axis, target in zip(others, attrs["mapping"], strict=True):

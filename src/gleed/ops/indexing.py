@@ -288,8 +288,6 @@ def _explain_gather(name: str) -> Any:
 
 gather.explain(_explain_gather("gather"))
 scatter.explain(_explain_gather("scatter"))
-scatter_value.explain(_explain_gather("scatter"))
-scatter_combined.explain(_explain_gather("scatter"))
 scatter_add.explain(_explain_gather("scatter_add"))
 
 

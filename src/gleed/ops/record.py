@@ -232,9 +232,10 @@ class Op:
         return rule
 
     def explain(self, explanation: Callable[..., None]) -> Callable[..., None]:
-        """Set the function that raises the error behind a failed check of the last overload."""
-        for overload in self._last():
-            overload.explanation = explanation
+        """Set the function that raises the error behind a failed check, for overloads without one."""
+        twin = OPS.get(self.name + "_")
+        for overload in [*self.overloads, *(twin.overloads if twin else ())]:
+            overload.explanation = overload.explanation or explanation
         return explanation
 
     def _last(self) -> list[Overload]:
