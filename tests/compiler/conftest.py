@@ -9,3 +9,5 @@ from .machine import Machine
 def machine() -> Machine:
     """Runs compiled kernels without the native core."""
     return Machine()
+
+collect_ignore = ["narrow.py"]  # a program that test_contraction runs
