@@ -12,7 +12,7 @@ namespace gleed {
 
 namespace {
 
-constexpr int64_t kChunk = 1 << 16;  // elements that one task looks at
+constexpr int64_t kChunk = 1 << 16;   // elements that one task looks at
 constexpr double kNanoseconds = 0.4;  // per element
 
 int64_t chunk_count(const Layout& x) { return (x.numel + kChunk - 1) / kChunk; }
@@ -104,8 +104,8 @@ void write_chunk(const RoutineCall& call, int64_t chunk, Positions to, int64_t r
   stretches<T>(*x.layout, call.pointers[0], begin, std::min(begin + kChunk, x.layout->numel),
                [&](const T* p, int64_t stride, int64_t count, const int64_t* at) {
                  if (to.ndim == 0 || room == 0) return;
-                 const int64_t found = write_last(p, stride, count, mask, at[to.ndim - 1], to,
-                                                  to.out, room);
+                 const int64_t found =
+                     write_last(p, stride, count, mask, at[to.ndim - 1], to, to.out, room);
                  for (int a = 0; a < to.ndim - 1; ++a) {
                    int64_t* column = to.out + a * to.axis;
                    for (int64_t i = 0; i < found; ++i) column[i * to.next] = at[a];
@@ -180,11 +180,8 @@ void execute(const RoutineCall& call) {
   by_width(call, [&](auto width) { write_chunks<decltype(width)>(call); });
 }
 
-const RegisterRoutine registered({.name = "nonzero",
-                                  .prepare = prepare,
-                                  .execute = execute,
-                                  .dynamic = 1,
-                                  .measure = measure});
+const RegisterRoutine registered(
+    {.name = "nonzero", .prepare = prepare, .execute = execute, .dynamic = 1, .measure = measure});
 
 }  // namespace
 

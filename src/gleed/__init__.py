@@ -47,6 +47,8 @@ LAZY = {
     "nn": "gleed.nn",
     "optim": "gleed.optim",
     "save": "gleed.serialization",
+    "linalg": "gleed.linalg",
+    "special": "gleed.special",
     "utils": "gleed.utils",
 }
 

@@ -19,12 +19,12 @@ def named(name: str, *fields: str) -> Any:
     values=1,
     indices=2)
     """
-    kind = namedtuple(name, fields, module=__name__)  # noqa: PYI024 (named at run time)
+    kind = namedtuple(name, fields, module=__name__)
     kind.__repr__ = _text  # type: ignore[method-assign, assignment]
     return kind
 
 
-sort, topk, kthvalue, median, nanmedian, mode, max, min, cummax, cummin = (  # noqa: A001
+sort, topk, kthvalue, median, nanmedian, mode, max, min, cummax, cummin = (
     named(name, "values", "indices")
     for name in (
         *("sort", "topk", "kthvalue", "median", "nanmedian"),

@@ -11,6 +11,7 @@ from gleed import _C
 from gleed.ops import (  # noqa: F401 (each module defines ops)
     activation,
     arithmetic,
+    arrangement,
     closeness,
     creation,
     distributions,
@@ -30,9 +31,10 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     searching,
     selection,
     sorting,
+    special,
     views,
 )
-from gleed.ops.record import OPS
+from gleed.ops.record import OPS as OPS
 
 # Second names of ops, as PyTorch has them.
 ALIASES = {
@@ -60,6 +62,7 @@ ALIASES = {
     "swapdims": "transpose",
     "true_divide": "div",
     "concatenate": "cat",
+    "row_stack": "vstack",
 }
 # The ops behind Python's operators and behind indexing, as the core's slots name them.
 SLOTS = (

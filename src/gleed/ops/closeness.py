@@ -42,9 +42,7 @@ def _close(input: Tensor, other: Operand, rtol: Number, atol: Number, equal_nan:
 
 
 @op(name="_all_close", namespace="")
-def all_close(
-    input: Tensor, other: Tensor, rtol: Number, atol: Number, equal_nan: bool
-) -> Tensor:
+def all_close(input: Tensor, other: Tensor, rtol: Number, atol: Number, equal_nan: bool) -> Tensor:
     """Whether every element is close."""
     close = _close(input, other, rtol, atol, equal_nan)
     return p.reduce_all(close, axes=tuple(range(close.ndim))) if close.ndim else close

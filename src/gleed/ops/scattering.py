@@ -20,7 +20,7 @@ from gleed.ops.indexing import (
     index_put_at,
     require_bounds,
 )
-from gleed.ops.promotion import convert, dtype_text, expand_to, shape_text
+from gleed.ops.promotion import convert, dtype_text, shape_text
 from gleed.ops.record import Int, Tensor, function, op
 from gleed.ops.selection import nonzero_by_axis
 from gleed.ops.views import diagonal, narrow, select
@@ -82,7 +82,12 @@ def scatter_reduce(
 
 @op(method=True, inplace=True)
 def index_reduce(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *,
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    source: Tensor,
+    reduce: str,
+    *,
     include_self: bool = True,
 ) -> Tensor:
     """`input` with the slices of `source` taken into the places `index` along `dim` by `reduce`:
@@ -106,18 +111,14 @@ index_reduce.explain(_explain_line("index_reduce"))
 # ---- slices replaced
 def _replaced(name: str, input: Tensor, src: Tensor, part: Tensor, movement: str) -> Tensor:
     """`input` with the region of it that is seen through the view `part` replaced."""
-    fits = src.ndim == part.ndim and all(
-        m == n for m, n in zip(src.shape, part.shape, strict=True)
-    )
+    fits = src.ndim == part.ndim and all(m == n for m, n in zip(src.shape, part.shape, strict=True))
     if not fits:
         raise ShapeError(
             f"{name}: src must have the shape of the part that it replaces; got "
             f"{shape_text(src.shape)} for {shape_text(part.shape)}; reshape src"
         )
     attrs = part.value.node.attrs
-    return p.insert(
-        input, convert(src, input.dtype), movement=movement, attrs=tuple(attrs.items())
-    )
+    return p.insert(input, convert(src, input.dtype), movement=movement, attrs=tuple(attrs.items()))
 
 
 @op(method=True)
@@ -155,7 +156,10 @@ def slice_scatter(
     if step < 1:
         raise RangeError(f"slice_scatter: step must be positive; got {step}; use 1 or more")
     size = input.shape[axis]
-    first, last = _bound(0 if start is None else start, size), _bound(size if end is None else end, size)
+    first, last = (
+        _bound(0 if start is None else start, size),
+        _bound(size if end is None else end, size),
+    )
     length = (last - first + step - 1) // step if last > first else 0
     part = p.slice(input, axis=axis, start=first, step=step, length=length)
     return _replaced("slice_scatter", input, src, part, "slice")

@@ -11,7 +11,7 @@ from gleed.errors import DTypeError, ShapeError
 from gleed.ops import logic
 from gleed.ops.axes import axis_of
 from gleed.ops.creation import arange_of
-from gleed.ops.promotion import dtype_text
+from gleed.ops.promotion import dtype_text, spread
 from gleed.ops.record import OPS, Int, Tensor, function, op
 
 
@@ -82,7 +82,7 @@ def masked(input: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
             f"masked_select: mask must be a bool tensor; got {dtype_text(mask.dtype)}; compare it "
             "with something, e.g. mask != 0"
         )
-    x, chosen = logic.spread("masked_select", input, mask)
+    x, chosen = spread("masked_select", input, mask)
     return p.reshape(x, shape=(x.numel(),)), p.reshape(chosen, shape=(x.numel(),))
 
 
@@ -116,7 +116,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             f"masked_scatter: source must have the dtype of input; got {dtype_text(source.dtype)} "
             f"and {dtype_text(input.dtype)}; convert the source"
         )
-    x, chosen = logic.spread("masked_scatter", input, mask)
+    x, chosen = spread("masked_scatter", input, mask)
     flat = p.reshape(chosen, shape=(x.numel(),))
     number = p.scan_sum(p.cast(flat, dtype="i64"), axis=0) - 1
     number = p.where(flat, number, p.fill(number, 0))
@@ -158,9 +158,7 @@ def runs(input: Tensor) -> tuple[Tensor, Tensor]:
 
 def _runs(x: Tensor) -> tuple[Tensor, Tensor]:
     place = x.trace.iota(x.shape, 0)
-    before = p.gather(
-        x, (place - 1).clamp_min(0), axes=(0,), mapping=tuple(range(1, x.ndim))
-    )
+    before = p.gather(x, (place - 1).clamp_min(0), axes=(0,), mapping=tuple(range(1, x.ndim)))
     fresh = p.ne(x, before)
     if x.ndim > 1:
         fresh = p.reduce_any(fresh, axes=tuple(range(1, x.ndim)))

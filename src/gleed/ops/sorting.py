@@ -342,6 +342,31 @@ def cummin(input: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     return _running("cummin", input, dim, p.scan_min)
 
 
+@op(method=True, out=True)
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """log(exp(x0) + … + exp(xi)) for the first 1, 2, … elements along `dim`, without overflow.
+
+    >>> gleed.logcumsumexp(gleed.tensor([1000.0, 1000.0]), 0)
+    tensor([1000.0000, 1000.6931])
+    """
+    if not is_float(input.dtype):
+        raise DTypeError(
+            f"logcumsumexp: a floating-point tensor is needed; got {dtype_text(input.dtype)}; "
+            "convert it with .float()"
+        )
+    axis = axis_of("logcumsumexp", dim, input.ndim)
+    if input.ndim == 0:
+        return p.copy(input)
+    wide = "f64" if input.dtype == "f64" else "f32"
+    return convert(p.logcumsumexp(convert(input, wide), axis=axis), input.dtype)
+
+
+@logcumsumexp.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((5,)), 0)
+    yield make.call(make.tensor((2, 3, 4)), -2)
+
+
 for _record in (sort, argsort, cummax, cummin, median, nanmedian, mode, kthvalue, topk):
 
     @_record.samples

@@ -5,7 +5,15 @@ A record holds the type rule, the scalar code or scheduling kind, and the gradie
 
 from gleed.primitives.core import PRIMITIVES, FloatNeededError, IRError, Primitive, require_float
 from gleed.primitives.indexing import as_strided, gather, iota, scatter, window
-from gleed.primitives.library import affine, matmul, nonzero, searchsorted, sort, topk
+from gleed.primitives.library import (
+    affine,
+    logcumsumexp,
+    matmul,
+    nonzero,
+    searchsorted,
+    sort,
+    topk,
+)
 from gleed.primitives.movement import (
     compact,
     concat,

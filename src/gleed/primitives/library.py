@@ -7,8 +7,8 @@ from typing import Any
 from gleed.compiler.graph import Value
 from gleed.primitives.core import Primitive, Types, require, same_shape
 from gleed.primitives.indexing import scatter
-from gleed.primitives.movement import permute
-from gleed.primitives.pointwise import fill, gt, where
+from gleed.primitives.movement import flip, permute
+from gleed.primitives.pointwise import bitwise_and, exp, fill, gt, log, lt, neg, where
 from gleed.primitives.reduction import reduce_sum
 
 
@@ -25,7 +25,7 @@ def transposed(x: Any) -> Any:
     return permute(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
-matmul = Primitive(
+matmul: Primitive = Primitive(
     "matmul",
     "library",
     _matmul_types,
@@ -86,6 +86,31 @@ topk = Primitive(
     _topk_types,
     None,
     lambda g, y, x, axis, k, largest: place_back(g[0], x, y[1], axis),
+)
+
+
+# ---- log(exp(x0) + … + exp(xi)) along an axis
+def _logcumsumexp_rule(g: Any, y: Any, x: Any, axis: int) -> Any:
+    """The sum of g * exp(x - y) from here on, apart for positive and negative g, in logarithms."""
+
+    zero, nothing = fill(g, 0), fill(g, float("-inf"))
+    some = lt(nothing, y)
+
+    def share(part: Any) -> Any:
+        active = bitwise_and(some, lt(zero, part))
+        terms = log(where(active, part, fill(g, 1))) - where(some, y, zero)
+        terms = flip(where(active, terms, nothing), axis)
+        return exp(flip(logcumsumexp(terms, axis=axis), axis) + x)
+
+    return share(g) - share(neg(g))
+
+
+logcumsumexp = Primitive(
+    "logcumsumexp",
+    "library",
+    lambda x, axis: [(x.dtype, x.shape)],
+    None,
+    _logcumsumexp_rule,
 )
 
 
