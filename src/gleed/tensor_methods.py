@@ -197,6 +197,8 @@ def install() -> None:
         "mT": property(matrix_transposed),
         "H": property(transposed),
         "mH": property(matrix_transposed),
+        "real": property(lambda self: self),
+        "resize_as_": lambda self, other, memory_format=None: self.resize_(other.shape),
         "new_tensor": new_tensor,
         "new_empty": new_empty,
         "new_empty_strided": new_empty_strided,

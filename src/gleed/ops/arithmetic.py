@@ -14,6 +14,7 @@ from gleed.ops.promotion import (
     common,
     convert,
     dtype_text,
+    floating,
     promote,
     require_dtype,
     result_type,
@@ -228,6 +229,17 @@ def float_power(input: Operand, exponent: Operand) -> Tensor:
     """
     a, b = (convert(x, "f64") for x in as_standins(input, exponent))
     return p.pow(*spread("float_power", a, b))
+
+
+@binary(reference="numpy.ldexp")
+def ldexp(input: Operand, other: Operand) -> Tensor:
+    """input * 2**other.
+
+    >>> gleed.ldexp(gleed.tensor([1.5]), gleed.tensor([3]))
+    tensor([12.])
+    """
+    x, exponent = as_standins(input, other)
+    return mul(x, p.exp2(floating(exponent)))
 
 
 # ---- extremes and angles

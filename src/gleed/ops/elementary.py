@@ -419,6 +419,100 @@ def isfinite(input: Tensor) -> Tensor:
     return p.lt(p.abs(input), p.fill(input, float("inf")))
 
 
+@unary(inplace=False, reference="numpy.isposinf")
+def isposinf(input: Tensor) -> Tensor:
+    """Whether an element is plus infinity.
+
+    >>> gleed.isposinf(gleed.tensor([-float("inf"), float("inf")]))
+    tensor([False,  True])
+    """
+    return _infinite(input, float("inf"))
+
+
+@unary(inplace=False, reference="numpy.isneginf")
+def isneginf(input: Tensor) -> Tensor:
+    """Whether an element is minus infinity.
+
+    >>> gleed.isneginf(gleed.tensor([-float("inf"), float("inf")]))
+    tensor([ True, False])
+    """
+    return _infinite(input, float("-inf"))
+
+
+def _infinite(x: Tensor, infinity: float) -> Tensor:
+    if not is_float(x.dtype):
+        return x.trace.full(x.shape, False, "bool")
+    return p.eq(x, p.fill(x, infinity))
+
+
+@unary(inplace=False, reference="numpy.signbit")
+def signbit(input: Tensor) -> Tensor:
+    """Whether the sign is minus, that of -0.0 too.
+
+    >>> gleed.signbit(gleed.tensor([-2.0, -0.0, 0.0]))
+    tensor([ True,  True, False])
+    """
+    if not is_float(input.dtype):
+        return convert(input, "i64") < 0
+    zero = p.eq(input, p.fill(input, 0))
+    return p.lt(p.where(zero, 1 / input, input), p.fill(input, 0))
+
+
+@unary(reference="numpy.sign")
+def sgn(input: Tensor) -> Tensor:
+    """As `sign`.
+
+    >>> gleed.sgn(gleed.tensor([-3.0, 0.0, 2.0]))
+    tensor([-1.,  0.,  1.])
+    """
+    return sign(input)
+
+
+# ---- real numbers as complex ones
+def _same(name: str, what: str) -> None:
+    """A function that changes complex numbers alone."""
+
+    def body(input: Tensor) -> Tensor:
+        return input
+
+    body.__name__ = name
+    body.__doc__ = f"""{what}, which a real tensor is itself.
+
+    >>> gleed.{name}(gleed.tensor([1.0]))
+    tensor([1.])
+    """
+    unary(inplace=False, out=False, method=name != "real")(body)  # x.real is an attribute
+
+
+_same("real", "The real part")
+_same("conj", "The complex conjugate")
+_same("conj_physical", "The complex conjugate, in memory of its own if it differs")
+_same("resolve_conj", "The tensor with a pending conjugation done")
+_same("resolve_neg", "The tensor with a pending negation done")
+
+
+@unary(inplace=False, out=False, reference="numpy.isreal")
+def isreal(input: Tensor) -> Tensor:
+    """Whether the imaginary part is zero: true of real tensors.
+
+    >>> gleed.isreal(gleed.tensor([1.0]))
+    tensor([True])
+    """
+    return input.trace.full(input.shape, True, "bool")
+
+
+@unary(inplace=False, reference="numpy.angle")
+def angle(input: Tensor) -> Tensor:
+    """The angle in the complex plane: pi of negative numbers, 0 of others; NaN stays.
+
+    >>> gleed.angle(gleed.tensor([-2.0, 3.0]))
+    tensor([3.1416, 0.0000])
+    """
+    x = floating(input)
+    turned = p.where(p.lt(x, p.fill(x, 0)), p.fill(x, 3.141592653589793), p.fill(x, 0))
+    return p.where(p.ne(x, x), x, turned)
+
+
 @unary(domain=(-200.0, 200.0), reference="numpy.deg2rad")
 def deg2rad(input: Tensor) -> Tensor:
     """Degrees to radians.

@@ -1,0 +1,147 @@
+"""Special functions of mathematics beyond the elementary ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gleed import primitives as p
+from gleed.errors import RangeError
+from gleed.ops.elementary import erf, erfc, lgamma
+from gleed.ops.families import binary, unary
+from gleed.ops.promotion import common, floating
+from gleed.ops.record import Tensor, op
+
+POSITIVE = (0.2, 3.0)
+
+
+# ---- the gamma function and its derivatives
+@unary(domain=POSITIVE, reference="scipy.special.digamma", namespace=("gleed", "special"))
+def digamma(input: Tensor) -> Tensor:
+    """The derivative of `lgamma`: -inf at 0, NaN at negative integers.
+
+    >>> gleed.digamma(gleed.tensor([1.0]))
+    tensor([-0.5772])
+    """
+    return p.digamma(floating(input))
+
+
+@digamma.vjp
+def _(g: Any, y: Any, input: Tensor) -> Tensor:
+    return g * _trigamma(floating(input))
+
+
+def _trigamma(x: Tensor) -> Tensor:
+    """The second derivative of `lgamma`: reflected to the positive side, moved up by its recurrence
+    to where its asymptotic series is exact (Abramowitz and Stegun, 6.4.6, 6.4.7 and 6.4.12)."""
+    reflected = x < 0.5
+    sine = p.sin(math.pi * x)
+    z = p.where(reflected, 1 - x, x)
+    total = p.fill(z, 0)
+    for _ in range(8):
+        total = total + 1 / (z * z)
+        z = z + 1
+    w = 1 / (z * z)
+    series = 1 / 6 - w * (1 / 30 - w * (1 / 42 - w * (1 / 30 - w * (5 / 66))))
+    positive = total + 1 / z + w / 2 + w / z * series
+    return p.where(reflected, (math.pi * math.pi) / (sine * sine) - positive, positive)
+
+
+@op(method=True, inplace=True)
+def mvlgamma(input: Tensor, p: int) -> Tensor:
+    """The logarithm of the multivariate gamma function of dimension `p`, for x > (p - 1) / 2.
+
+    >>> gleed.mvlgamma(gleed.tensor([2.0]), 2)
+    tensor([0.4516])
+    """
+    if p < 1:
+        raise RangeError(f"mvlgamma: p must be 1 or more; got {p}; it is the size of a matrix")
+    x = floating(input)
+    total = lgamma(x)
+    for j in range(1, p):
+        total = total + lgamma(x - j / 2)
+    return total + (p * (p - 1) / 4 * math.log(math.pi))
+
+
+@op(namespace="special")
+def multigammaln(input: Tensor, p: int) -> Tensor:
+    """As `mvlgamma`.
+
+    >>> gleed.special.multigammaln(gleed.tensor([2.0]), 2)
+    tensor([0.4516])
+    """
+    return mvlgamma(input, p)
+
+
+# ---- entropies and the normal distribution
+@unary(domain=POSITIVE, reference="scipy.special.entr", inplace=False, namespace="special")
+def entr(input: Tensor) -> Tensor:
+    """-x * log(x): 0 at 0, -inf below.
+
+    >>> gleed.special.entr(gleed.tensor([0.0, 0.5]))
+    tensor([0.0000, 0.3466])
+    """
+    x = floating(input)
+    positive = x > 0
+    body = -x * p.log(p.where(positive, x, p.fill(x, 1)))
+    other = p.where(x == 0, p.fill(x, 0), p.where(x < 0, p.fill(x, -math.inf), x))
+    return p.where(positive, body, other)
+
+
+@binary(domain=POSITIVE, reference="scipy.special.xlog1py", inplace=False, namespace="special")
+def xlog1py(input: Tensor, other: Tensor) -> Tensor:
+    """input * log1p(other), and 0 where input is 0.
+
+    >>> gleed.special.xlog1py(gleed.tensor([0.0, 2.0]), gleed.tensor([-1.0, 0.0]))
+    tensor([0., 0.])
+    """
+    a, b = common("xlog1py", input, other, to_float=True)
+    product = p.where(p.eq(a, p.fill(a, 0)), p.fill(a, 0), a * p.log1p(b))
+    return p.where(p.ne(b, b), b, product)
+
+
+@unary(reference="scipy.special.ndtr", inplace=False, namespace="special")
+def ndtr(input: Tensor) -> Tensor:
+    """The share of the standard normal distribution that lies below x.
+
+    >>> gleed.special.ndtr(gleed.tensor([0.0, 1.0]))
+    tensor([0.5000, 0.8413])
+    """
+    x = floating(input) * math.sqrt(0.5)
+    return p.where(x < 1, 0.5 * erfc(-x), 0.5 + 0.5 * erf(x))
+
+
+# ---- waves
+@unary(reference="numpy.sinc", namespace=("gleed", "special"))
+def sinc(input: Tensor) -> Tensor:
+    """sin(pi x) / (pi x), and 1 at 0.
+
+    >>> gleed.sinc(gleed.tensor([0.0, 0.5]))
+    tensor([1.0000, 0.6366])
+    """
+    x = floating(input) * math.pi
+    zero = x == 0
+    return p.where(zero, p.fill(x, 1), p.sin(x) / p.where(zero, p.fill(x, 1), x))
+
+
+@binary(reference="numpy.logaddexp2", inplace=False)
+def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
+    """log2(2**input + 2**other) without overflow.
+
+    >>> gleed.logaddexp2(gleed.tensor([3.0]), gleed.tensor([3.0]))
+    tensor([4.])
+    """
+    a, b = common("logaddexp2", input, other, to_float=True)
+    gap = p.where(p.eq(a, b), p.fill(a, 0), -p.abs(a - b))
+    return p.maximum(a, b) + p.log1p(p.exp2(gap)) * (1 / math.log(2))
+
+
+@mvlgamma.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((5,), (2.5, 4.0)), 3)
+    yield make.call(make.tensor((2, 3), (0.5, 4.0)), 1)
+
+
+@multigammaln.samples
+def _(make: Any) -> Any:
+    yield make.call(make.tensor((5,), (2.5, 4.0)), 2)
