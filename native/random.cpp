@@ -1,9 +1,10 @@
 // The routines that draw random numbers, one after another as PyTorch's CPU generator does.
 //
-// Each fills its last operand, which lies densely in memory in whatever order of axes, from front to
-// back. dims[0]: whether scalars[0] is a generator; without one the default source serves. dims[1]:
-// whether the first operand is a bool that says if the arguments are valid; if they are not, nothing
-// is drawn and the program's `explain` raises the error. Numbers follow as operands of one element.
+// Each fills its last operand, which lies densely in memory in whatever order of axes, from front
+// to back. dims[0]: whether scalars[0] is a generator; without one the default source serves.
+// dims[1]: whether the first operand is a bool that says if the arguments are valid; if they are
+// not, nothing is drawn and the program's `explain` raises the error. Numbers follow as operands of
+// one element.
 #include <algorithm>
 #include <cmath>
 #include <mutex>
@@ -40,8 +41,7 @@ void execute(const RoutineCall& c) {
     *c.status = 1;
     return;
   }
-  RandomSource& source =
-      c.geometry.dims[0] ? random_source(c.scalars[0]) : default_random_source();
+  RandomSource& source = c.geometry.dims[0] ? random_source(c.scalars[0]) : default_random_source();
   const std::scoped_lock lock(source.mutex);
   draw(c, source);
 }
@@ -103,14 +103,13 @@ void draw_events(const RoutineCall& c, RandomSource& source) {
   }
   // bits * 2^-53 < p  just where  bits < ceil(p * 2^53), and the product is exact.
   const int64_t bound = static_cast<int64_t>(std::ceil(probability * 0x1p53));
-  source.words.each(n, 2,
-                    [out, bound](const uint32_t* words, int64_t first, int64_t count) {
-                      compare(words, bound, out + first, count);
-                    });
+  source.words.each(n, 2, [out, bound](const uint32_t* words, int64_t first, int64_t count) {
+    compare(words, bound, out + first, count);
+  });
 }
 
-// ---- integers from number 0 to number 1, both included: a word, or two, modulo how many there are.
-// dims[2]: how many words; 0: what the range needs.
+// ---- integers from number 0 to number 1, both included: a word, or two, modulo how many there
+// are. dims[2]: how many words; 0: what the range needs.
 
 GLEED_VECTOR_CLONES void reduce(const uint32_t* words, uint32_t range, int64_t low, int64_t* out,
                                 int64_t n) {
@@ -166,9 +165,9 @@ void draw_permutation(const RoutineCall& c, RandomSource& source) {
   });
 }
 
-// ---- normal numbers of mean 0 and deviation 1, as float64: one by one, or (dims[2]) in blocks of 16
-// whose first eight uniform numbers decide radii and the others angles; the last block is drawn anew
-// where it is not whole.
+// ---- normal numbers of mean 0 and deviation 1, as float64: one by one, or (dims[2]) in blocks of
+// 16 whose first eight uniform numbers decide radii and the others angles; the last block is drawn
+// anew where it is not whole.
 
 void transform_block(double* block) {
   for (int j = 0; j < 8; ++j) {
@@ -244,18 +243,24 @@ void draw_uniform_where(const RoutineCall& c, RandomSource& source) {
   for (int64_t i = 0; i < n; ++i) out[i] = wanted[i] ? source.words.unit() : 0.0;
 }
 
-const RegisterRoutine uniform(
-    {.name = "random_uniform", .prepare = prepare<800>, .execute = execute<draw_uniform>});
-const RegisterRoutine events(
-    {.name = "random_events", .prepare = prepare<1500>, .execute = execute<draw_events>});
-const RegisterRoutine integers(
-    {.name = "random_integers", .prepare = prepare<1500>, .execute = execute<draw_integers>});
-const RegisterRoutine permutation(
-    {.name = "random_permutation", .prepare = prepare<6000>, .execute = execute<draw_permutation>});
-const RegisterRoutine normal(
-    {.name = "random_normal", .prepare = prepare<20000>, .execute = execute<draw_normal>});
-const RegisterRoutine choices(
-    {.name = "random_choices", .prepare = prepare_choices, .execute = execute<draw_choices>});
+const RegisterRoutine uniform({.name = "random_uniform",
+                               .prepare = prepare<800>,
+                               .execute = execute<draw_uniform>});
+const RegisterRoutine events({.name = "random_events",
+                              .prepare = prepare<1500>,
+                              .execute = execute<draw_events>});
+const RegisterRoutine integers({.name = "random_integers",
+                                .prepare = prepare<1500>,
+                                .execute = execute<draw_integers>});
+const RegisterRoutine permutation({.name = "random_permutation",
+                                   .prepare = prepare<6000>,
+                                   .execute = execute<draw_permutation>});
+const RegisterRoutine normal({.name = "random_normal",
+                              .prepare = prepare<20000>,
+                              .execute = execute<draw_normal>});
+const RegisterRoutine choices({.name = "random_choices",
+                               .prepare = prepare_choices,
+                               .execute = execute<draw_choices>});
 const RegisterRoutine uniform_where({.name = "random_uniform_where",
                                      .prepare = prepare<4000>,
                                      .execute = execute<draw_uniform_where>});

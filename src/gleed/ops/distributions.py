@@ -12,6 +12,7 @@ from gleed.ops.activation import softmax
 from gleed.ops.axes import axis_of
 from gleed.ops.logic import where
 from gleed.ops.promotion import (
+    as_standins,
     broadcast_shapes,
     convert,
     default_float,
@@ -24,6 +25,7 @@ from gleed.ops.random import (
     draw,
     float_dtype,
     normal_of,
+    number,
     one_by_one,
     randn_of,
     spread,
@@ -50,9 +52,9 @@ def probable(x: Tensor) -> Tensor:
     return everywhere(p.bitwise_and(p.ge(x, p.fill(x, 0.0)), p.le(x, p.fill(x, 1.0))))
 
 
-def events(shape: Any, probability: Tensor, eager: bool = False, **options: Any) -> Tensor:
+def events(shape: Any, probability: Any, eager: bool = False, **options: Any) -> Tensor:
     """True with a probability; with `eager`, certain events draw nothing."""
-    chance = convert(probability, "f64")
+    chance = number(probability)
     valid = probable(chance)
     return draw(p.random_events, shape, chance, valid=valid, eager=eager, **options)
 
@@ -90,6 +92,7 @@ def _(input: Any, *rest: Any) -> None:
 
 @op(name="bernoulli", method=True)
 def bernoulli_everywhere(input: Tensor, p: Number, *, generator: Source = None) -> Tensor:
+    """1 with one probability everywhere."""
     return convert(events(input.shape, p, source=generator), input.dtype)
 
 
@@ -107,12 +110,12 @@ def bernoulli_(input: Tensor, p: Operand = 0.5, *, generator: Source = None) -> 
 
     >>> _ = gleed.manual_seed(0)
     >>> gleed.empty(4).bernoulli_(0.5)
-    tensor([1., 0., 1., 1.])
+    tensor([0., 0., 1., 0.])
     """
-    if p.weak:
-        drawn = events(input.shape, p, source=generator, like=input)
-    else:
+    if isinstance(p, Tensor) and not p.weak:
         drawn = _events_by_element(input.shape, p, source=generator, like=input)
+    else:
+        drawn = events(input.shape, p, source=generator, like=input)
     return convert(drawn, input.dtype)
 
 
@@ -124,8 +127,8 @@ def _(input: Any, p: Any, generator: Any) -> None:
 # ---- normal
 @op(out=True)
 def normal(mean: Operand, std: Operand = 1.0, *, generator: Source = None) -> Tensor:
-    """Numbers from normal distributions, each of the mean and deviation at its place; or, with a size,
-    all of one.
+    """Numbers from normal distributions, each of the mean and deviation at its place; with a size,
+    all from one.
 
     >>> _ = gleed.manual_seed(0)
     >>> gleed.normal(gleed.tensor([0.0, 100.0]), gleed.tensor([1.0, 0.1]))
@@ -133,15 +136,15 @@ def normal(mean: Operand, std: Operand = 1.0, *, generator: Source = None) -> Te
     >>> gleed.normal(2.0, 0.5, (3,))
     tensor([0.9106, 2.2842, 1.4577])
     """
-    dtype = std.dtype if mean.weak else mean.dtype
-    shape = broadcast_shapes("normal", mean.shape, std.shape)
-    shift = expand_to(convert(mean, dtype), shape)
-    if std.weak:
-        zero = std.trace.const(0.0, "f64")
-        return normal_of("normal", shape, zero, std, dtype, source=generator) + shift
-    valid = everywhere(p.ge(std, p.fill(std, 0)))
+    means, deviations = as_standins(mean, std)
+    dtype = deviations.dtype if means.weak else means.dtype
+    shape = broadcast_shapes("normal", means.shape, deviations.shape)
+    shift = expand_to(convert(means, dtype), shape)
+    if deviations.weak:
+        return normal_of("normal", shape, 0.0, std, dtype, source=generator) + shift
+    valid = everywhere(p.ge(deviations, p.fill(deviations, 0)))
     z = randn_of("normal", shape, dtype, source=generator, valid=valid)
-    return z * expand_to(convert(std, dtype), shape) + shift
+    return z * expand_to(convert(deviations, dtype), shape) + shift
 
 
 normal.vjp(_zeros)
@@ -169,6 +172,7 @@ def normal_of_size(
     device: Any = None,
     pin_memory: bool = False,
 ) -> Tensor:
+    """Numbers from one normal distribution."""
     shape = checked_sizes("normal", size, device)
     return normal_of("normal", shape, mean, std, dtype or default_float(), source=generator)
 
@@ -195,9 +199,9 @@ def exponential_(input: Tensor, lambd: Number = 1.0, *, generator: Source = None
 
     >>> _ = gleed.manual_seed(0)
     >>> gleed.empty(3).exponential_()
-    tensor([3.5092, 1.2300, 0.6150])
+    tensor([3.5083, 1.2304, 0.6150])
     """
-    rate = convert(lambd, "f64")
+    rate = number(lambd)
     u = _double(input, "exponential_", generator, _above_zero(rate))
     return convert(spread(-1 / rate, u) * p.log1p(-u), input.dtype)
 
@@ -218,7 +222,7 @@ def log_normal_(
     tensor([1.1666, 0.9711])
     """
     float_dtype("log_normal_", input.dtype, CONVERT)
-    scale, shift = convert(std, "f64"), convert(mean, "f64")
+    scale, shift = number(std), number(mean)
     z = one_by_one(input.shape, source=generator, like=input, valid=_above_zero(scale))
     return convert(p.exp(p.fma(z, spread(scale, z), spread(shift, z))), input.dtype)
 
@@ -238,9 +242,9 @@ def cauchy_(
 
     >>> _ = gleed.manual_seed(0)
     >>> gleed.empty(2).cauchy_()
-    tensor([10.6124,  0.7665])
+    tensor([10.5977,  0.7648])
     """
-    scale, middle = convert(sigma, "f64"), convert(median, "f64")
+    scale, middle = number(sigma), number(median)
     u = _double(input, "cauchy_", generator, _above_zero(scale))
     return convert(spread(middle, u) + spread(scale, u) * p.tan((u - 0.5) * math.pi), input.dtype)
 
@@ -258,7 +262,7 @@ def geometric_(input: Tensor, p: Number, *, generator: Source = None) -> Tensor:
     >>> gleed.empty(3).geometric_(0.5)
     tensor([1., 1., 2.])
     """
-    return _geometric(input, convert(p, "f64"), generator)
+    return _geometric(input, number(p), generator)
 
 
 def _geometric(input: Tensor, chance: Tensor, source: Source) -> Tensor:
@@ -281,7 +285,7 @@ def multinomial(
 
     >>> _ = gleed.manual_seed(0)
     >>> gleed.multinomial(gleed.tensor([0.0, 10.0, 3.0]), 4, replacement=True)
-    tensor([2, 1, 1, 1])
+    tensor([2, 1, 1, 2])
     """
     if input.ndim not in (1, 2):
         raise ShapeError(
@@ -292,8 +296,9 @@ def multinomial(
     places = input.shape[-1]
     if num_samples < 1 or (not replacement and num_samples > places):
         raise RangeError(
-            "multinomial: num_samples must be 1 or more, and without replacement at most the number "
-            f"of places; got {hint(num_samples)} for {hint(places)} places; use replacement=True"
+            "multinomial: num_samples must be 1 or more, and without replacement at most the "
+            f"number of places; got {hint(num_samples)} for {hint(places)} places; use "
+            "replacement=True"
         )
     valid = _weights_are_valid(input)
     if replacement and num_samples != 1:
@@ -335,7 +340,7 @@ def _(input: Any, *rest: Any) -> None:
 def gumbel_softmax(
     logits: Tensor, tau: Number = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:
-    """A random choice as nearly one-hot softmax, sharper for small `tau`; with `hard`, one-hot, with
+    """A random choice as nearly one-hot softmax, sharper for small `tau`; with `hard` one-hot, with
     the gradient of the soft one (Jang, Gu and Poole, "Categorical reparameterization", 2017).
 
     >>> _ = gleed.manual_seed(0)
@@ -363,7 +368,7 @@ def rrelu(
     input: Tensor, lower: Number = 1 / 8, upper: Number = 1 / 3, training: bool = False,
     *, generator: Source = None,
 ) -> Tensor:  # fmt: skip
-    """x above zero, x times a random slope from [lower, upper) below, or the middle one if not training
+    """x above zero, x times a random slope of [lower, upper) below; if not training the middle one
     (Xu et al., 2015).
 
     >>> gleed.nn.functional.rrelu(gleed.tensor([-24.0, 2.0]))
@@ -371,7 +376,7 @@ def rrelu(
     """
     float_dtype("rrelu", input.dtype, CONVERT)
     # PyTorch rounds the bounds to the dtype, and draws in double precision.
-    low, high = (convert(convert(x, input.dtype), "f64") for x in (lower, upper))
+    low, high = (convert(number(x, input.dtype), "f64") for x in (lower, upper))
     if not training:
         return where(input > 0, input, input * ((low + high) / 2))
     negative = p.le(input, p.fill(input, 0))

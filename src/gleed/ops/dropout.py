@@ -8,7 +8,7 @@ from gleed import primitives as p
 from gleed.errors import RangeError, ShapeError
 from gleed.ops.distributions import events
 from gleed.ops.promotion import convert, expand_to, shape_text
-from gleed.ops.random import CONVERT, float_dtype, spread
+from gleed.ops.random import CONVERT, float_dtype, number, spread
 from gleed.ops.record import Number, Source, Tensor, op
 
 NAMESPACES = ("gleed", "nn.functional")
@@ -28,7 +28,7 @@ def _dropped(
 ) -> Tensor:
     if not training:
         return input
-    keep = 1 - convert(chance, "f64")
+    keep = 1 - number(chance)
     kept = _kept(name, input, shape, keep, source)
     wide = "f64" if input.dtype == "f64" else "f32"
     scale = spread(convert(1 / convert(keep, wide), input.dtype), kept)
@@ -52,7 +52,7 @@ def dropout(
 
     >>> _ = gleed.manual_seed(0)
     >>> gleed.nn.functional.dropout(gleed.ones(4), 0.5)
-    tensor([2., 0., 2., 2.])
+    tensor([0., 0., 2., 0.])
     """
     return _dropped("dropout", input, input.shape, p, training, generator)
 
@@ -61,7 +61,7 @@ dropout.explain(_refuse("dropout"))
 
 
 def _channels(name: str, input: Tensor, batched: tuple[int, ...], spatial: int) -> Any:
-    """The shape with one element for each channel: (N, C, …), or (C, …) if `spatial` dims follow."""
+    """A shape with one element per channel: (N, C, …), or (C, …) if `spatial` dims follow."""
     if input.ndim not in batched:
         raise ShapeError(
             f"{name}: the input must have {' or '.join(map(str, batched))} dims; got shape "
@@ -77,11 +77,11 @@ def dropout1d(
 ) -> Tensor:
     """Dropout of whole channels of (N, C, L) or (C, L) (Tompson et al., 2015).
 
-    >>> _ = gleed.manual_seed(1)
+    >>> _ = gleed.manual_seed(0)
     >>> gleed.nn.functional.dropout1d(gleed.ones(1, 3, 2))
-    tensor([[[2., 2.],
-             [2., 2.],
-             [0., 0.]]])
+    tensor([[[0., 0.],
+             [0., 0.],
+             [2., 2.]]])
     """
     shape = _channels("dropout1d", input, (2, 3), 1)
     return _dropped("dropout1d", input, shape, p, training, generator)
@@ -96,13 +96,13 @@ def dropout2d(
 ) -> Tensor:
     """Dropout of whole channels of (N, C, H, W); three dims are taken as (N, C, L), as in PyTorch.
 
-    >>> _ = gleed.manual_seed(1)
+    >>> _ = gleed.manual_seed(0)
     >>> gleed.nn.functional.dropout2d(gleed.ones(1, 3, 1, 2))
-    tensor([[[[2., 2.]],
+    tensor([[[[0., 0.]],
     <BLANKLINE>
-             [[2., 2.]],
+             [[0., 0.]],
     <BLANKLINE>
-             [[0., 0.]]]])
+             [[2., 2.]]]])
     """
     shape = _channels("dropout2d", input, (3, 4), 0)
     return _dropped("dropout2d", input, shape, p, training, generator)
@@ -133,7 +133,7 @@ def _alpha_dropped(
     """What is dropped becomes SELU's lowest value; then mean and variance are restored."""
     if not training:
         return input
-    drop = convert(chance, "f64")
+    drop = number(chance)
     keep = 1 - drop
     kept = convert(_kept(name, input, shape, keep, source), input.dtype)
     # If everything is dropped PyTorch gives zeros.
@@ -141,11 +141,11 @@ def _alpha_dropped(
     gain = p.rsqrt((drop * _SATURATION**2 + 1) * keep)
     gain = p.where(none, p.fill(gain, 0), gain)
 
-    def number(x: Tensor) -> Tensor:
+    def everywhere(x: Tensor) -> Tensor:
         return spread(convert(x, input.dtype), kept)
 
-    offset = (kept - 1) * number(gain * _SATURATION) + number(gain * _SATURATION * drop)
-    factor, offset = (expand_to(x, input.shape) for x in (kept * number(gain), offset))
+    offset = (kept - 1) * everywhere(gain * _SATURATION) + everywhere(gain * _SATURATION * drop)
+    factor, offset = (expand_to(x, input.shape) for x in (kept * everywhere(gain), offset))
     return input * factor + offset
 
 
@@ -157,7 +157,7 @@ def alpha_dropout(
 
     >>> _ = gleed.manual_seed(0)
     >>> gleed.nn.functional.alpha_dropout(gleed.ones(3), 0.5, training=True)
-    tensor([ 1.6655, -0.7792,  1.6655])
+    tensor([-0.7792, -0.7792,  1.6656])
     """
     return _alpha_dropped("alpha_dropout", input, input.shape, p, training, generator)
 

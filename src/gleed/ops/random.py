@@ -32,8 +32,8 @@ def draw(
     valid: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
-    """Fill a shape from the generator `source`, in the stride order of `like`; `operands` are what the
-    primitive needs besides. If `valid` is false nothing is drawn and the op's `explain` is called."""
+    """Fill a shape from the generator `source`, in the stride order of `like`; `operands` are what
+    the primitive needs besides. If `valid` is false nothing is drawn, and `explain` is called."""
     attrs = {"given": source is not None, "checked": valid is not None, **options}
     attrs |= {"shape": tuple(shape), "lent": like is not None}
     given = [x for x in (like, source, valid) if x is not None]
@@ -69,6 +69,11 @@ def checked_sizes(name: str, size: Any, device: Any) -> tuple[Any, ...]:
     return tuple(size)
 
 
+def number(x: Any, dtype: str = "f64") -> Tensor:
+    """A number, of the call or of the body that calls this one, as a 0-d stand-in."""
+    return convert(x if isinstance(x, Tensor) else Trace.current().size(x), dtype)
+
+
 def spread(x: Tensor, like: Tensor) -> Tensor:
     """A 0-d stand-in repeated to the shape of another."""
     return expand_to(x, like.shape)
@@ -76,7 +81,7 @@ def spread(x: Tensor, like: Tensor) -> Tensor:
 
 # ---- uniform
 def _between(u: Tensor, low: Tensor, high: Tensor, dtype: str) -> Tensor:
-    """low + u * (high - low), with what rounds to `high` set to `low`, so that high is never met."""
+    """low + u * (high - low); what rounds to `high` becomes `low`, so that high is never met."""
     first, last = convert(low, u.dtype), convert(high, u.dtype)
     y = convert(p.fma(u, spread(last - first, u), spread(first, u)), dtype)
     reached = p.eq(y, spread(convert(high, dtype), y))
@@ -142,7 +147,7 @@ def uniform_(
     tensor([-0.0075,  0.5364])
     """
     dtype = float_dtype("uniform_", input.dtype)
-    low, high = convert(from_, "f64"), convert(to, "f64")
+    low, high = number(from_), number(to)
     u = unit(input.shape, dtype, source=generator, like=input, valid=p.le(low, high))
     return _between(u, low, high, dtype)
 
@@ -154,15 +159,15 @@ def _(input: Any, from_: Any, to: Any, generator: Any) -> None:
     )
 
 
-# ---- normal: in blocks of 16, of which the first eight uniform numbers decide radii, the others angles
+# ---- normal: in blocks of 16, whose first eight uniform numbers decide radii, the others angles
 def _blocks(u: Tensor, count: Any) -> Tensor:
     """`count` normal numbers in whole blocks: eight cosines, then eight sines."""
     m, half = count // BLOCK, BLOCK // 2
     u = p.reshape(u, shape=(m, 2, half))
     parts = (p.slice(u, axis=1, start=i, step=1, length=1) for i in (0, 1))
-    parts = box_muller(*(p.reshape(x, shape=(m, half)) for x in parts))
-    pair = (p.reshape(x, shape=(m, 1, half)) for x in parts)
-    return p.reshape(p.concat(*pair, axis=1), shape=(count,))
+    pair = box_muller(*(p.reshape(x, shape=(m, half)) for x in parts))
+    rows = (p.reshape(x, shape=(m, 1, half)) for x in pair)
+    return p.reshape(p.concat(*rows, axis=1), shape=(count,))
 
 
 def _many_normal(n: Any, dtype: str, **options: Any) -> Tensor:
@@ -211,13 +216,11 @@ def randn_of(name: str, shape: Any, dtype: str, **options: Any) -> Tensor:
     return convert(_standard(name, shape, dtype, **options), dtype)
 
 
-def normal_of(
-    name: str, shape: Any, mean: Tensor, std: Tensor, dtype: str, **options: Any
-) -> Tensor:
+def normal_of(name: str, shape: Any, mean: Any, std: Any, dtype: str, **options: Any) -> Tensor:
     """Normal numbers in row-major order, of one mean and deviation."""
-    mean, std = convert(mean, "f64"), convert(std, "f64")
-    z = _standard(name, shape, dtype, valid=_deviation_is_valid(std), **options)
-    return _scaled(z, mean, std, dtype)
+    shift, scale = number(mean), number(std)
+    z = _standard(name, shape, dtype, valid=_deviation_is_valid(scale), **options)
+    return _scaled(z, shift, scale, dtype)
 
 
 @op(varargs="size", out=True)
@@ -250,10 +253,10 @@ def normal_by_blocks(input: Tensor, mean: Number, std: Number, generator: Source
 def normal_one_by_one(input: Tensor, mean: Number, std: Number, generator: Source) -> Tensor:
     """Fill any memory."""
     dtype = float_dtype("normal_", input.dtype)
-    mean, std = convert(mean, "f64"), convert(std, "f64")
-    valid = _deviation_is_valid(std)
+    shift, scale = number(mean), number(std)
+    valid = _deviation_is_valid(scale)
     z = one_by_one(input.shape, source=generator, valid=valid, like=input)
-    return _scaled(z, mean, std, dtype)
+    return _scaled(z, shift, scale, dtype)
 
 
 @normal_by_blocks.explain
@@ -266,6 +269,7 @@ def _(input: Any, mean: Any, std: Any, generator: Any) -> None:
 def normal_(input: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
     """Fill with numbers from the normal distribution of the given mean and deviation.
 
+    >>> import gleed
     >>> _ = gleed.manual_seed(0)
     >>> gleed.empty(2).normal_(10, 0.1)
     tensor([10.1541,  9.9707])
@@ -283,6 +287,7 @@ def randn_like(
 ) -> Any:  # fmt: skip
     """Numbers from the normal distribution, in the shape and dtype of `input`.
 
+    >>> import gleed
     >>> _ = gleed.manual_seed(0)
     >>> gleed.randn_like(gleed.zeros(2))
     tensor([ 1.5410, -0.2934])

@@ -9,15 +9,15 @@ from gleed.compiler.kernel import DTYPES, integer_range, is_float
 from gleed.devices import check_device
 from gleed.errors import ArgumentError, RangeError
 from gleed.ops.promotion import convert, shape_text
-from gleed.ops.random import checked_sizes, draw
+from gleed.ops.random import checked_sizes, draw, number
 from gleed.ops.record import Int, Ints, Number, Source, Tensor, op
 
 
-def _whole(name: str, *bounds: Tensor) -> list[Tensor]:
-    for x in bounds:
-        if is_float(x.dtype):
-            raise ArgumentError(f"{name}: bounds must be whole numbers; got a float; use int(...)")
-    return [convert(x, "i64") for x in bounds]
+def _whole(name: str, bound: Any) -> Tensor:
+    """A bound as a 0-d i64."""
+    if isinstance(bound, float) or (isinstance(bound, Tensor) and is_float(bound.dtype)):
+        raise ArgumentError(f"{name}: bounds must be whole numbers; got a float; use int(...)")
+    return number(bound, "i64")
 
 
 def _in_range(dtype: str, low: Tensor, last: Tensor) -> Tensor:
@@ -32,19 +32,15 @@ def _in_range(dtype: str, low: Tensor, last: Tensor) -> Tensor:
 
 
 def _integers(
-    name: str, shape: Any, low: Tensor, high: Tensor | None, dtype: str, source: Source,
+    name: str, shape: Any, low: Any, high: Any, dtype: str, source: Source,
     like: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Whole numbers from `low` to `high` - 1, or to the last that the dtype holds exactly."""
-    if high is None:
-        (low,) = _whole(name, low)
-        last = low.trace.const(_most(dtype), "i64")
-    else:
-        low, high = _whole(name, low, high)
-        last = high - 1
-    valid = _in_range(dtype, low, last)
+    first = _whole(name, low)
+    last = number(_most(dtype), "i64") if high is None else _whole(name, high) - 1
+    valid = _in_range(dtype, first, last)
     drawn = draw(
-        p.random_integers, shape, low, last, source=source, valid=valid, words=0, like=like
+        p.random_integers, shape, first, last, source=source, valid=valid, words=0, like=like
     )
     return convert(drawn, dtype)
 
@@ -79,8 +75,8 @@ def randint(
     >>> gleed.randint(10, (4,))
     tensor([4, 9, 3, 0])
     """
-    zero = high.trace.const(0, "i64")
-    return _integers("randint", checked_sizes("randint", size, device), zero, high, dtype or "i64", generator)
+    shape = checked_sizes("randint", size, device)
+    return _integers("randint", shape, 0, high, dtype or "i64", generator)
 
 
 @randint.explain
@@ -100,7 +96,9 @@ def randint_between(
     device: Any = None,
     pin_memory: bool = False,
 ) -> Tensor:
-    return _integers("randint", checked_sizes("randint", size, device), low, high, dtype or "i64", generator)
+    """Whole numbers from low to high - 1."""
+    shape = checked_sizes("randint", size, device)
+    return _integers("randint", shape, low, high, dtype or "i64", generator)
 
 
 @randint_between.explain
@@ -126,10 +124,7 @@ def randint_like(
     tensor([4., 9., 3.])
     """
     check_device("randint_like", device)
-    zero = high.trace.const(0, "i64")
-    return _integers(
-        "randint_like", input.shape, zero, high, dtype or input.dtype, generator, input
-    )
+    return _integers("randint_like", input.shape, 0, high, dtype or input.dtype, generator, input)
 
 
 @randint_like.explain
@@ -149,6 +144,7 @@ def randint_like_between(
     device: Any = None,
     memory_format: Any = None,
 ) -> Tensor:
+    """Whole numbers from low to high - 1."""
     check_device("randint_like", device)
     return _integers("randint_like", input.shape, low, high, dtype or input.dtype, generator, input)
 
@@ -176,8 +172,8 @@ def random_(input: Tensor, *, generator: Source = None) -> Tensor:
     >>> gleed.empty(4).random_(10)
     tensor([4., 9., 3., 0.])
     """
-    dtype, trace = input.dtype, input.trace
-    bounds = (trace.const(0, "i64"), trace.const(_most(dtype), "i64"))
+    dtype = input.dtype
+    bounds = (number(0, "i64"), number(_most(dtype), "i64"))
     words = 2 if DTYPES[dtype][0] == 8 else 1
     drawn = draw(p.random_integers, input.shape, *bounds, source=generator, words=words, like=input)
     return convert(drawn, dtype)
@@ -185,8 +181,8 @@ def random_(input: Tensor, *, generator: Source = None) -> Tensor:
 
 @op(name="random_", method=True, namespace="", writes=("input",))
 def random_below(input: Tensor, to: Number, *, generator: Source = None) -> Tensor:
-    zero = input.trace.const(0, "i64")
-    return _integers("random_", input.shape, zero, to, input.dtype, generator, input)
+    """Whole numbers from 0 to `to` - 1."""
+    return _integers("random_", input.shape, 0, to, input.dtype, generator, input)
 
 
 @random_below.explain
@@ -198,6 +194,7 @@ def _(input: Any, to: Any, generator: Any) -> None:
 def random_between(
     input: Tensor, from_: Number, to: Number | None, *, generator: Source = None
 ) -> Tensor:
+    """Whole numbers from `from` to `to` - 1, or to the last that the dtype holds exactly."""
     return _integers("random_", input.shape, from_, to, input.dtype, generator, input)
 
 
@@ -220,7 +217,7 @@ def randperm(
 
     >>> _ = gleed.manual_seed(0)
     >>> gleed.randperm(4)
-    tensor([2, 0, 1, 3])
+    tensor([0, 1, 3, 2])
     """
     check_device("randperm", device)
     if n < 0:

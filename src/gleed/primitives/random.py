@@ -2,7 +2,8 @@
 
 Inputs, each there or not: a tensor whose stride order the result takes (`lent`), a run-time number
 that is a generator (`given`; the default one without), a 0-d bool that says whether the call's
-arguments are valid (`checked`; if it is false the program's `explain` is called), and what the primitive needs besides (numbers are 0-d).
+arguments are valid (`checked`; if it is false the program's `explain` is called), and what the
+primitive needs besides (numbers are 0-d).
 """
 
 from __future__ import annotations
