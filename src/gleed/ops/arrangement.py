@@ -23,8 +23,8 @@ from gleed.trace import Trace
 # ---- grids
 @op(varargs="tensors", result=tuple)
 def meshgrid(tensors: Tensors, *, indexing: str | None = None) -> tuple[Tensor, ...]:
-    """Vectors as the axes of a grid: each repeated along the axes of the others. "ij" (if None): one
-    axis per vector, in order; "xy": the first two exchanged.
+    """Vectors as the axes of a grid: each repeated along the axes of the others. "ij" (if None):
+    one axis per vector, in order; "xy": the first two exchanged.
 
     >>> x, y = gleed.meshgrid(gleed.tensor([1, 2]), gleed.tensor([3, 4]), indexing="ij")
     >>> y
@@ -403,8 +403,8 @@ def _(input: Any, repeats: Any = None, dim: int | None = None, *, output_size: A
 def _repeated_numbers(repeats: Any, total: int | None) -> Any:
     if repeats.dtype not in (_C.int64, _C.int32) or repeats.ndim != 1:
         raise DTypeError(
-            f"repeat_interleave: repeats must be a vector of int64 or int32; got {repeats.dtype} of "
-            f"shape {list(repeats.shape)}; convert with .long()"
+            f"repeat_interleave: repeats must be a vector of int64 or int32; got {repeats.dtype} "
+            f"of shape {list(repeats.shape)}; convert with .long()"
         )
     if repeats.numel() and repeats.min().item() < 0:
         raise RangeError(
@@ -430,7 +430,8 @@ def diff(
     """
     if input.ndim == 0 or n < 0:
         raise ShapeError(
-            f"diff: at least 1 dim and n >= 0 are needed; got {input.ndim} dims and n={n}; unsqueeze it"
+            f"diff: at least 1 dim and n >= 0 are needed; got {input.ndim} dims and n={n}; "
+            "unsqueeze it"
         )
     axis = axis_of("diff", dim, input.ndim)
     ends = [x for x in (prepend, input, append) if x is not None]
@@ -470,8 +471,8 @@ def cdist(x1: Tensor, x2: Tensor, p: Any = 2.0, compute_mode: str | None = None)
         )
     if not is_float(x1.dtype) or x1.dtype != x2.dtype:
         raise DTypeError(
-            f"cdist: floating-point tensors of one dtype are needed; got {dtype_text(x1.dtype)} and "
-            f"{dtype_text(x2.dtype)}; convert with .float()"
+            f"cdist: floating-point tensors of one dtype are needed; got {dtype_text(x1.dtype)} "
+            f"and {dtype_text(x2.dtype)}; convert with .float()"
         )
     gap = x1.unsqueeze(-2) - x2.unsqueeze(-3)
     return vector_norm(gap, p, -1, False)

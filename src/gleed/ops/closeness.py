@@ -20,8 +20,8 @@ def isclose(
     atol: Number = 1e-8,
     equal_nan: bool = False,
 ) -> Tensor:
-    """Whether |input - other| <= atol + rtol * |other|; equal infinities are close, NaN to NaN only if
-    `equal_nan`.
+    """Whether |input - other| <= atol + rtol * |other|; equal infinities are close, NaN to NaN only
+    if `equal_nan`.
 
     >>> gleed.isclose(gleed.tensor([1.0, 2.0]), gleed.tensor([1.0, 2.1]))
     tensor([ True, False])

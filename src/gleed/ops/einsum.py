@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from gleed import _C
@@ -27,6 +28,7 @@ class Term:
     labels: tuple[Label, ...]
 
     def size(self, label: Label) -> Size:
+        """The size of an axis."""
         return self.x.shape[self.labels.index(label)]
 
     def laid(self, order: Sequence[Label]) -> Any:
@@ -116,7 +118,7 @@ def _term(equation: str, x: Any, labels: tuple[Label, ...]) -> Term:
 
 def _unstretched(terms: list[Term]) -> list[Term]:
     """Axes of size 1 dropped where another operand has more: the product repeats them."""
-    large = {a for t in terms for a in t.labels if not t.size(a) == 1}
+    large = {a for t in terms for a in t.labels if t.size(a) != 1}
     return [t.summed([a for a in t.labels if a in large and t.size(a) == 1]) for t in terms]
 
 
@@ -125,7 +127,7 @@ def _check_sizes(equation: str, terms: list[Term]) -> None:
     for term in terms:
         for label in term.labels:
             n = term.size(label)
-            if not sizes.setdefault(label, n) == n:
+            if sizes.setdefault(label, n) != n:
                 name = repr(label) if isinstance(label, str) else "..."
                 raise ShapeError(
                     f"einsum: a letter stands for one size, or 1; got {hint(sizes[label])} and "
@@ -188,9 +190,9 @@ def _cheapest(terms: list[Term], result: set[Label]) -> tuple[int, int]:
 
 @op(varargs="operands", reference="numpy.einsum")
 def einsum(equation: str, operands: Tensors) -> Tensor:
-    """The sum of products that an equation such as "bij,bjk->bik" names: a letter per dim; letters that
-    are not in the result are summed over; '...' covers dims without names, which broadcast. Without
-    '->' the result has the letters that occur once, in alphabetical order. Products are matrix
+    """The sum of products that an equation such as "bij,bjk->bik" names: a letter per dim; letters
+    that are not in the result are summed over; '...' covers dims without names, which broadcast.
+    Without '->' the result has the letters that occur once, in alphabetical order. Products are matrix
     products where they can be; of several operands, the pair with the smallest product goes first.
 
     >>> a, b = gleed.tensor([[1.0, 2.0]]), gleed.tensor([[3.0], [4.0]])
@@ -202,8 +204,8 @@ def einsum(equation: str, operands: Tensors) -> Tensor:
     for x in operands:
         if x.dtype != operands[0].dtype:
             raise DTypeError(
-                f"einsum: all operands must have one dtype; got {dtype_text(operands[0].dtype)} and "
-                f"{dtype_text(x.dtype)}; convert one with .to(dtype)"
+                f"einsum: all operands must have one dtype; got {dtype_text(operands[0].dtype)} "
+                f"and {dtype_text(x.dtype)}; convert one with .to(dtype)"
             )
     inputs, result = _parsed(equation, operands)
     terms = [_term(equation, x, labels) for x, labels in zip(operands, inputs, strict=True)]
@@ -266,8 +268,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     )
     if not fits:
         raise ShapeError(
-            f"tensordot: the axes summed over must agree in number and size; got {shape_text(a.shape)} "
-            f"over {list(ours)} and {shape_text(b.shape)} over {list(theirs)}; check dims"
+            f"tensordot: the axes summed over must agree in number and size; got "
+            f"{shape_text(a.shape)} over {list(ours)} and {shape_text(b.shape)} over "
+            f"{list(theirs)}; check dims"
         )
     left: list[Label] = list(range(a.ndim))
     right: list[Label] = list(range(a.ndim, a.ndim + b.ndim))
@@ -305,8 +308,8 @@ def chain_matmul(matrices: Tensors) -> Tensor:
 
 @op(namespace="linalg")
 def multi_dot(tensors: Tensors) -> Tensor:
-    """The product of matrices one after another, in the cheapest order; the first and the last may be
-    vectors.
+    """The product of matrices one after another, in the cheapest order; the first and the last may
+    be vectors.
 
     >>> gleed.linalg.multi_dot([gleed.ones(3), gleed.ones(3, 4), gleed.ones(4, 2)]).shape
     gleed.Size([2])
@@ -323,11 +326,12 @@ def _chain(name: str, tensors: Sequence[Any]) -> Any:
         vector = x.ndim == 1 and i in ends and name == "multi_dot"
         if x.ndim != 2 and not vector:
             raise ShapeError(
-                f"{name}: every operand must be a matrix; got shape {shape_text(x.shape)}; reshape it"
+                f"{name}: every operand must be a matrix; got shape {shape_text(x.shape)}; reshape "
+                "it"
             )
         labels.append((i + 1,) if vector and i == 0 else (i,) if vector else (i, i + 1))
     terms = [Term(x, names) for x, names in zip(tensors, labels, strict=True)]
-    for a, b in zip(terms, terms[1:], strict=False):
+    for a, b in pairwise(terms):
         if not a.x.shape[-1] == b.x.shape[0]:
             raise ShapeError(
                 f"{name}: the inner sizes must agree; got {shape_text(a.x.shape)} and "
@@ -365,8 +369,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         axis = axis_of("cross", dim, len(shape))
     if axis < 0 or not shape[axis] == 3:
         raise ShapeError(
-            f"cross: the dim must have size 3; got {shape_text(shape)} and dim={dim}; name a dim of "
-            "size 3"
+            f"cross: the dim must have size 3; got {shape_text(shape)} and dim={dim}; name a dim "
+            "of size 3"
         )
 
     def turned(x: Tensor, by: int) -> Tensor:

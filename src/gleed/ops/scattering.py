@@ -1,4 +1,4 @@
-"""Writing parts of a tensor: reductions at indices, slices replaced, places of the flattened tensor."""
+"""Writing parts of a tensor: reductions at indices, slices, places of the flattened tensor."""
 
 from __future__ import annotations
 
@@ -250,8 +250,8 @@ def index_put_(input: Any, indices: Any, values: Any, accumulate: bool = False) 
     for index in indices:
         if not isinstance(index, _C.Tensor):
             raise ArgumentError(
-                f"index_put_: indices must be a tuple of tensors; got {type(index).__name__} in it; "
-                "assign to x[...] for slices and numbers"
+                f"index_put_: indices must be a tuple of tensors; got {type(index).__name__} in "
+                "it; assign to x[...] for slices and numbers"
             )
         if index.dtype is _C.bool:
             places.extend(nonzero_by_axis.public(index).unbind())

@@ -6,7 +6,7 @@ from typing import Any
 
 from gleed import _C
 from gleed import primitives as p
-from gleed.compiler.dims import product
+from gleed.compiler.dims import Size, product
 from gleed.compiler.kernel import is_float
 from gleed.errors import DTypeError, RangeError, ShapeError
 from gleed.ops.logic import where
@@ -25,15 +25,15 @@ def _places(name: str, rows: Tensor, values: Tensor, right: bool) -> Tensor:
     rows, values = convert(rows, dtype), convert(values, dtype)
     lead, batch = rows.shape[:-1], product(rows.shape[:-1])
     if rows.ndim == 1:
-        flat = (1, values.numel())
+        flat: tuple[Size, Size] = (1, values.numel())
     elif values.ndim == rows.ndim and all(
         m == n for m, n in zip(lead, values.shape[:-1], strict=True)
     ):
         flat = (batch, values.shape[-1])
     else:
         raise ShapeError(
-            f"{name}: the sorted tensor must be a vector, or have the leading dims of the values; got "
-            f"{shape_text(rows.shape)} and {shape_text(values.shape)}; reshape one of them"
+            f"{name}: the sorted tensor must be a vector, or have the leading dims of the values; "
+            f"got {shape_text(rows.shape)} and {shape_text(values.shape)}; reshape one of them"
         )
     found = p.searchsorted(
         p.reshape(rows, shape=(batch, rows.shape[-1])), p.reshape(values, shape=flat), right=right
@@ -51,8 +51,8 @@ def searchsorted(
     side: str | None = None,
     sorter: Tensor | None = None,
 ) -> Tensor:
-    """Where to insert values so that the last dim stays sorted: before equal elements, after them if
-    `right` (or side="right"). `sorter` holds the indices that sort, if the tensor is not sorted.
+    """Where to insert values so that the last dim stays sorted: before equal elements, after them
+    if `right` (or side="right"). `sorter` holds the indices that sort, if the tensor is not sorted.
 
     >>> gleed.searchsorted(gleed.tensor([1, 3, 5]), gleed.tensor([3, 4]))
     tensor([1, 2])
@@ -81,16 +81,16 @@ def searchsorted(
 def bucketize(
     input: Operand, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
 ) -> Tensor:
-    """The number of the bucket between sorted `boundaries` that every element falls into; an element
-    equal to a boundary into the bucket below it, above it if `right`.
+    """The number of the bucket between sorted `boundaries` that every element falls into; an
+    element equal to a boundary into the bucket below it, above it if `right`.
 
     >>> gleed.bucketize(gleed.tensor([0, 3, 9]), gleed.tensor([1, 3, 5]))
     tensor([0, 1, 3])
     """
     if boundaries.ndim != 1:
         raise ShapeError(
-            f"bucketize: boundaries must be a vector; got shape {shape_text(boundaries.shape)}; use "
-            "searchsorted for several rows"
+            f"bucketize: boundaries must be a vector; got shape {shape_text(boundaries.shape)}; "
+            "use searchsorted for several rows"
         )
     found = _places("bucketize", boundaries, as_standins(boundaries, input)[1], right)
     return convert(found, "i32") if out_int32 else found
@@ -170,8 +170,8 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 @op(method=True, out=True)
 def histc(input: Tensor, bins: Int = 100, min: Number = 0, max: Number = 0) -> Tensor:
-    """How many elements fall into each of `bins` equal parts of [min, max]; of the range of the data
-    if both are 0. Elements outside are not counted.
+    """How many elements fall into each of `bins` equal parts of [min, max]; of the range of the
+    data if both are 0. Elements outside are not counted.
 
     >>> gleed.histc(gleed.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=3)
     tensor([0., 2., 1., 0.])

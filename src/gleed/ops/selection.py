@@ -1,5 +1,5 @@
-"""Choosing elements by their values: positions, masks, distinct values. Most results have a size that
-depends on data."""
+"""Choosing elements by their values: positions, masks, distinct values. The sizes of most results
+depend on data."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _(make: Any) -> Any:
 # ---- distinct values
 @op(name="_sorted_runs", namespace="")
 def sorted_runs(input: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A vector in order, where in it a new value begins, and the number of every element's value."""
+    """A vector in order, where a new value begins in it, the number of every element's value."""
     values, order = p.sort(input, axis=0, descending=False)
     fresh, number = _runs(values)
     base = input.trace.full(input.shape, 0, "i64")
@@ -197,8 +197,8 @@ def unique(
     return_counts: bool = False,
     dim: int | None = None,
 ) -> Any:
-    """The distinct elements in order, or the distinct slices along `dim`; on request with the number of
-    every element's value, and how often each occurs.
+    """The distinct elements in order, or the distinct slices along `dim`; on request with the
+    number of every element's value, and how often each occurs.
 
     >>> import gleed
     >>> gleed.unique(gleed.tensor([3, 1, 3]), return_inverse=True, return_counts=True)

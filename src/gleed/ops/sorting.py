@@ -215,7 +215,8 @@ def _quantile(
     (level,) = as_standins(x, q)[1:]
     if level.ndim > 1:
         raise ShapeError(
-            f"{name}: q must be a number or a vector; got shape {shape_text(level.shape)}; flatten it"
+            f"{name}: q must be a number or a vector; got shape {shape_text(level.shape)}; "
+            "flatten it"
         )
     level = convert(level, x.dtype)
     flat = p.reshape(x, shape=(x.numel(),)) if dim is None or x.ndim == 0 else x
