@@ -221,7 +221,7 @@ class Formula:
                 _symbols(self.trace.scope.resolve(size), used)
         known = self._symbols_of(self.partition.saved, 0)
         missing = {d for d in used if d.op == "size" and d not in known}
-        return sorted((d.args[0], d.args[1]) for d in missing)  # type: ignore[misc]
+        return sorted((d.args[0], d.args[1]) for d in missing)
 
     def _symbols_of(self, values: Sequence[Value], first: int) -> dict[Dim, Step]:
         """The symbols that are sizes of the given tensors, numbered from `first`."""
@@ -356,6 +356,7 @@ class _Replay:
             elif node.op == "dim":
                 made[node.outputs[0]] = trace.size(moved(node.attrs["key"]))
             else:
+                assert node.primitive is not None  # so have leaves only
                 attrs = {name: moved(attr) for name, attr in node.attrs.items()}
                 results = trace.emit(node.primitive, tuple(made[v] for v in node.inputs), attrs)
                 results = results if isinstance(results, tuple) else (results,)
@@ -369,7 +370,7 @@ def _translate(size: Size, sizes: dict[Dim, Size]) -> Size:
         return size
     if size in sizes:
         return sizes[size]
-    a, b = (_translate(arg, sizes) for arg in size.args)  # type: ignore[arg-type]
+    a, b = (_translate(arg, sizes) for arg in size.args)
     scope = next(d.scope for d in (a, b, *sizes.values()) if isinstance(d, Dim))
     return scope.combine(size.op, a, b)
 
@@ -427,4 +428,4 @@ def _symbols(size: Size, found: set[Dim]) -> None:
             found.add(size)
         else:
             for arg in size.args:
-                _symbols(arg, found)  # type: ignore[arg-type]
+                _symbols(arg, found)

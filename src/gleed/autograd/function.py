@@ -14,7 +14,7 @@ from gleed.errors import GradientError
 Tensor = _C.Tensor
 
 
-class FunctionCtx(_C.FunctionContext):  # type: ignore[misc]
+class FunctionCtx(_C.FunctionContext):
     """What `forward` and `backward` of one call share.
 
     `forward` leaves here what `backward` needs: tensors with `save_for_backward`, anything else as

@@ -161,7 +161,7 @@ class Scope:
             target = self._replaced[size] = self.resolve(self._replaced[size])
             return target
         if size.op in _OPERATIONS:
-            a, b = (self.resolve(arg) for arg in size.args)  # type: ignore[arg-type]
+            a, b = (self.resolve(arg) for arg in size.args)
             if a is not size.args[0] or b is not size.args[1]:
                 return self.combine(size.op, a, b)
         return size
@@ -229,7 +229,7 @@ def _simplify(op: str, a: Size, b: Size) -> Size | None:
             if _is(x, 0):
                 return y
             if isinstance(x, Dim) and x.op == "sub" and x.args[1] is y:
-                return x.args[0]  # type: ignore[return-value]
+                return x.args[0]
         return None
     if op == "sub":
         return 0 if a is b else a if _is(b, 0) else None
@@ -242,7 +242,7 @@ def _simplify(op: str, a: Size, b: Size) -> Size | None:
         if a is b:
             return 1
         if isinstance(a, Dim) and a.op == "mul" and any(x is b for x in a.args):
-            return a.args[1] if a.args[0] is b else a.args[0]  # type: ignore[return-value]
+            return a.args[1] if a.args[0] is b else a.args[0]
         return a if _is(b, 1) else None
     if op == "mod":
         divides = isinstance(a, Dim) and a.op == "mul" and any(x is b for x in a.args)

@@ -49,7 +49,7 @@ class Cells:
             if self._symbols is not None:
                 raise KeyError(size)
             return (size.op, *size.args)
-        return (size.op, *(self.raw(arg) for arg in size.args))  # type: ignore[arg-type]
+        return (size.op, *(self.raw(arg) for arg in size.args))
 
 
 def _key(size: Size) -> object:
@@ -166,13 +166,25 @@ class Schedule:
             self._fill(base, number)
 
     def _concat(self, node: Node, number: int) -> None:
+        """Fill the parts; those still to be computed over one space in one kernel."""
         axis = node.attrs["axis"]
         start: Size = 0
+        together: dict[object, dict[Value, int]] = {}
         for source in node.inputs:
             size = source.shape[axis]
             where = (axis, self.cells(start), 1, self.cells(size))
-            self._fill(source, self._view(number, source.dtype, source.shape, "slice", where))
+            part = self._view(number, source.dtype, source.shape, "slice", where)
             start = start + size
+            if self.is_real(source) or source.node.kind in ("insert", "scatter", "concat"):
+                self._fill(source, part)
+                continue
+            targets = together.setdefault(self._space(source)[0].key, {})
+            if source in targets:
+                self._fill(source, part)
+            else:
+                targets[source] = part
+        for targets in together.values():
+            self._compute(list(targets), targets)
 
     def _scatter(self, node: Node, number: int) -> None:
         base, updates, *indices = node.inputs
@@ -195,6 +207,7 @@ class Schedule:
     def _library(self, node: Node) -> None:
         """A routine's step. Run-time numbers go to it as they are; `lent`: the first input only lends
         the results its stride order."""
+        assert node.primitive is not None  # so have leaves only
         lenders = node.inputs[: node.attrs.get("lent", 0)]
         like = [self.real(v) for v in lenders if self.is_real(v)]
         operands = [v for v in node.inputs[len(lenders) :] if v.node.op != "param"]

@@ -61,7 +61,7 @@ def _finish(kernel: Kernel, reductions: list[Node]) -> Kernel:
         if node not in made:
             attr = node.attr
             if node.op in ("load", "index", "gather"):
-                attr = numbers[attr]  # type: ignore[index]
+                attr = numbers[attr]
             made[node] = Node(node.op, tuple(map(moved, node.args)), node.dtype, attr)
         return made[node]
 

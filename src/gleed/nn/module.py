@@ -67,7 +67,7 @@ class Module(StateDict, Hooks, ModuleBase):
         if "__getattr__" in cls.__dict__:
             # Such a class calls `super().__getattr__`. The method is added only for its sake: a
             # type that has one reads all attributes, and is called, more slowly.
-            Module.__getattr__ = object.__getattribute__
+            Module.__getattr__ = object.__getattribute__  # type: ignore[attr-defined]
 
     def forward(self, *input: Any) -> Any:
         """What the module computes; every subclass defines it."""

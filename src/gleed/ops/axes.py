@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gleed.compiler.dims import Size
 from gleed.errors import BoundsError, RangeError
 from gleed.ops.promotion import shape_text
 from gleed.ops.record import Tensor
@@ -32,7 +33,7 @@ def axes_of(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(axes)) if ndim else ()
 
 
-def units(x: Tensor, axes: Sequence[int]) -> tuple:
+def units(x: Tensor, axes: Sequence[int]) -> tuple[Size, ...]:
     """The shape of `x` with `axes` of size 1."""
     return tuple(1 if a in axes else n for a, n in enumerate(x.shape))
 

@@ -344,7 +344,7 @@ def _soft_targets(
     """Cross entropy with probabilities as targets."""
     _same_shape("cross_entropy", scores, target)
     if smoothing:
-        target = target * (1 - smoothing) + smoothing / scores.shape[axis]
+        target = target * (1 - smoothing) + smoothing / scores.trace.size(scores.shape[axis])
     if weight is not None:
         scores = scores * _along(weight, scores, axis)
     loss = -(scores * target).sum(axis)

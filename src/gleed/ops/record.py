@@ -42,8 +42,8 @@ capture = lazy("gleed.capture")  # with it the compiler, at the first miss
 # The names that annotations of bodies use.
 Tensor = Standin
 Tensors = Sequence[Standin]
-Operand = Standin | int | float | bool
-Number = Standin | int | float | bool
+Operand = Any  # in a body a stand-in, or a number where another body calls it
+Number = Any
 Int = int | Dim
 Ints = Sequence[int | Dim]
 Source = Standin | None

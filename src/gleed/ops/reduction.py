@@ -129,7 +129,8 @@ def _deviation(
 ) -> tuple[Any, Any]:
     """Variance and mean, in two passes. `var(x, False)` means unbiased=False, as in PyTorch."""
     if isinstance(dim, bool):
-        dim, correction = None, int(dim)
+        correction = int(dim)
+        dim = None
     if correction is None:
         correction = 1
     if not is_float(input.dtype):

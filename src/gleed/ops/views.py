@@ -155,7 +155,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     gleed.Size([3])
     """
     if dim is None:
-        chosen = range(input.ndim)
+        chosen = list(range(input.ndim))
     else:
         dims = (dim,) if isinstance(dim, int) else dim
         chosen = [axis_of("squeeze", d, input.ndim) for d in dims]

@@ -21,7 +21,7 @@ def _inverse(axes: Axes) -> Axes:
     return tuple(axes.index(a) for a in range(len(axes)))
 
 
-permute = Primitive(
+permute: Primitive = Primitive(
     "permute",
     "permute",
     _permute_types,

@@ -78,7 +78,7 @@ div = _pointwise(
 fma = _pointwise("fma", k.fma, lambda g, y, a, b, c: (g * b, g * a, g))
 neg = _pointwise("neg", lambda x: -x, lambda g, y, x: -g)
 abs = _pointwise("abs", k.abs, lambda g, y, x: g * sign(x))
-sign = _pointwise("sign", _sign, _flat)
+sign: Primitive = _pointwise("sign", _sign, _flat)
 idiv = _pointwise("idiv", k.idiv, _none)
 irem = _pointwise("irem", k.irem, _none)
 
@@ -87,7 +87,7 @@ fmod = _math("fmod", lambda g, y, a, b: (g, -g * trunc(a / b)))
 # ---- rounding
 floor = _pointwise("floor", k.floor, _flat, real=True)
 ceil = _pointwise("ceil", k.ceil, _flat, real=True)
-trunc = _pointwise("trunc", k.trunc, _flat, real=True)
+trunc: Primitive = _pointwise("trunc", k.trunc, _flat, real=True)
 roundeven = _pointwise("roundeven", k.roundeven, _flat, real=True)
 
 # ---- extremes: ties share the gradient, as in PyTorch
@@ -125,7 +125,7 @@ pow = _math("pow", _pow_rule)
 
 # ---- trigonometry
 sin = _math("sin", lambda g, y, x: g * cos(x))
-cos = _math("cos", lambda g, y, x: -(g * sin(x)))
+cos: Primitive = _math("cos", lambda g, y, x: -(g * sin(x)))
 tan = _math("tan", lambda g, y, x: g * (y * y + 1))
 asin = _math("asin", lambda g, y, x: g * rsqrt(1 - x * x))
 acos = _math("acos", lambda g, y, x: -(g * rsqrt(1 - x * x)))
@@ -139,7 +139,7 @@ def _atan2_rule(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
 
 atan2 = _math("atan2", _atan2_rule)
 sinh = _math("sinh", lambda g, y, x: g * cosh(x))
-cosh = _math("cosh", lambda g, y, x: g * sinh(x))
+cosh: Primitive = _math("cosh", lambda g, y, x: g * sinh(x))
 tanh = _math("tanh", lambda g, y, x: g * (1 - y * y))
 asinh = _math("asinh", lambda g, y, x: g * rsqrt(x * x + 1))
 acosh = _math("acosh", lambda g, y, x: g * rsqrt(x * x - 1))
@@ -150,7 +150,7 @@ erf = _math("erf", lambda g, y, x: g * (exp(-(x * x)) * (2 / math.sqrt(math.pi))
 erfc = _math("erfc", lambda g, y, x: g * (exp(-(x * x)) * (-2 / math.sqrt(math.pi))))
 erfinv = _math("erfinv", lambda g, y, x: g * (exp(y * y) * (math.sqrt(math.pi) / 2)))
 lgamma = _math("lgamma", lambda g, y, x: g * digamma(x))
-digamma = _math("digamma")
+digamma: Primitive = _math("digamma")
 
 # ---- bits and logic (on bool: logic)
 bitwise_and = _pointwise("bitwise_and", lambda x, y: x & y, _none)
@@ -188,7 +188,7 @@ def _where_rule(g: Any, y: Any, condition: Any, a: Any, b: Any) -> tuple[None, A
 
 
 where = Primitive("where", "pointwise", _where_types, k.select, _where_rule)
-cast = Primitive(
+cast: Primitive = Primitive(
     "cast",
     "pointwise",
     lambda x, dtype: [(dtype, x.shape)],

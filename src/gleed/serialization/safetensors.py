@@ -133,7 +133,7 @@ def _bytes_of(tensor: Tensor) -> memoryview:
     # By address, for there is no buffer format for bfloat16.
     array = ctypes.c_ubyte * (dense.numel() * dense.element_size())
     content = array.from_address(dense.data_ptr())
-    content.owner = dense
+    content.owner = dense  # type: ignore[attr-defined] # as long as the memory is read
     return memoryview(content)
 
 

@@ -27,6 +27,9 @@ class LayerNorm(Module):
     tensor([[-1.0000,  1.0000]])
     """
 
+    weight: Parameter | None
+    bias: Parameter | None
+
     def __init__(
         self,
         normalized_shape: int | Sequence[int],
