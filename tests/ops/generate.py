@@ -18,11 +18,14 @@ import gleed
 from gleed import _C
 from gleed.errors import DTypeError
 from gleed.ops.record import OPS, Op, Overload
-from gleed.trace import Trace
+from gleed.trace import Standin, Trace
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
 DTYPES = (*FLOATS, *INTEGERS, "bool")
+RANDOM_MODULES = {
+    f"gleed.ops.{name}" for name in ("random", "random_integers", "distributions", "dropout")
+}
 LAYOUTS = ("contiguous", "transposed", "sliced", "reversed", "expanded")
 
 
@@ -235,7 +238,11 @@ def overload_of(op: Op, call: Call) -> Overload:
     args = [standin(x) for x in call.args]
     kwargs = {k: standin(v) for k, v in call.kwargs.items()}
     for overload in op.overloads:
-        if overload.bind(args, kwargs) is not None:
+        bound = overload.bind(args, kwargs)
+        # Inside bodies numbers are stand-ins; in a call only operands may be tensors.
+        numbers = (v for p, v in zip(overload.parameters, bound or (), strict=False)
+                   if p.kind.startswith("scalar"))  # fmt: skip
+        if bound is not None and not any(isinstance(v, Standin) for v in numbers):
             return overload
     raise LookupError(f"{op.name}: no overload takes its sample")
 
@@ -268,7 +275,7 @@ def is_public(record: Op) -> bool:
 
 def is_random(record: Op) -> bool:
     """Whether results are drawn at random; such ops are tested beside their generator."""
-    return any(o.body.__module__ == "gleed.ops.random" for o in record.overloads)
+    return any(o.body.__module__ in RANDOM_MODULES for o in record.overloads)
 
 
 def sampled() -> Iterator[Sample]:

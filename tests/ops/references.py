@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -295,6 +296,64 @@ def _integer_power(x: Array, y: Any) -> Array:
     return np.power(x.astype(np.int64), np.asarray(y, np.int64))
 
 
+COMBINE = {"sum": np.add, "prod": np.multiply, "mean": np.add, "amax": np.maximum,
+           "amin": np.minimum}  # fmt: skip
+
+
+def _scatter_reduce(x: Array, dim: int, index: Array, src: Array, reduce: str,
+                    include_self: bool = True) -> Array:  # fmt: skip
+    y, seen = x.copy(), np.full(x.shape, int(include_self))
+    for at in np.ndindex(index.shape):
+        to = (*at[:dim], index[at], *at[dim + 1 :])
+        y[to] = COMBINE[reduce](y[to], src[at]) if seen[to] else src[at]
+        seen[to] += 1
+    if reduce != "mean":
+        return y
+    return y / np.maximum(seen, 1) if y.dtype.kind == "f" else y // np.maximum(seen, 1)
+
+
+def _index_reduce(x: Array, dim: int, index: Array, source: Array, reduce: str) -> Array:
+    shape = [-1 if a == dim else 1 for a in range(x.ndim)]
+    spread = np.broadcast_to(index.reshape(shape), source.shape)
+    return _scatter_reduce(x, dim, spread, source, reduce)
+
+
+def _select_scatter(x: Array, src: Array, dim: int, index: int) -> Array:
+    y = x.copy()
+    y[(*(slice(None),) * dim, index)] = src
+    return y
+
+
+def _slice_scatter(x: Array, src: Array, dim: int = 0, start: int | None = None,
+                   end: int | None = None, step: int = 1) -> Array:  # fmt: skip
+    y = x.copy()
+    y[(*(slice(None),) * dim, slice(start, end, step))] = src
+    return y
+
+
+def _diagonal_scatter(x: Array, src: Array, offset: int = 0) -> Array:
+    y = x.copy()
+    rows = np.arange(len(src)) + max(-offset, 0)
+    y[rows, rows + offset] = src
+    return y
+
+
+def _put(x: Array, index: Array, source: Array, accumulate: bool = False) -> Array:
+    y = x.ravel().copy()
+    if accumulate:
+        np.add.at(y, index, source)
+    else:
+        y[index] = source
+    return y.reshape(x.shape)
+
+
+def _searchsorted(edges: Array, x: Array, right: bool = False) -> Array:
+    side = "right" if right else "left"
+    if edges.ndim == 1:
+        return np.searchsorted(edges, x, side)
+    return np.stack([np.searchsorted(e, v, side) for e, v in zip(edges, x, strict=True)])
+
+
 SELU = 1.6732632423543772, 1.0507009873554805
 
 FORMULAS: dict[str, Callable[..., Any]] = {
@@ -405,9 +464,24 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "fill_": np.full_like, "zero_": np.zeros_like,
     "diag": np.diag, "diag_embed": _diag_embed, "trace": np.trace,
 }  # fmt: skip
+FORMULAS |= {
+    "cross": np.cross,
+    "chain_matmul": lambda *xs: functools.reduce(np.matmul, xs),
+    "multi_dot": lambda xs: functools.reduce(np.matmul, xs),
+    "scatter_reduce": _scatter_reduce, "index_reduce": _index_reduce,
+    "select_scatter": _select_scatter, "slice_scatter": _slice_scatter,
+    "diagonal_scatter": _diagonal_scatter,
+    "take": lambda x, index: x.ravel()[index], "put": _put,
+    "searchsorted": _searchsorted,
+    "bucketize": lambda x, edges: np.searchsorted(edges, x),
+    "isin": lambda x, y, invert=False: np.isin(x, y, invert=invert),
+    "histc": lambda x, bins, low=0, high=0: np.histogram(
+        x, bins, (low, high) if low != high else None
+    )[0],
+}  # fmt: skip
 # Ops whose results are compared elsewhere, each with where and why.
 WITHOUT_REFERENCE = dict.fromkeys(
     ("masked_scatter", "sort", "topk", "kthvalue", "median", "nanmedian", "mode", "quantile",
-     "nanquantile", "cummax", "cummin"),
+     "nanquantile", "cummax", "cummin", "argsort", "msort", "logcumsumexp", "einsum", "tensordot"),
     "several results of equal elements are right; test_sorting.py checks what defines them",
 )  # fmt: skip

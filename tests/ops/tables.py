@@ -75,3 +75,7 @@ WITHOUT_GRADIENT = {
 FIRST_ORDER = {"lgamma": "the derivative of digamma, trigamma, is not among the primitives"}
 # Ops of float32 and float64 alone, as in PyTorch.
 NO_HALVES = {"quantile", "nanquantile"}
+# Rules of piecewise constant functions: the gradient is zero everywhere.
+ZERO_RULES = {"floor", "ceil", "trunc", "roundeven", "sign"}
+# Mutants that no gradient shows, each with the reason.
+UNOBSERVABLE: dict[str, str] = {}

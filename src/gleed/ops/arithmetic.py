@@ -477,7 +477,7 @@ def nan_to_num(
 
 def _samples() -> None:
     """Samples of what `binary` does not make."""
-    for record in (add, sub):
+    for record in (add, sub, rsub):
 
         @record.samples
         def _(make: Any) -> Any:
@@ -506,7 +506,7 @@ def _samples() -> None:
 
     @clamp.samples
     def _(make: Any) -> Any:
-        yield make.call(make.tensor((3, 4)), -1, 1)
+        yield make.call(make.tensor((3, 4)), 1, 2)
         yield make.call(make.tensor((5,)), max=1)
         yield make.call(make.tensor(()), 1)
         low, high = make.tensor((4,), (-2.0, 0.0)), make.tensor((3, 1), (0.0, 2.0))
@@ -518,6 +518,7 @@ def _samples() -> None:
         special = make.values([1.5, float("nan"), float("inf"), -float("inf")])
         yield make.call(special)
         yield make.call(special, 1.0, 2.0, -2.0)
+        yield make.call(make.tensor((3, 4)))
 
 
 _samples()

@@ -60,6 +60,12 @@ def msort(input: Tensor) -> Tensor:
     return _sorted("msort", input, 0)[0]
 
 
+@msort.samples
+def _(make: Any) -> Any:
+    yield make.call(make.distinct((3, 4)))
+    yield make.call(make.distinct(()))
+
+
 @op(method=True, result=return_types.topk)
 def topk(
     input: Tensor, k: Int, dim: int = -1, largest: bool = True, sorted: bool = True
@@ -384,3 +390,9 @@ for _record in (quantile, nanquantile):
     def _(make: Any) -> Any:
         yield make.call(make.distinct((5,)), 0.3)
         yield make.call(make.distinct((3, 4)), 0.8, 1, True)
+
+for _record in (median, nanmedian):
+
+    @_record.samples
+    def _(make: Any) -> Any:
+        yield make.call(make.distinct((3, 5)))

@@ -1,0 +1,181 @@
+"""The gradient checks can fail: every gradient rule, made three times too large, turns one red.
+
+A mutant is one cotangent of one rule, of a primitive or of an op. It is tried in the samples whose
+backward uses the rule, with plans made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+
+from gleed import _C
+from gleed.autograd import GradcheckError, gradcheck
+from gleed.ops.record import OPS, Op, Overload
+from gleed.primitives import PRIMITIVES, Primitive
+from gleed.trace import Standin
+
+from .generate import RANDOM_MODULES, Sample
+from .tables import UNOBSERVABLE, WRITES, ZERO_RULES
+from .test_gradients import differentiable, of_tensors
+
+RANDOM = RANDOM_MODULES | {"gleed.primitives.random"}
+Rule = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """Cotangent `place` of a rule."""
+
+    owner: Primitive | Overload
+    place: int
+
+    @property
+    def name(self) -> str:
+        kind = "primitive" if isinstance(self.owner, Primitive) else "op"
+        return f"{kind}-{self.owner.name}-{self.place}"
+
+
+def rule_of(owner: Primitive | Overload) -> Rule | None:
+    return owner.vjp if isinstance(owner, Primitive) else owner.rule
+
+
+@contextmanager
+def replaced(owner: Primitive | Overload, rule: Rule) -> Iterator[None]:
+    field = "vjp" if isinstance(owner, Primitive) else "rule"
+    before = getattr(owner, field)
+    object.__setattr__(owner, field, rule)
+    try:
+        yield
+    finally:
+        object.__setattr__(owner, field, before)
+
+
+def owners() -> list[Primitive | Overload]:
+    """Everything with a gradient rule; an in-place op shares that of its op."""
+    rules = [o for op in OPS.values() for o in op.overloads if o.rule and not o.writes]
+    everything = [p for p in PRIMITIVES.values() if p.vjp] + rules
+    return [x for x in everything if rule_of(x).__module__ not in RANDOM]
+
+
+def fresh(record: Op) -> Any:
+    """The op without the plans it has made."""
+    return _C.Op(record.name, [overload.for_core() for overload in record.overloads])
+
+
+def check(sample: Sample) -> None:
+    call = sample.call("float64", grad=True)
+    function, tensors = of_tensors(fresh(sample.op), call, sample.op.name in WRITES)
+    gradcheck(function, tensors, fast_mode=True)
+
+
+@cache
+def uses() -> dict[Mutant, list[Sample]]:
+    """The samples in whose backward a cotangent of a rule is computed."""
+    found: dict[Mutant, list[Sample]] = {}
+    current: list[Sample] = []
+
+    def watched(owner: Primitive | Overload, rule: Rule) -> Rule:
+        def watching(*args: Any, **kwargs: Any) -> Any:
+            cotangents = rule(*args, **kwargs)
+            for place, g in enumerate(_tuple(cotangents)):
+                if isinstance(g, Standin):
+                    samples = found.setdefault(Mutant(owner, place), [])
+                    if current[-1] not in samples:
+                        samples.append(current[-1])
+            return cotangents
+
+        return watching
+
+    everything = owners()
+    before = [rule_of(owner) for owner in everything]
+    for owner, rule in zip(everything, before, strict=True):
+        _set(owner, watched(owner, rule))
+    try:
+        for sample in differentiable():
+            current.append(sample)
+            call = sample.call("float64", grad=True)
+            if not any(t.numel() == 0 for t in call.tensors):
+                function, tensors = of_tensors(fresh(sample.op), call, sample.op.name in WRITES)
+                gradcheck(function, tensors, fast_mode=True)
+    finally:
+        for owner, rule in zip(everything, before, strict=True):
+            _set(owner, rule)
+    return found
+
+
+def _set(owner: Primitive | Overload, rule: Rule | None) -> None:
+    object.__setattr__(owner, "vjp" if isinstance(owner, Primitive) else "rule", rule)
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def mutated(mutant: Mutant) -> Rule:
+    """The rule with one cotangent three times too large; one more than it, if it is always zero."""
+    rule = rule_of(mutant.owner)
+
+    def wrong(*args: Any, **kwargs: Any) -> Any:
+        cotangents = list(_tuple(rule(*args, **kwargs)))
+        g = cotangents[mutant.place]
+        if isinstance(g, Standin):
+            cotangents[mutant.place] = g + 1 if mutant.owner.name in ZERO_RULES else g * 3
+        return tuple(cotangents)
+
+    return wrong
+
+
+def killed(mutant: Mutant) -> bool:
+    """Whether a gradient check notices."""
+    samples = sorted(uses()[mutant], key=lambda s: s.op.name != mutant.owner.name)
+    for sample in samples[:TRIES]:
+        with replaced(mutant.owner, mutated(mutant)):
+            try:
+                check(sample)
+            except GradcheckError:
+                return True
+    return False
+
+
+TRIES = 8  # samples that a mutant may survive before it counts as a survivor
+
+
+def test_all_mutants() -> None:
+    mutants = list(uses())
+    survivors = {m.name for m in mutants if m.name not in UNOBSERVABLE and not killed(m)}
+    assert survivors == set()
+    assert len(mutants) >= 130
+    assert set(UNOBSERVABLE) <= {m.name for m in mutants}
+
+
+def test_every_rule_is_used() -> None:
+    """No rule is left that no sample's backward computes."""
+    used = {m.owner for m in uses()}
+    unused = {o.name for o in owners() if o not in used and not _gives_nothing(o)}
+    assert unused == set()
+
+
+def _gives_nothing(owner: Primitive | Overload) -> bool:
+    """Whether the rule says that there is no gradient: for functions that give no real numbers."""
+    return owner.name in NO_REAL_RESULTS
+
+
+NO_REAL_RESULTS = {
+    "idiv", "irem", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "shift_left",
+    "shift_right", "eq", "ne", "lt", "le", "gt", "ge", "bitcast", "iota", "reduce_any",
+    "reduce_all", "reduce_argmax", "reduce_argmin",
+}  # fmt: skip
+
+
+def test_a_correct_rule_survives() -> None:
+    """The check itself: without a mutation it is green."""
+    (mutant,) = (m for m in uses() if m.name == "primitive-exp-0")
+    check(uses()[mutant][0])
+    with pytest.raises(GradcheckError), replaced(mutant.owner, mutated(mutant)):
+        check(uses()[mutant][0])
