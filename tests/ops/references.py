@@ -198,7 +198,8 @@ def _cross_entropy(x: Array, y: Array, weight: Array | None = None, label_smooth
                    **named: Any) -> Array:  # fmt: skip
     scores = special.log_softmax(x, axis=1)
     if y.dtype.kind == "f":
-        return -(scores * y).sum(1).mean()
+        target = y * (1 - label_smoothing) + label_smoothing / x.shape[1]
+        return -(scores * target).sum(1).mean()
     loss = _nll(scores, y, weight, **named)
     if not label_smoothing:
         return loss

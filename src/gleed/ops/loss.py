@@ -15,7 +15,7 @@ from gleed.ops.record import Number, Tensor, op
 FUNCTIONAL = "nn.functional"
 
 
-def _reduce(name: str, loss: Tensor, reduction: str) -> Tensor:
+def reduced_loss(name: str, loss: Tensor, reduction: str) -> Tensor:
     """The loss of every element, their mean or their sum."""
     if reduction == "none":
         return loss
@@ -28,7 +28,7 @@ def _reduce(name: str, loss: Tensor, reduction: str) -> Tensor:
     )
 
 
-def _legacy(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
+def legacy_reduction(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
     """PyTorch's older flags, which name the reduction in two parts."""
     if size_average is None and reduce is None:
         return reduction
@@ -69,7 +69,9 @@ def mse_loss(
     """
     x, y = _floats("mse_loss", input, target)
     difference = x - y
-    return _reduce("mse_loss", difference * difference, _legacy(reduction, size_average, reduce))
+    return reduced_loss(
+        "mse_loss", difference * difference, legacy_reduction(reduction, size_average, reduce)
+    )
 
 
 @op(namespace=FUNCTIONAL)
@@ -86,7 +88,7 @@ def l1_loss(
     tensor(1.)
     """
     x, y = _floats("l1_loss", input, target)
-    return _reduce("l1_loss", p.abs(x - y), _legacy(reduction, size_average, reduce))
+    return reduced_loss("l1_loss", p.abs(x - y), legacy_reduction(reduction, size_average, reduce))
 
 
 @op(namespace=FUNCTIONAL)
@@ -106,7 +108,7 @@ def smooth_l1_loss(
     x, y = _floats("smooth_l1_loss", input, target)
     size = p.abs(x - y)
     loss = size if beta == 0 else where(size < beta, size * size * (0.5 / beta), size - 0.5 * beta)
-    return _reduce("smooth_l1_loss", loss, _legacy(reduction, size_average, reduce))
+    return reduced_loss("smooth_l1_loss", loss, legacy_reduction(reduction, size_average, reduce))
 
 
 @op(namespace=FUNCTIONAL)
@@ -126,7 +128,7 @@ def huber_loss(
     x, y = _floats("huber_loss", input, target)
     size = p.abs(x - y)
     loss = where(size < delta, size * size * 0.5, (size - 0.5 * delta) * delta)
-    return _reduce("huber_loss", loss if weight is None else loss * weight, reduction)
+    return reduced_loss("huber_loss", loss if weight is None else loss * weight, reduction)
 
 
 @op(namespace=FUNCTIONAL)
@@ -148,7 +150,7 @@ def kl_div(
     loss = p.exp(y) * (y - x) if log_target else y.xlogy(y) - y * x
     if reduction == "batchmean":
         return loss.sum() / input.shape[0]
-    return _reduce("kl_div", loss, _legacy(reduction, size_average, reduce))
+    return reduced_loss("kl_div", loss, legacy_reduction(reduction, size_average, reduce))
 
 
 @op(namespace=FUNCTIONAL)
@@ -170,7 +172,9 @@ def binary_cross_entropy(
     loss = -(y * p.log(x).clamp_min(-100) + (1 - y) * p.log1p(-x).clamp_min(-100))
     if weight is not None:
         loss = loss * weight
-    return _reduce("binary_cross_entropy", loss, _legacy(reduction, size_average, reduce))
+    return reduced_loss(
+        "binary_cross_entropy", loss, legacy_reduction(reduction, size_average, reduce)
+    )
 
 
 @op(namespace=FUNCTIONAL)
@@ -196,8 +200,8 @@ def binary_cross_entropy_with_logits(
     loss = (1 - y) * x + tail * scale
     if weight is not None:
         loss = loss * weight
-    return _reduce(
-        "binary_cross_entropy_with_logits", loss, _legacy(reduction, size_average, reduce)
+    return reduced_loss(
+        "binary_cross_entropy_with_logits", loss, legacy_reduction(reduction, size_average, reduce)
     )
 
 
@@ -250,7 +254,7 @@ def _picked(
 def _weighted(name: str, loss: Tensor, share: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
         return loss.sum() / share.sum()
-    return _reduce(name, loss, reduction)
+    return reduced_loss(name, loss, reduction)
 
 
 def explain_classes(name: str, input: Any, target: Any, ignore_index: int) -> None:
@@ -283,7 +287,7 @@ def nll_loss(
     p.require_float(input.value)
     _check_classes("nll_loss", input, target, weight)
     loss, share, _ = _picked("nll_loss", input, target, weight, ignore_index)
-    return _weighted("nll_loss", loss, share, _legacy(reduction, size_average, reduce))
+    return _weighted("nll_loss", loss, share, legacy_reduction(reduction, size_average, reduce))
 
 
 @nll_loss.explain
@@ -308,7 +312,7 @@ def cross_entropy(
     >>> gleed.nn.functional.cross_entropy(gleed.tensor([[0.0, 0.0]]), gleed.tensor([1]))
     tensor(0.6931)
     """
-    reduction = _legacy(reduction, size_average, reduce)
+    reduction = legacy_reduction(reduction, size_average, reduce)
     if not 0 <= label_smoothing <= 1:
         raise RangeError(
             f"cross_entropy: label_smoothing must lie in [0, 1]; got {label_smoothing}; use 0.1, say"
@@ -350,7 +354,7 @@ def _soft_targets(
     loss = -(scores * target).sum(axis)
     if reduction == "mean":
         return loss.sum() / (loss.numel() if loss.ndim else 1)
-    return _reduce("cross_entropy", loss, reduction)
+    return reduced_loss("cross_entropy", loss, reduction)
 
 
 @cross_entropy.explain
@@ -416,6 +420,7 @@ def _(make: Any) -> Any:
 @cross_entropy.samples
 def _(make: Any) -> Any:
     yield make.call(make.tensor((5, 3)), make.tensor((5, 3), (0.1, 0.9)))
+    yield make.call(make.tensor((2, 3, 4)), make.tensor((2, 3, 4), (0.1, 0.9)), label_smoothing=0.2)
     weight = make.tensor((3,), (0.5, 2.0))
     yield make.call(make.tensor((5, 3)), make.integers((5,), 0, 3), weight, label_smoothing=0.1)
 
