@@ -29,7 +29,8 @@ lint: setup ## Formatting, lint, types and import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: setup ## Lay out all code as `make lint` wants it
+format: setup ## Lay out all code as `make lint` wants it; make the stubs
+	$(BIN)/python tools/generate_stubs.py
 	$(BIN)/ruff check --fix --exit-zero --quiet
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $(CPP)

@@ -1,0 +1,504 @@
+# Made by tools/generate_stubs.py; `make format` makes it anew.
+from typing import Any, overload
+
+from gleed import Generator, Tensor
+from gleed._typing import (
+    Bool,
+    DType,
+    Float,
+    Int,
+    Ints,
+    Number,
+    Operand,
+)
+
+@overload
+def alpha_dropout(
+    input: Tensor, p: Number = 0.5, training: Bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Dropout for networks of SELU: keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+
+@overload
+def alpha_dropout(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y_k = x₁ᵀ W_k x₂ + b_k."""
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-(target * log(input) + (1 - target) * log(1 - input)), logarithms held above -100."""
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """`binary_cross_entropy` of sigmoid(input), without overflow."""
+
+@overload
+def celu(input: Tensor, alpha: Number = 1.0) -> Tensor:
+    """x above zero, alpha * (exp(x / alpha) - 1) below (Barron, 2017)."""
+
+@overload
+def celu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def channel_shuffle(input: Tensor, groups: Int) -> Tensor:
+    """Dim 1 read across `groups` equal groups: the first channel of each, then the second, and
+    so on (Zhang et al., 2018).
+    """
+
+def cosine_embedding_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: Float = 0,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - cos(input1, input2) where the target is 1, max(cos(input1, input2) - margin, 0) where
+    it is -1, for vectors along the last dim.
+    """
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: Int = 1, eps: Number = 1e-08) -> Tensor:
+    """x1 . x2 / (max(norm(x1), eps) * max(norm(x2), eps)) along `dim`."""
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Bool | None = None,
+    ignore_index: Int = -100,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: Float = 0.0,
+) -> Tensor:
+    """`nll_loss` of `log_softmax`: the cross entropy of logits [classes] or [batch, classes, …]
+    with class indices, or with class probabilities of the logits' shape.
+    """
+
+@overload
+def dropout(
+    input: Tensor, p: Number = 0.5, training: Bool = True, *, generator: Generator | None = None
+) -> Tensor:
+    """Zeros in random places, each with probability p, and everything else divided by 1 - p
+    (Srivastava et al., 2014); `input` itself if not training.
+    """
+
+@overload
+def dropout(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
+def dropout1d(
+    input: Tensor, p: Number = 0.5, training: Bool = True, *, generator: Generator | None = None
+) -> Tensor:
+    """Dropout of whole channels of (N, C, L) or (C, L) (Tompson et al., 2015)."""
+
+@overload
+def dropout1d(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
+def dropout2d(
+    input: Tensor, p: Number = 0.5, training: Bool = True, *, generator: Generator | None = None
+) -> Tensor:
+    """Dropout of whole channels of (N, C, H, W); three dims are taken as (N, C, L), as in
+    PyTorch.
+    """
+
+@overload
+def dropout2d(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
+def dropout3d(
+    input: Tensor, p: Number = 0.5, training: Bool = True, *, generator: Generator | None = None
+) -> Tensor:
+    """Dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
+
+@overload
+def dropout3d(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
+def elu(input: Tensor, alpha: Number = 1.0) -> Tensor:
+    """x above zero, alpha * (exp(x) - 1) below."""
+
+@overload
+def elu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
+def embedding(input: Tensor, weight: Tensor, padding_idx: Int | None = None) -> Tensor:
+    """The rows of `weight` at the integers `input`. The row `padding_idx` gets no gradient. With
+    `max_norm`, rows that are longer are first shortened in place (by the norm `norm_type`).
+    With `scale_grad_by_freq`, the gradient of a row is divided by how often it occurs.
+    Gradients are dense tensors also where `sparse` asks for others.
+    """
+
+@overload
+def embedding(
+    input: Any,
+    weight: Any,
+    padding_idx: Int | None = None,
+    max_norm: Float | None = None,
+    norm_type: Float = 2.0,
+    scale_grad_by_freq: Bool = False,
+    sparse: Bool = False,
+) -> Tensor: ...
+@overload
+def feature_alpha_dropout(
+    input: Tensor, p: Number = 0.5, training: Bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """`alpha_dropout` of whole channels of (N, C, …)."""
+
+@overload
+def feature_alpha_dropout(
+    input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any
+) -> Tensor: ...
+def gaussian_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    var: Operand,
+    full: Bool = False,
+    eps: Float = 1e-06,
+    reduction: str = "mean",
+) -> Tensor:
+    """The negative log-likelihood of the target under normal distributions with mean `input` and
+    variance `var`, held above `eps`. `full` adds log(2 pi) / 2.
+    """
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x * Phi(x), with Phi the normal distribution function (Hendrycks and Gimpel, 2016); with
+    approximate="tanh" by their formula with tanh.
+    """
+
+def glu(input: Tensor, dim: Int = -1) -> Tensor:
+    """a * sigmoid(b), with a and b the halves of `input` along `dim` (Dauphin et al., 2016)."""
+
+def gumbel_softmax(
+    logits: Tensor, tau: Number = 1.0, hard: Bool = False, eps: Float = 1e-10, dim: Int = -1
+) -> Tensor:
+    """A random choice as nearly one-hot softmax, sharper for small `tau`; with `hard` one-hot,
+    with the gradient of the soft one (Jang, Gu and Poole, "Categorical reparameterization",
+    2017).
+    """
+
+def hardshrink(input: Tensor, lambd: Number = 0.5) -> Tensor:
+    """x, but 0 within lambd of zero."""
+
+@overload
+def hardsigmoid(input: Tensor) -> Tensor:
+    """min(max(x + 3, 0), 6) / 6."""
+
+@overload
+def hardsigmoid(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
+def hardswish(input: Tensor) -> Tensor:
+    """x * hardsigmoid(x)."""
+
+@overload
+def hardswish(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
+def hardtanh(input: Tensor, min_val: Number = -1.0, max_val: Number = 1.0) -> Tensor:
+    """x moved into [min_val, max_val]."""
+
+@overload
+def hardtanh(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def hinge_embedding_loss(
+    input: Tensor,
+    target: Tensor,
+    margin: Float = 1.0,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """input where the target is 1, max(margin - input, 0) where it is -1."""
+
+def huber_loss(
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: Float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """d**2 / 2 where the difference d is below delta, delta * (abs(d) - delta / 2) elsewhere
+    (Huber, 1964).
+    """
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+    log_target: Bool = False,
+) -> Tensor:
+    """target * (log(target) - input), with `input` in log space; "batchmean" divides the sum by
+    the first size.
+    """
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The absolute difference."""
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Ints,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: Number = 1e-05,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias over the last dims, which are
+    `normalized_shape`; var is the biased variance (Ba, Kiros and Hinton, 2016). float16 and
+    bfloat16 are computed in float32.
+    """
+
+@overload
+def leaky_relu(input: Tensor, negative_slope: Number = 0.01) -> Tensor:
+    """x above zero, negative_slope * x below."""
+
+@overload
+def leaky_relu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input @ weight.T + bias along the last dim; `weight` is (out_features, in_features)."""
+
+def log_softmax(
+    input: Tensor, dim: Int, _stacklevel: Int = 3, dtype: DType | None = None
+) -> Tensor:
+    """log(softmax(x)) along `dim`, without overflow or cancellation."""
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """log(sigmoid(x)) without overflow."""
+
+def margin_ranking_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: Float = 0,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(-target * (input1 - input2) + margin, 0): target 1 wants input1 ranked higher, -1
+    input2.
+    """
+
+@overload
+def mish(input: Tensor) -> Tensor:
+    """x * tanh(softplus(x))."""
+
+@overload
+def mish(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The squared difference."""
+
+def multi_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    p: Int = 1,
+    margin: Float = 1.0,
+    weight: Tensor | None = None,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(margin - input[target] + input[i], 0)**p, times the weight of the target, summed over
+    all other classes i and divided by the number of classes; `p` is 1 or 2.
+    """
+
+def multilabel_soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The mean over the last dim, the classes, of the binary cross-entropy of sigmoid(input)."""
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Bool | None = None,
+    ignore_index: Int = -100,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-input[target class], for log-probabilities [classes] or [batch, classes, …]. "mean"
+    divides by the summed class weights.
+    """
+
+def normalize(input: Tensor, p: Float = 2.0, dim: Int = 1, eps: Number = 1e-12) -> Tensor:
+    """x / max(norm(x), eps) along `dim`."""
+
+def one_hot(tensor: Tensor, num_classes: Int = -1) -> Tensor:
+    """1 at the class of every element, along a new last dim; -1 classes: as many as occur."""
+
+def pad(input: Tensor, pad: Ints, mode: str = "constant", value: Number | None = None) -> Tensor:
+    """The tensor with `pad` = (before, after) more elements in the last dim, then the one before
+    it, and so on; negative numbers cut off. `mode`: "constant" (filled with `value`, or 0),
+    "reflect" (mirrored without repeating the edge), "replicate" (the edge repeated),
+    "circular".
+    """
+
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: Float = 2.0, eps: Float = 1e-06, keepdim: Bool = False
+) -> Tensor:
+    """The norm of order `p` of x1 - x2 + eps along the last dim."""
+
+def pixel_shuffle(input: Tensor, upscale_factor: Int) -> Tensor:
+    """(*, C r², H, W) as (*, C, H r, W r), with r = `upscale_factor` (Shi et al., 2016)."""
+
+def pixel_unshuffle(input: Tensor, downscale_factor: Int) -> Tensor:
+    """(*, C, H r, W r) as (*, C r², H, W), with r = `downscale_factor`: undoes `pixel_shuffle`."""
+
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: Bool = True,
+    full: Bool = False,
+    size_average: Bool | None = None,
+    eps: Float = 1e-08,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The negative log-likelihood of counts under a Poisson distribution with log-rate `input`
+    (its rate, if not `log_input`). `full` adds Stirling's term for log(target!), which is
+    constant.
+    """
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x above zero, weight * x below; one weight, or one per channel (dim 1)."""
+
+@overload
+def relu(input: Tensor) -> Tensor:
+    """max(x, 0)."""
+
+@overload
+def relu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
+def relu6(input: Tensor) -> Tensor:
+    """min(max(x, 0), 6)."""
+
+@overload
+def relu6(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def relu_(input: Tensor) -> Tensor:
+    """In-place version of `relu`; returns the tensor itself."""
+
+def rms_norm(
+    input: Tensor, normalized_shape: Ints, weight: Tensor | None = None, eps: Float | None = None
+) -> Tensor:
+    """x / sqrt(mean(x**2) + eps) * weight over the last dims (Zhang and Sennrich, 2019); eps
+    None is the dtype's machine epsilon.
+    """
+
+@overload
+def rrelu(
+    input: Tensor,
+    lower: Number = 0.125,
+    upper: Number = 0.3333333333333333,
+    training: Bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """x above zero, x times a random slope of [lower, upper) below; if not training the middle
+    one (Xu et al., 2015).
+    """
+
+@overload
+def rrelu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
+def selu(input: Tensor) -> Tensor:
+    """The self-normalising ELU of Klambauer et al., 2017."""
+
+@overload
+def selu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """1 / (1 + exp(-x))."""
+
+def sigmoid_(input: Tensor) -> Tensor:
+    """In-place version of `sigmoid`; returns the tensor itself."""
+
+@overload
+def silu(input: Tensor) -> Tensor:
+    """x * sigmoid(x)."""
+
+@overload
+def silu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+    beta: Float = 1.0,
+) -> Tensor:
+    """d**2 / (2 beta) where the difference d is below beta, abs(d) - beta / 2 elsewhere."""
+
+def soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """log(1 + exp(-target * input))."""
+
+def softmax(input: Tensor, dim: Int, _stacklevel: Int = 3, dtype: DType | None = None) -> Tensor:
+    """exp(x) / sum(exp(x)) along `dim`, without overflow."""
+
+def softmin(input: Tensor, dim: Int, _stacklevel: Int = 3, dtype: DType | None = None) -> Tensor:
+    """softmax(-x) along `dim`."""
+
+def softplus(input: Tensor, beta: Number = 1.0, threshold: Number = 20.0) -> Tensor:
+    """log(1 + exp(beta * x)) / beta; x itself where beta * x is above `threshold`."""
+
+def softshrink(input: Tensor, lambd: Number = 0.5) -> Tensor:
+    """x moved towards zero by lambd, and 0 within lambd of it."""
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + abs(x))."""
+
+def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The hyperbolic tangent."""
+
+def tanh_(input: Tensor) -> Tensor:
+    """In-place version of `tanh`; returns the tensor itself."""
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x - tanh(x)."""
+
+@overload
+def threshold(input: Tensor, threshold: Number, value: Number) -> Tensor:
+    """x where it is above `threshold`, else `value`."""
+
+@overload
+def threshold(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: Float = 1.0,
+    p: Float = 2,
+    eps: Float = 1e-06,
+    swap: Bool = False,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(d(anchor, positive) - d(anchor, negative) + margin, 0), with d the
+    `pairwise_distance`; with `swap`, d(positive, negative) counts if it is smaller (Balntas
+    et al., 2016).
+    """
