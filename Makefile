@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 REFERENCE := .venv-conformance/bin
 PYTEST_FLAGS ?=
+BENCH_FLAGS ?=
 CPP := $(wildcard native/*.cpp native/*.h)
 
 .PHONY: help setup build demo test lint format bench conformance clean
@@ -37,7 +38,7 @@ format: setup ## Lay out all code as `make lint` wants it; make the stubs
 
 bench: ## Measure gleed against PyTorch
 	@$(PYTHON) tools/develop.py reference
-	$(REFERENCE)/python benchmarks/speed.py
+	$(REFERENCE)/python benchmarks/speed.py $(BENCH_FLAGS)
 
 conformance: ## Compare gleed's results with PyTorch's
 	@$(PYTHON) tools/develop.py reference

@@ -1,0 +1,203 @@
+"""What is timed: small programs that run on PyTorch and on gleed alike.
+
+In them `lib` is the library, `nn` and `F` are its `nn` and `nn.functional`, `optim` its optimizers,
+`data` its `utils.data`. The random numbers are the same in both, so their results can be compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program: `setup` runs once, the expression `run` is timed.
+
+    `result` is what must agree after one run; the value of `run` unless something else is given.
+    """
+
+    group: str
+    name: str
+    setup: str
+    run: str
+    result: str = ""
+
+
+def _cases(group: str, *programs: tuple[str, ...]) -> list[Case]:
+    return [Case(group, *program) for program in programs]
+
+
+def _steps(model: str, optimizer: str, batch: str, loss: str) -> tuple[str, str, str]:
+    """A training step: setup, run and result of a case."""
+    setup = f"""
+model = {model}
+optimizer = optim.{optimizer}
+{batch}
+def step():
+    optimizer.zero_grad()
+    {loss}.backward()
+    optimizer.step()
+"""
+    return setup, "step()", "tuple(model.parameters())"
+
+
+SQUARE = "a = lib.randn(8, 8)"
+SQUARES = "a = lib.randn(8, 8); b = lib.randn(8, 8)"
+WEIGHT = "w = lib.randn(8, 8, requires_grad=True)"
+CHAIN = f"""
+{WEIGHT}
+def chain():
+    x = w
+    for _ in range(10):
+        x = lib.tanh(x)
+    return lib.autograd.grad(x.sum(), w)
+"""
+DEEP = "nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))"
+
+OVERHEAD = _cases(
+    "overhead",
+    ("a + b", SQUARES, "a + b"),
+    ("a + 1.5", SQUARE, "a + 1.5"),
+    ("w * b, recorded for gradients", f"{WEIGHT}; b = lib.randn(8, 8)", "w * b"),
+    ("exp", SQUARE, "a.exp()"),
+    ("relu", SQUARE, "lib.relu(a)"),
+    ("add_, in place", SQUARES, "a.add_(b)"),
+    ("sum", SQUARE, "a.sum()"),
+    ("mean of rows", SQUARE, "a.mean(1)"),
+    ("a @ b", SQUARES, "a @ b"),
+    ("a[0]", SQUARE, "a[0]"),
+    ("a[1:5, ::2]", SQUARE, "a[1:5, ::2]"),
+    ("view", SQUARE, "a.view(4, 16)"),
+    ("transpose", SQUARE, "a.transpose(0, 1)"),
+    ("cat", SQUARE, "lib.cat([a, a])"),
+    ("stack", SQUARE, "lib.stack([a, a])"),
+    ("where", f"{SQUARE}; m = a > 0", "lib.where(m, a, 0.0)"),
+    ("argmax of rows", SQUARE, "a.argmax(1)"),
+    ("item", "a = lib.randn(())", "a.item()"),
+    ("tensor of a list", "", "lib.tensor([1.0, 2.0, 3.0])"),
+    ("zeros", "", "lib.zeros(8, 8)"),
+    ("softmax", SQUARE, "a.softmax(-1)"),
+    (
+        "layer_norm",
+        f"{SQUARE}; w = lib.ones(8); b = lib.zeros(8)",
+        "F.layer_norm(a, (8,), w, b)",
+    ),
+    ("gelu", SQUARE, "F.gelu(a)"),
+    ("cross_entropy", f"{SQUARE}; y = lib.randint(0, 8, (8,))", "F.cross_entropy(a, y)"),
+    ("mse_loss", SQUARES, "F.mse_loss(a, b)"),
+    ("nn.Linear", f"m = nn.Linear(8, 8); {SQUARE}", "m(a)"),
+    ("nn.Sequential of 3", f"m = {DEEP}; {SQUARE}", "m(a)"),
+    ("nn.Embedding", "m = nn.Embedding(100, 8); i = lib.randint(0, 100, (8,))", "m(i)"),
+    ("(w * w).sum().backward()", WEIGHT, "(w * w).sum().backward()", "w.grad"),
+    ("gradient of a chain of 10", CHAIN, "chain()"),
+    ("nn.Linear, forward and backward", f"m = nn.Linear(8, 8); {SQUARE}",
+     "m(a).sum().backward()", "tuple(p.grad for p in m.parameters())"),
+)  # fmt: skip
+
+_POINTWISE = ("x + y", "x.exp()", "F.gelu(x)", "x.tanh()", "x.sum()")
+WIDE = "x = lib.randn(4096, 1024)"
+MILLION = "x = lib.randn(1 << 20)"
+MEMORY = _cases(
+    "memory",
+    *(
+        (f"{run}, 2^{k}", f"x = lib.randn(1 << {k}); y = lib.randn(1 << {k})", run)
+        for k in (16, 20, 24)
+        for run in _POINTWISE
+    ),
+    ("softmax 4096×1024", WIDE, "x.softmax(-1)"),
+    ("log_softmax 64×50257", "x = lib.randn(64, 50257)", "F.log_softmax(x, -1)"),
+    ("layer_norm 4096×1024", WIDE, "F.layer_norm(x, (1024,))"),
+    ("sum of columns 4096×1024", WIDE, "x.sum(0)"),
+    ("max of rows 4096×1024", WIDE, "x.max(1)"),
+    ("transposed copy 2048²", "x = lib.randn(2048, 2048)", "x.t().contiguous()"),
+    ("broadcast add 4096×1024", f"{WIDE}; b = lib.randn(1024)", "x + b"),
+    ("strided add 2048²", "x = lib.randn(2048, 2048)", "x[:, ::2] + x[:, 1::2]"),
+    ("cat of 2 × 2^22", "x = lib.randn(1 << 22)", "lib.cat([x, x])"),
+    (
+        "20,000 rows of 50,000×128",
+        "x = lib.randn(50000, 128); i = lib.randint(0, 50000, (20000,))",
+        "x[i]",
+    ),
+    (
+        "scatter_add of 10^6",
+        "x = lib.zeros(50000); i = lib.randint(0, 50000, (1000000,)); v = lib.randn(1000000)",
+        "x.scatter_add_(0, i, v)",
+    ),
+    ("cumsum 4096×1024", WIDE, "x.cumsum(1)"),
+    ("sort 2^20", MILLION, "x.sort()", "x.sort().values"),
+    ("topk 64×50257", "x = lib.randn(64, 50257)", "x.topk(10)"),
+    ("int64 to float32, 2^22", "x = lib.randint(0, 255, (1 << 22,))", "x.float()"),
+    (
+        "uint8 to float32 / 255, 2^22",
+        "x = lib.randint(0, 255, (1 << 22,), dtype=lib.uint8)",
+        "x.float() / 255",
+    ),
+    ("randn 2^20", "", "lib.randn(1 << 20)"),
+    ("dropout 2^20", MILLION, "F.dropout(x, 0.5, True)"),
+)
+
+COMPUTE = _cases(
+    "compute",
+    *(
+        (f"matmul {n}", f"x = lib.randn({n}, {n}); y = lib.randn({n}, {n})", "x @ y")
+        for n in (64, 256, 1024)
+    ),
+    ("matmul 1024, bfloat16", "x = lib.randn(1024, 1024).bfloat16()", "x @ x"),
+    ("matmul 512, float64", "x = lib.randn(512, 512, dtype=lib.float64)", "x @ x"),
+    (
+        "bmm of 64 × 128×64×128",
+        "x = lib.randn(64, 128, 64); y = lib.randn(64, 64, 128)",
+        "lib.bmm(x, y)",
+    ),
+    ("linear 256×1024×4096", "m = nn.Linear(1024, 4096); x = lib.randn(256, 1024)", "m(x)"),
+    ("matrix × vector 2048", "x = lib.randn(2048, 2048); y = lib.randn(2048)", "x @ y"),
+    (
+        "einsum bij,bjk->bik",
+        "x = lib.randn(8, 64, 128); y = lib.randn(8, 128, 64)",
+        "lib.einsum('bij,bjk->bik', x, y)",
+    ),
+)
+
+SMALL_MLP = "nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))"
+SMALL_BATCH = "x = lib.randn(32, 64); y = lib.randint(0, 10, (32,))"
+LARGE_MLP = (
+    "nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), "
+    "nn.Linear(512, 10))"
+)
+LARGE_BATCH = "x = lib.randn(128, 784); y = lib.randint(0, 10, (128,))"
+LINE = "x = lib.randn(100, 1); y = 3 * x + 1"
+SQUARED = "F.mse_loss(model(x), y)"
+CLASSIFY = "F.cross_entropy(model(x), y)"
+SMALL_OPTIMIZERS = {
+    "SGD": "SGD(model.parameters(), lr=0.01)",
+    "SGD with momentum": "SGD(model.parameters(), lr=0.01, momentum=0.9)",
+    "Adam": "Adam(model.parameters())",
+    "AdamW": "AdamW(model.parameters())",
+}
+TRAINING = _cases(
+    "training",
+    (
+        "linear regression, 100 points",
+        *_steps("nn.Linear(1, 1)", "SGD(model.parameters(), lr=0.1)", LINE, SQUARED),
+    ),
+    *(
+        (f"MLP 64-128-10, batch 32, {name}", *_steps(SMALL_MLP, made, SMALL_BATCH, CLASSIFY))
+        for name, made in SMALL_OPTIMIZERS.items()
+    ),
+    (
+        "MLP 784-512-512-10, batch 128, Adam",
+        *_steps(LARGE_MLP, "Adam(model.parameters())", LARGE_BATCH, CLASSIFY),
+    ),
+)
+
+DATASET = """
+dataset = data.TensorDataset(lib.randn(60000, 784), lib.randint(0, 10, (60000,)))
+loader = data.DataLoader(dataset, batch_size=64, shuffle=True)
+def epoch():
+    for x, y in loader:
+        pass
+    return x, y
+"""
+LOADING = _cases("loading", ("an epoch of 60,000×784, batch 64, shuffled", DATASET, "epoch()"))
+
+CASES = [*OVERHEAD, *MEMORY, *COMPUTE, *TRAINING, *LOADING]

@@ -1,0 +1,107 @@
+"""What it costs to have and to start a library: seconds, memory and disk, each in a new process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+
+IMPORT = """
+import json, sys, time
+start = time.perf_counter()
+import {library}
+seconds = time.perf_counter() - start
+with open("/proc/self/status") as status:
+    peak = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+print(json.dumps({{"seconds": seconds, "bytes": peak}}))
+"""
+
+# The network and the batches of `gleed demo`, on random pixels; one epoch.
+EPOCH = """
+import json, time
+import {library} as lib
+from {library} import nn, optim
+from {library}.utils.data import DataLoader, TensorDataset
+start = time.perf_counter()
+lib.manual_seed(0)
+dataset = TensorDataset(lib.rand(1437, 64), lib.randint(0, 10, (1437,)))
+model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Dropout(0.2),
+                      nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+optimizer = optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.05)
+for x, y in DataLoader(dataset, batch_size=32, shuffle=True):
+    loss = nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+model.eval()
+with lib.no_grad():
+    x, y = dataset.tensors
+    accuracy = (model(x).argmax(1) == y).float().mean().item()
+print(json.dumps({{"seconds": time.perf_counter() - start}}))
+"""
+
+# All that pip would bring along, except NumPy: most who install either have that already.
+SIZE = """
+import importlib.util, json, re
+from importlib import metadata
+from pathlib import Path
+
+def needed(name, found):
+    name = re.sub("[-_.]+", "-", name).lower()
+    if name in found or name == "numpy":
+        return found
+    try:
+        distribution = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return found
+    paths = {{Path(str(file.locate())).resolve() for file in distribution.files or ()}}
+    found[name] = sum(path.stat().st_size for path in paths if path.is_file())
+    for line in distribution.requires or ():
+        if "extra ==" not in line:
+            needed(re.match("[A-Za-z0-9._-]+", line).group(), found)
+    return found
+
+sizes = needed("{library}", {{}})
+package = Path(importlib.util.find_spec("{library}").origin).parent
+files = (path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
+sizes["{library}"] = max(sizes["{library}"], sum(path.stat().st_size for path in files))
+print(json.dumps({{"bytes": sum(sizes.values())}}))
+"""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of a library: which program prints it, and under which name."""
+
+    name: str
+    program: str
+    figure: str
+    cache: str = "kept"  # "empty": kernels compiled before are not there
+
+
+MEASURES = (
+    Measure("import", IMPORT, "seconds"),
+    Measure("memory after import", IMPORT, "bytes"),
+    Measure("first epoch of the demo, kernels in the cache", EPOCH, "seconds"),
+    Measure("first epoch of the demo, empty cache", EPOCH, "seconds", "empty"),
+    Measure("on disk, without NumPy", SIZE, "bytes"),
+)
+
+
+def measure(measure: Measure, pythons: dict[str, str], rounds: int) -> dict[str, list[float]]:
+    """The figure of each library, `rounds` times in turns."""
+    figures: dict[str, list[float]] = {library: [] for library in pythons}
+    rounds = 1 if measure.program is SIZE else rounds + 1  # the first warms the disk's cache
+    for _ in range(rounds):
+        for library, python in pythons.items():
+            with tempfile.TemporaryDirectory() as empty:
+                cache = {"GLEED_CACHE_DIR": empty} if measure.cache == "empty" else {}
+                command = [python, "-c", measure.program.format(library=library)]
+                environment = {**os.environ, "OMP_NUM_THREADS": "2", **cache}
+                run = subprocess.run(
+                    command, env=environment, capture_output=True, text=True, check=True
+                )
+            figures[library].append(json.loads(run.stdout)[measure.figure])
+    return figures
