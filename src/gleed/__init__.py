@@ -13,9 +13,11 @@ from gleed import (
     dtypes,
     factories,
     formatting,
+    inquiries,
     ops,
     subscripts,
     tensor_methods,
+    tensor_types,
 )
 from gleed._C import Size, Tensor, __version__, get_num_threads, memory_stats, set_num_threads
 from gleed.autograd import (
@@ -30,6 +32,7 @@ from gleed.devices import *  # noqa: F403
 from gleed.dtypes import *  # noqa: F403
 from gleed.factories import *  # noqa: F403
 from gleed.formatting import get_printoptions, printoptions, set_printoptions
+from gleed.inquiries import *  # noqa: F403
 from gleed.random import (
     Generator,
     default_generator,
@@ -40,6 +43,7 @@ from gleed.random import (
     seed,
     set_rng_state,
 )
+from gleed.tensor_types import *  # noqa: F403
 
 # Where to find what is loaded at its first use, which keeps `import gleed` quick.
 LAZY = {
@@ -53,14 +57,36 @@ LAZY = {
 }
 
 __all__ = [
-    *("Generator", "Size", "Tensor", "__version__", "autograd", "cuda", "default_generator"),
-    *("enable_grad", "fork_rng", "get_num_threads", "get_printoptions", "get_rng_state"),
-    *("inference_mode", "initial_seed", "is_grad_enabled", "is_inference_mode_enabled"),
-    *("manual_seed", "memory_stats", "no_grad", "printoptions", "seed", "set_grad_enabled"),
-    *("set_num_threads", "set_printoptions", "set_rng_state"),
+    "Generator",
+    "Size",
+    "Tensor",
+    "__version__",
+    "autograd",
+    "cuda",
+    "default_generator",
+    "enable_grad",
+    "fork_rng",
+    "get_num_threads",
+    "get_printoptions",
+    "get_rng_state",
+    "inference_mode",
+    "initial_seed",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "manual_seed",
+    "memory_stats",
+    "no_grad",
+    "printoptions",
+    "seed",
+    "set_grad_enabled",
+    "set_num_threads",
+    "set_printoptions",
+    "set_rng_state",
     *devices.__all__,
     *dtypes.__all__,
     *factories.__all__,
+    *inquiries.__all__,
+    *tensor_types.__all__,
     *LAZY,
     *ops.functions("gleed"),
 ]
