@@ -17,6 +17,7 @@ from gleed.compiler.graph import Graph, Node, Shape, Value, topological
 Step = tuple[Any, ...]
 # Kinds whose result a kernel computes; the others have steps of their own.
 COMPUTED = ("pointwise", "reduce", "scan", "gather", "iota", "const", "param", "dim")
+_PARTS_AT_ONCE = 8  # of a concatenation in one kernel, whose operands are limited
 
 
 class Cells:
@@ -166,25 +167,43 @@ class Schedule:
             self._fill(base, number)
 
     def _concat(self, node: Node, number: int) -> None:
-        """Fill the parts; those still to be computed over one space in one kernel."""
+        """Fill the parts; neighbours that are computed from a common value in one kernel."""
         axis = node.attrs["axis"]
         start: Size = 0
-        together: dict[object, dict[Value, int]] = {}
+        group: dict[Value, int] = {}
         for source in node.inputs:
             size = source.shape[axis]
             where = (axis, self.cells(start), 1, self.cells(size))
             part = self._view(number, source.dtype, source.shape, "slice", where)
             start = start + size
-            if self.is_real(source) or source.node.kind in ("insert", "scatter", "concat"):
-                self._fill(source, part)
-                continue
-            targets = together.setdefault(self._space(source)[0].key, {})
-            if source in targets:
+            if group and not self._related(source, group):
+                self._compute(list(group), group)
+                group = {}
+            if source.node.kind in ("insert", "scatter", "concat"):
                 self._fill(source, part)
             else:
-                targets[source] = part
-        for targets in together.values():
-            self._compute(list(targets), targets)
+                group[source] = part
+        if group:
+            self._compute(list(group), group)
+
+    def _related(self, value: Value, group: dict[Value, int]) -> bool:
+        """Whether a kernel for `group` computes something that `value` needs too."""
+        first = next(iter(group))
+        if value in group or len(group) == _PARTS_AT_ONCE or not self._computed(value):
+            return False
+        shared = self._computed(first) & self._computed(value)
+        return bool(shared) and self._space(first)[0].key == self._space(value)[0].key
+
+    def _computed(self, value: Value) -> set[Value]:
+        """The pointwise values under `value` that have no memory."""
+        found: set[Value] = set()
+        stack = [value]
+        while stack:
+            v = stack.pop()
+            if v not in found and not self.is_real(v):
+                found.add(v)
+                stack.extend(v.node.inputs)
+        return {v for v in found if v.node.kind == "pointwise"}
 
     def _scatter(self, node: Node, number: int) -> None:
         base, updates, *indices = node.inputs
@@ -205,8 +224,8 @@ class Schedule:
         self._launch(builder, "scatter_" + attrs["mode"])
 
     def _library(self, node: Node) -> None:
-        """A routine's step. Run-time numbers go to it as they are; `lent`: the first input only lends
-        the results its stride order."""
+        """A routine's step. Run-time numbers go to it as they are; `lent`: the first input only
+        lends the results its stride order."""
         assert node.primitive is not None  # so have leaves only
         lenders = node.inputs[: node.attrs.get("lent", 0)]
         like = [self.real(v) for v in lenders if self.is_real(v)]
@@ -315,8 +334,8 @@ class Schedule:
 
     # ---- outputs that overwrite inputs
     def _write(self, writes: list[tuple[Value, int, int]]) -> dict[int, int]:
-        """Overwrite inputs, last of all; where one write would spoil what another reads, results are
-        put aside first."""
+        """Overwrite inputs, last of all; where one write would spoil what another reads, results
+        are put aside first."""
         if self._conflicts([(value, target) for value, target, _ in writes]):
             for value, target, _ in writes:
                 if self._numbers.get(value) != target:
