@@ -44,7 +44,8 @@ def test_public_ops_are_documented(name: str) -> None:
 def test_public_ops_have_samples(name: str) -> None:
     """Every overload is taken by a sample, every sample by an overload."""
     record = OPS[name]
-    taken = {overload_of(record, s.call("float32" if s.free else "int64")) for s in samples_of(name)}
+    calls = [s.call("float32" if s.free else "int64") for s in samples_of(name)]
+    taken = {overload_of(record, call) for call in calls}
     assert taken == set(record.overloads)
 
 

@@ -30,7 +30,8 @@ def cases() -> list[Any]:
             for layout in layouts:
                 if layout in forbidden_layouts(sample):
                     continue
-                found.append(pytest.param(sample, dtype, layout, id=f"{sample.name}-{dtype}-{layout}"))
+                name = f"{sample.name}-{dtype}-{layout}"
+                found.append(pytest.param(sample, dtype, layout, id=name))
     return found
 
 
@@ -76,4 +77,4 @@ def compare(name: str, result: Any, exact: np.ndarray, inputs: list[np.ndarray])
 
 def _as_integers(exact: np.ndarray, dtype: Any) -> np.ndarray:
     """Exact integers, wrapped around as the dtype does."""
-    return exact.astype(bool if dtype == bool else np.int64).astype(dtype)
+    return exact.astype(bool if dtype.kind == "b" else np.int64).astype(dtype)

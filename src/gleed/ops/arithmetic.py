@@ -386,8 +386,8 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     >>> gleed.lerp(gleed.tensor([0.0]), gleed.tensor([10.0]), 0.25)
     tensor([2.5000])
     """
+    require_dtype("lerp", input, is_float(input.dtype), "a floating-point tensor is needed", FLOAT)
     start, stop, share = common("lerp", input, end, weight)
-    require_dtype("lerp", start, is_float(start.dtype), "a floating-point tensor is needed", FLOAT)
     near = start + share * (stop - start)
     far = stop - (stop - start) * (1 - share)
     return p.where(p.lt(p.abs(share), p.fill(share, 0.5)), near, far)

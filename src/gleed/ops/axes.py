@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gleed.compiler.dims import Size
-from gleed.errors import BoundsError, RangeError
+from gleed.errors import ArgumentError, BoundsError, RangeError
 from gleed.ops.promotion import shape_text
 from gleed.ops.record import Tensor
 
@@ -14,6 +14,11 @@ Dims = int | Sequence[int] | None
 
 def axis_of(name: str, dim: int, ndim: int) -> int:
     """`dim` counted from the front; `ndim` 0 counts as 1."""
+    if not isinstance(dim, int):
+        raise ArgumentError(
+            f"{name}: dim must be an integer; got {type(dim).__name__}; use "
+            "0 for the first dim, -1 for the last"
+        )
     bound = max(ndim, 1)
     if not -bound <= dim < bound:
         raise BoundsError(

@@ -6,7 +6,7 @@ from typing import Any
 
 from gleed import primitives as p
 from gleed.compiler.kernel import is_float
-from gleed.errors import DTypeError, RangeError, ShapeError
+from gleed.errors import BoundsError, DTypeError, RangeError, ShapeError
 from gleed.ops.activation import log_softmax
 from gleed.ops.logic import where
 from gleed.ops.promotion import common, convert, dtype_text, shape_text
@@ -119,8 +119,8 @@ def huber_loss(
     delta: float = 1.0,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """d**2 / 2 where the difference d is below delta, delta * (abs(d) - delta / 2) elsewhere (Huber,
-    1964).
+    """d**2 / 2 where the difference d is below delta, delta * (abs(d) - delta / 2) elsewhere
+    (Huber, 1964).
 
     >>> gleed.nn.functional.huber_loss(gleed.tensor([1.0, 2.0]), gleed.tensor([1.5, 4.0]))
     tensor(0.8125)
@@ -215,8 +215,8 @@ def _check_classes(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
         or not all(m == n for m, n in zip(rest, target.shape, strict=True))
     ):
         raise ShapeError(
-            f"{name}: the target must have the input's shape without the class dim (dim 1, or dim 0 "
-            f"of a single sample); got input {shape_text(x.shape)} and target "
+            f"{name}: the target must have the input's shape without the class dim (dim 1, or dim "
+            f"0 of a single sample); got input {shape_text(x.shape)} and target "
             f"{shape_text(target.shape)}; check which dim holds the classes"
         )
     if is_float(target.dtype) or target.dtype == "bool":
@@ -262,9 +262,9 @@ def explain_classes(name: str, input: Any, target: Any, ignore_index: int) -> No
     classes = input.shape[1 if input.ndim > 1 else 0]
     for index in target.reshape(-1).tolist():
         if index != ignore_index and not 0 <= index < classes:
-            raise IndexError(
-                f"{name}: class indices must lie in 0 … {classes - 1}; got {index}; check the labels "
-                "or the number of classes"
+            raise BoundsError(
+                f"{name}: class indices must lie in 0 … {classes - 1}; got {index}; check the "
+                "labels or the number of classes"
             )
 
 
@@ -278,8 +278,8 @@ def nll_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """-input[target class], for log-probabilities [classes] or [batch, classes, …]. "mean" divides by
-    the summed class weights.
+    """-input[target class], for log-probabilities [classes] or [batch, classes, …]. "mean" divides
+    by the summed class weights.
 
     >>> gleed.nn.functional.nll_loss(gleed.tensor([[-1.0, -2.0]]), gleed.tensor([1]))
     tensor(2.)
@@ -306,8 +306,8 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """`nll_loss` of `log_softmax`: the cross entropy of logits [classes] or [batch, classes, …] with
-    class indices, or with class probabilities of the logits' shape.
+    """`nll_loss` of `log_softmax`: the cross entropy of logits [classes] or [batch, classes, …]
+    with class indices, or with class probabilities of the logits' shape.
 
     >>> gleed.nn.functional.cross_entropy(gleed.tensor([[0.0, 0.0]]), gleed.tensor([1]))
     tensor(0.6931)
@@ -315,7 +315,8 @@ def cross_entropy(
     reduction = legacy_reduction(reduction, size_average, reduce)
     if not 0 <= label_smoothing <= 1:
         raise RangeError(
-            f"cross_entropy: label_smoothing must lie in [0, 1]; got {label_smoothing}; use 0.1, say"
+            f"cross_entropy: label_smoothing must lie in [0, 1]; got {label_smoothing}; use 0.1, "
+            "say"
         )
     axis = 1 if input.ndim > 1 else 0
     scores = log_softmax(input, axis)

@@ -1,0 +1,148 @@
+"""Plans run in NumPy: the steps that the core would take, kernels by the interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from gleed.capture import plan_for
+from gleed.compiler import kernel as k
+from gleed.compiler import planning
+from gleed.compiler.interpret import NUMPY_DTYPES, interpret
+
+COMBINE = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "floordiv": np.floor_divide,
+    "mod": np.mod, "min": np.minimum, "max": np.maximum,
+}  # fmt: skip
+
+
+class Unplayable(Exception):
+    """A plan with a routine of the core, or with memory seen in ways that NumPy does not offer."""
+
+
+@contextmanager
+def captured() -> Iterator[None]:
+    """Plans are made as plain values, their kernels as IR."""
+    core, machine_code = planning._C, planning._with_machine_code
+    names = ("inputs", "dims", "guards", "values", "steps", "outputs", "residuals", "writes", "grad")
+    planning._C = SimpleNamespace(
+        Plan=lambda *fields: SimpleNamespace(**dict(zip(names, fields, strict=True)))
+    )
+    planning._with_machine_code = lambda step: step
+    try:
+        yield
+    finally:
+        planning._C, planning._with_machine_code = core, machine_code
+
+
+def plan_of(overload: Any, arguments: Sequence[Any], tensors: Sequence[Any], ints: Any) -> Any:
+    with captured():
+        return plan_for(overload, list(arguments), [tuple(t.shape) for t in tensors], ints)
+
+
+class Replay:
+    """One run of a captured plan over arrays."""
+
+    def __init__(self, plan: Any, arrays: Sequence[np.ndarray], ints: Any, scalars: Any) -> None:
+        self.plan, self.ints, self.scalars = plan, ints, scalars
+        self.values: dict[int, np.ndarray] = dict(enumerate(arrays))
+        self.cells: list[int] = []
+        for dim in plan.dims:
+            self.cells.append(self._cell(*dim))
+
+    def run(self) -> list[np.ndarray]:
+        for step in self.plan.steps:
+            getattr(self, f"_{step[0]}", self._library)(*step[1:])
+        return [self.values[number] for number in self.plan.outputs]
+
+    def _cell(self, kind: str, *args: Any) -> int:
+        if kind == "const":
+            return args[0]
+        if kind == "size":
+            return self.values[args[0]].shape[args[1]]
+        if kind == "int":
+            return self.ints[args[0]]
+        return int(COMBINE[kind](self.cells[args[0]], self.cells[args[1]]))
+
+    def _shape(self, number: int) -> tuple[int, ...]:
+        dims = self.plan.values[number - len(self.plan.inputs)][1]
+        return tuple(self.cells[d] for d in dims)
+
+    # ---- steps
+    def _alloc(self, number: int, like: Any) -> None:
+        dtype = self.plan.values[number - len(self.plan.inputs)][0]
+        self.values[number] = np.zeros(self._shape(number), NUMPY_DTYPES[dtype])
+
+    def _view(self, number: int, source: int, movement: str, arguments: Any) -> None:
+        x, shape = self.values[source], self._shape(number)
+        if movement == "permute":
+            y = x.transpose(arguments)
+        elif movement == "reshape":
+            y = x.reshape(shape)
+        elif movement == "expand":
+            y = np.broadcast_to(x, shape)
+        elif movement == "slice":
+            axis, start, step, length = arguments
+            y = self._sliced(x, axis, self.cells[start], step, self.cells[length])
+        elif movement == "diagonal":
+            axis1, axis2, offset = arguments
+            y = x.diagonal(self.cells[offset], axis1, axis2)
+            y.flags.writeable = True
+        else:
+            raise Unplayable(movement)
+        self.values[number] = y
+
+    @staticmethod
+    def _sliced(x: np.ndarray, axis: int, start: int, step: int, length: int) -> np.ndarray:
+        stop = start + step * length
+        part = slice(start, None if stop < 0 else stop, step)
+        return x[(slice(None),) * axis + (part,)] if length else x[(slice(None),) * axis + (slice(0),)]
+
+    def _reshape(self, number: int, source: int, kernel: Any) -> None:
+        self.values[number] = self.values[source].reshape(self._shape(number))
+
+    _compact = _reshape
+
+    def _library(self, *step: Any) -> None:
+        raise Unplayable(str(step[0]))
+
+    def _kernel(self, ir: k.Kernel, axes: Any, parallel: int, operands: Any, params: Any) -> None:
+        sizes = tuple(self.cells[d] for d in axes)
+        arrays = [self._operand(o, sizes) for o in operands]
+        interpret(ir, arrays, [self._param(p) for p in params], tuple(range(parallel, len(axes))))
+        assert not any(o[0] == "status" and a.any() for o, a in zip(operands, arrays, strict=True))
+
+    def _operand(self, operand: Any, sizes: tuple[int, ...]) -> np.ndarray:
+        if operand[0] == "status":
+            return np.zeros((1,) * len(sizes), np.int64)
+        if operand[0] == "index":
+            coefficients, base = operand[1], operand[2]
+            total = np.full((1,) * len(sizes), self.cells[base] if base >= 0 else 0, np.int64)
+            for axis, dim in enumerate(coefficients):
+                if dim >= 0:
+                    steps = np.arange(sizes[axis]) * self.cells[dim]
+                    total = total + steps.reshape([-1 if a == axis else 1 for a in range(len(sizes))])
+            return total
+        value, mapping = operand
+        x = self.values[value]
+        shape = tuple(x.shape[d] if d >= 0 else 1 for d in mapping)
+        strides = tuple(x.strides[d] if d >= 0 else 0 for d in mapping)
+        return np.lib.stride_tricks.as_strided(x, shape, strides)
+
+    def _param(self, param: Any) -> Any:
+        kind, *where = param
+        if kind == "scalar":
+            return self.scalars[where[0]]
+        if kind == "dim":
+            return self.cells[where[0]]
+        x = self.values[where[0]]
+        return x.strides[where[1]] // x.itemsize
+
+
+def kernels(plan: Any) -> Iterator[k.Kernel]:
+    for step in plan.steps:
+        yield from (part for part in step if isinstance(part, k.Kernel))
