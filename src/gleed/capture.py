@@ -145,8 +145,8 @@ def _fit(name: str, result: Standin, target: Standin) -> Standin:
     ):
         raise ShapeError(
             f"{name}: the result must have the shape of the tensor written to; got a result of "
-            f"shape {shape_text(result.shape)} for a tensor of shape {shape_text(target.shape)}; use "
-            "the out-of-place form"
+            f"shape {shape_text(result.shape)} for a tensor of shape {shape_text(target.shape)}; "
+            "use the out-of-place form"
         )
     return primitives.cast(result, dtype=target.dtype)
 

@@ -82,7 +82,8 @@ def check_device(name: str, where: object) -> None:
     """Raise unless the function `name` can make tensors on the device `where`, None being any."""
     if where is not None and device(where).type != "cpu":  # type: ignore[arg-type]
         raise DeviceError(
-            f"{name}: this build of gleed computes on the CPU; device {str(where)!r} came; use 'cpu'"
+            f"{name}: this build of gleed computes on the CPU; device {str(where)!r} came; use "
+            "'cpu'"
         )
 
 
@@ -102,7 +103,7 @@ class layout:
 strided = layout("strided")
 
 
-class memory_format:  # noqa: N801 - PyTorch's name
+class memory_format:
     """An order of dims in memory, as PyTorch's functions take it."""
 
     def __init__(self, name: str) -> None:

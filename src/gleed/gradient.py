@@ -1,8 +1,8 @@
 """The gradient of a traced program, derived from its tape.
 
-`differentiate` walks the tape backwards and adds the gradient's nodes to the same trace. `Partition`
-then splits what the gradient needs of the forward values into what is saved and what is cheap enough
-to be computed again.
+`differentiate` walks the tape backwards and adds the gradient's nodes to the same trace.
+`Partition` then splits what the gradient needs of the forward values into what is saved and what is
+cheap enough to be computed again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From a graph value to the kernel that computes it.
 
-A value is *virtual* as long as it can be computed inside the kernel that uses it; the scheduler makes
-it *real* (gives it memory) where that is not so. `KernelBuilder` builds one kernel over one iteration
-space; what it cannot express there it asks the scheduler to make real.
+A value is *virtual* as long as it can be computed inside the kernel that uses it; the scheduler
+makes it *real* (gives it memory) where that is not so. `KernelBuilder` builds one kernel over one
+iteration space; what it cannot express there it asks the scheduler to make real.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Space:
 
 
 def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapping, Value | None]:
-    """The space in which `root` is computed, where its axes lie in it, and, if a reduction stands in
-    the way of fusion, that reduction: make it real, then ask again."""
+    """The space in which `root` is computed, where its axes lie in it, and, if a reduction stands
+    in the way of fusion, that reduction: make it real, then ask again."""
     shape, node = root.shape, root.node
     identity: Mapping = tuple(range(len(shape)))
     if node.kind == "reduce":
@@ -68,7 +68,7 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
 def _with_last(
     shape: Sequence[Size], rows: Sequence[int], reduced: Sequence[int | None]
 ) -> tuple[Space, Mapping, None]:
-    """The space over `shape` whose parallel axes are `rows`, and where the shape's axes lie in it."""
+    """The space over `shape` with the parallel axes `rows`, and where the shape's axes lie in it."""
     order = [*rows, *(a for a in reduced if a is not None)]
     place = {a: i for i, a in enumerate(order)}
     space = Space(tuple(shape[a] for a in order), len(rows))
@@ -188,8 +188,8 @@ class KernelBuilder:
         return k.param(self.param_sources.index(source), dtype)
 
     def place(self, mapping: Mapping) -> tuple[tuple[int, ...], bool]:
-        """A mapping turned round: for every axis of the space the value's axis or -1; and whether it
-        moves along a reduced axis."""
+        """A mapping turned round: for every axis of the space the value's axis or -1; and whether
+        it moves along a reduced axis."""
         axes = [-1] * len(self.space.sizes)
         for axis, target in enumerate(mapping):
             if target is not None:

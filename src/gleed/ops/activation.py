@@ -53,8 +53,8 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
         return input * (p.erf(input * math.sqrt(0.5)) + 1) * 0.5
     if approximate != "tanh":
         raise RangeError(
-            f'gelu: approximate must be "none" or "tanh"; got {approximate!r}; omit it for the exact '
-            "function"
+            f'gelu: approximate must be "none" or "tanh"; got {approximate!r}; omit it for the '
+            "exact function"
         )
     inner = (input + input * input * input * 0.044715) * math.sqrt(2 / math.pi)
     return input * (p.tanh(inner) + 1) * 0.5

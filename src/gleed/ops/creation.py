@@ -215,8 +215,8 @@ def count_between(name: str, start: float, end: float, step: float) -> int:
         raise RangeError(f"{name}: bounds must be finite; got {start} and {end}; use linspace")
     if (end - start) * step < 0:
         raise RangeError(
-            f"{name}: the step must lead from start to end; got start {start}, end {end}, step {step}; "
-            "change its sign"
+            f"{name}: the step must lead from start to end; got start {start}, end {end}, step "
+            f"{step}; change its sign"
         )
     if all(isinstance(n, int) for n in (start, end, step)):
         return -(-(end - start) // step)  # type: ignore[return-value]

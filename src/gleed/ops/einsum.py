@@ -192,8 +192,9 @@ def _cheapest(terms: list[Term], result: set[Label]) -> tuple[int, int]:
 def einsum(equation: str, operands: Tensors) -> Tensor:
     """The sum of products that an equation such as "bij,bjk->bik" names: a letter per dim; letters
     that are not in the result are summed over; '...' covers dims without names, which broadcast.
-    Without '->' the result has the letters that occur once, in alphabetical order. Products are matrix
-    products where they can be; of several operands, the pair with the smallest product goes first.
+    Without '->' the result has the letters that occur once, in alphabetical order. Products are
+    matrix products where they can be; of several operands, the pair with the smallest product goes
+    first.
 
     >>> a, b = gleed.tensor([[1.0, 2.0]]), gleed.tensor([[3.0], [4.0]])
     >>> gleed.einsum("ij,jk->ik", a, b)

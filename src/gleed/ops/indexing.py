@@ -232,7 +232,7 @@ def _scattered(name: str, x: Tensor, dim: int, index: Tensor, source: Operand, m
                     f"{name}: the index must not be larger than the source; got "
                     f"{shape_text(at.shape)} and {shape_text(source.shape)}; narrow the index"
                 )
-            if not update.shape[a] == n:
+            if update.shape[a] != n:
                 update = p.slice(update, axis=a, start=0, step=1, length=n)
     if x.ndim == 0:
         base, at, update = (p.reshape(t, shape=(1,)) for t in (x, at, update))
@@ -264,7 +264,8 @@ def scatter_combined(
         return _scattered("scatter", input, dim, index, src, "add")
     if reduce != "multiply":
         raise RangeError(
-            f'scatter: reduce must be "add" or "multiply"; got {reduce!r}; use scatter_reduce for more'
+            f'scatter: reduce must be "add" or "multiply"; got {reduce!r}; use scatter_reduce for '
+            "more"
         )
     return _scattered("scatter", input, dim, index, src, "mul")
 
@@ -295,8 +296,8 @@ scatter_add.explain(_explain_gather("scatter_add"))
 def _line(name: str, index: Tensor) -> Tensor:
     if index.ndim > 1 or is_float(index.dtype) or index.dtype == "bool":
         raise ShapeError(
-            f"{name}: the index must be a vector of integers; got {dtype_text(index.dtype)} of shape "
-            f"{shape_text(index.shape)}; flatten it, or convert with .long()"
+            f"{name}: the index must be a vector of integers; got {dtype_text(index.dtype)} of "
+            f"shape {shape_text(index.shape)}; flatten it, or convert with .long()"
         )
     return convert(_ranked(index, 1), "i64")
 
@@ -401,8 +402,8 @@ for _record in (index_select, index_add, index_copy, index_fill):
 def embedding(input: Tensor, weight: Tensor, padding_idx: Int | None = None) -> Tensor:
     """The rows of `weight` at the integers `input`. The row `padding_idx` gets no gradient. With
     `max_norm`, rows that are longer are first shortened in place (by the norm `norm_type`). With
-    `scale_grad_by_freq`, the gradient of a row is divided by how often it occurs. Gradients are dense
-    tensors also where `sparse` asks for others.
+    `scale_grad_by_freq`, the gradient of a row is divided by how often it occurs. Gradients are
+    dense tensors also where `sparse` asks for others.
 
     >>> table = gleed.tensor([[1.0, 2.0], [3.0, 4.0]])
     >>> gleed.nn.functional.embedding(gleed.tensor([1, 0]), table)

@@ -201,7 +201,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     axes = (dims,) if isinstance(dims, int) else tuple(dims)
     if len(axes) != len(amounts):
         raise RangeError(
-            f"roll: as many shifts as dims; got {len(amounts)} and {len(axes)}; list one shift per dim"
+            f"roll: as many shifts as dims; got {len(amounts)} and {len(axes)}; list one shift per "
+            "dim"
         )
     x = input
     for axis, amount in zip(axes, amounts, strict=True):

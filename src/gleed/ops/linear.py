@@ -52,8 +52,8 @@ def _product_name(input: Tensor, other: Tensor, *rest: Any) -> str:
 
 @op(method=True, out=True, reference="numpy.matmul", grad_name=_product_name)
 def matmul(input: Tensor, other: Tensor) -> Tensor:
-    """The matrix product: of vectors a number, of a matrix and a vector a vector, else of the last two
-    dims, with the leading dims broadcast.
+    """The matrix product: of vectors a number, of a matrix and a vector a vector, else of the last
+    two dims, with the leading dims broadcast.
 
     >>> gleed.matmul(gleed.tensor([[1.0, 2.0]]), gleed.tensor([[3.0], [4.0]]))
     tensor([[11.]])
@@ -80,8 +80,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _batched(a: Tensor, b: Tensor) -> Tensor:
-    """[..., m, k] x [..., k, n] with leading dims broadcast; a single right matrix takes all rows of
-    a batch at once."""
+    """[..., m, k] x [..., k, n] with leading dims broadcast; a single right matrix takes all rows
+    of a batch at once."""
     if b.ndim == 2 and a.ndim > 2:
         rows = p.reshape(a, shape=(product(a.shape[:-1]), a.shape[-1]))
         return p.reshape(p.matmul(rows, b), shape=(*a.shape[:-1], b.shape[-1]))

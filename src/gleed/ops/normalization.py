@@ -57,9 +57,9 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: Number = 1e-5,
 ) -> Tensor:
-    """(x - mean) / sqrt(var + eps) * weight + bias over the last dims, which are `normalized_shape`;
-    var is the biased variance (Ba, Kiros and Hinton, 2016). float16 and bfloat16 are computed in
-    float32.
+    """(x - mean) / sqrt(var + eps) * weight + bias over the last dims, which are
+    `normalized_shape`; var is the biased variance (Ba, Kiros and Hinton, 2016). float16 and
+    bfloat16 are computed in float32.
 
     >>> gleed.nn.functional.layer_norm(gleed.tensor([[1.0, 3.0]]), (2,))
     tensor([[-1.0000,  1.0000]])
@@ -85,8 +85,8 @@ def rms_norm(
     weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Tensor:
-    """x / sqrt(mean(x**2) + eps) * weight over the last dims (Zhang and Sennrich, 2019); eps None is
-    the dtype's machine epsilon.
+    """x / sqrt(mean(x**2) + eps) * weight over the last dims (Zhang and Sennrich, 2019); eps None
+    is the dtype's machine epsilon.
 
     >>> gleed.nn.functional.rms_norm(gleed.tensor([[3.0, 3.0]]), (2,))
     tensor([[1., 1.]])

@@ -17,9 +17,9 @@ The annotations say how the core binds a call's arguments:
 anything else          static: part of the signature (axes, flags, dtypes, strings)
 =====================  ==============================================================
 
-The body runs on stand-ins (`gleed.trace`). Its gradient follows from the ops it calls, or from a rule
-given with `@name.vjp`: `rule(g, y, *arguments)` returns one cotangent per tensor argument. Several
-functions of one name are overloads, tried in order.
+The body runs on stand-ins (`gleed.trace`). Its gradient follows from the ops it calls, or from a
+rule given with `@name.vjp`: `rule(g, y, *arguments)` returns one cotangent per tensor argument.
+Several functions of one name are overloads, tried in order.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class Parameter:
 
     @property
     def required(self) -> bool:
+        """Whether a call must give it."""
         return self.default is inspect.Parameter.empty
 
     def accepts(self, value: Any) -> bool:
@@ -232,7 +233,7 @@ class Op:
         return rule
 
     def explain(self, explanation: Callable[..., None]) -> Callable[..., None]:
-        """Set the function that raises the error behind a failed check, for overloads without one."""
+        """Set the function that raises the error of a failed check, for overloads without one."""
         twin = OPS.get(self.name + "_")
         for overload in [*self.overloads, *(twin.overloads if twin else ())]:
             overload.explanation = overload.explanation or explanation
@@ -278,8 +279,8 @@ def op(
     method: also a method of Tensor. inplace: also `name_`, writing to the first argument.
     out: takes `out=`. varargs: the parameter that may be spelt out (`view(4, 16)`).
     writes: parameters that the op overwrites with its results, in order.
-    grad_name: what the graph node of a result is called, or a function of the arguments that says it.
-    result: a named tuple for several results. reference: the same function in another library.
+    grad_name: what the graph node of a result is called, or a function of the arguments that says
+    it. result: a named tuple for several results. reference: the same function in another library.
     """
 
     def define(body: Callable[..., Any]) -> Op:
@@ -305,8 +306,8 @@ def op(
 def function(
     *, namespace: str | tuple[str, ...] = "gleed", method: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Define an op by a Python function over tensors and other ops, not by a body: for results whose
-    size depends on data. `namespace` and `method` as for `op`.
+    """Define an op by a Python function over tensors and other ops, not by a body: for results
+    whose size depends on data. `namespace` and `method` as for `op`.
     """
 
     def define(body: Callable[..., Any]) -> Callable[..., Any]:
@@ -339,7 +340,8 @@ def _parameters(body: Callable[..., Any], varargs: str | None, out: bool) -> tup
     """The parameters that a body's signature declares."""
     code, options = body.__code__, body.__kwdefaults__ or {}
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    defaults = dict(zip(reversed(names[: code.co_argcount]), reversed(body.__defaults__ or ())))
+    given = body.__defaults__ or ()
+    defaults = dict(zip(names[code.co_argcount - len(given) :], given, strict=False)) | options
     found = []
     # Read by hand, for `inspect.signature` would take a good part of the time of `import gleed`.
     for i, name in enumerate(names):
@@ -348,7 +350,7 @@ def _parameters(body: Callable[..., Any], varargs: str | None, out: bool) -> tup
         flags += "*" if name == varargs else ""
         plain = name.removesuffix("_")
         public = plain if keyword.iskeyword(plain) else name  # `from_` for PyTorch's `from`
-        default = (defaults | options).get(name, inspect.Parameter.empty)
+        default = defaults.get(name, inspect.Parameter.empty)
         found.append(Parameter(public, kind, default, flags))
     if out:
         found.append(Parameter("out", "tensor?", None, "ko"))

@@ -495,8 +495,8 @@ def _(make: Any) -> Any:
 def norm(
     input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
-    """The vector norm of order `p` over `dim`: "fro" or 2 (Euclidean), 1, inf, -inf, 0 (how many are
-    nonzero) or any number.
+    """The vector norm of order `p` over `dim`: "fro" or 2 (Euclidean), 1, inf, -inf, 0 (how many
+    are nonzero) or any number.
 
     >>> gleed.norm(gleed.tensor([3.0, 4.0]))
     tensor(5.)

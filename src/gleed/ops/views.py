@@ -125,7 +125,7 @@ def unflatten(input: Tensor, dim: int, sizes: Ints) -> Tensor:
     """
     axis = axis_of("unflatten", dim, input.ndim)
     size = input.shape[axis]
-    known = product(tuple(n for n in sizes if not n == -1))
+    known = product(tuple(n for n in sizes if n != -1))
     full = tuple(size // known if n == -1 else n for n in sizes)
     if not product(full) == size:
         raise ShapeError(
@@ -212,7 +212,8 @@ def t(input: Tensor) -> Tensor:
     """
     if input.ndim > 2:
         raise ShapeError(
-            f"t: at most 2 dims; got {input.ndim}; use transpose(dim0, dim1), or .mT for the last two"
+            f"t: at most 2 dims; got {input.ndim}; use transpose(dim0, dim1), or .mT for the last "
+            "two"
         )
     return _ordered(input, tuple(reversed(range(input.ndim))))
 
@@ -385,7 +386,8 @@ def as_strided(
     input: Tensor, size: Ints, stride: Ints, storage_offset: Int | None = None
 ) -> Tensor:
     """Any view of the memory: element (i, j, …) lies at storage_offset + i*stride[0] + …, counted
-    from the start of the storage, or of the tensor if no offset is given; places may repeat. Its gradient is defined for contiguous tensors.
+    from the start of the storage, or of the tensor if no offset is given; places may repeat. Its
+    gradient is defined for contiguous tensors.
 
     >>> gleed.as_strided(gleed.arange(4), (2, 2), (1, 1))
     tensor([[0, 1],

@@ -42,6 +42,7 @@ class Primitive:
         PRIMITIVES[self.name] = self
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        """Add the primitive to the trace of its inputs."""
         trace = next(x.trace for x in inputs if hasattr(x, "trace"))
         return trace.emit(self, inputs, attrs)
 

@@ -1,4 +1,4 @@
-"""Broadcasting and reductions over axes, which are each other's gradient; prefixes along an axis."""
+"""Broadcasting and reductions over axes, which are each other's gradient; prefixes along one."""
 
 from __future__ import annotations
 
