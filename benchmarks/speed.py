@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import platform
 import re
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,14 @@ GROUPS = (*dict.fromkeys(case.group for case in CASES), "start-up")
 PEER, OURS = "torch", "gleed"
 # Greatest difference, relative to the greatest element of a result.
 TOLERANCE = {"float64": 1e-9, "float32": 2e-4, "bfloat16": 2e-2}
+# Where the main README has its short table, and the cases that it shows.
+BEGIN, END = "<!-- figures: written by benchmarks/speed.py --write -->", "<!-- end of figures -->"
+SHOWN = (
+    *("a + b", "nn.Linear", "(w * w).sum().backward()", "x + y, 2^20", "x.exp(), 2^20"),
+    *("softmax 4096×1024", "matmul 1024", "linear regression, 100 points"),
+    *("MLP 64-128-10, batch 32, Adam", "MLP 784-512-512-10, batch 128, Adam"),
+    *("an epoch of 60,000×784, batch 64, shuffled", "import", "on disk, without NumPy"),
+)
 
 
 @dataclass
@@ -174,16 +181,12 @@ def line(row: Row) -> str:
     return f"{row.group:9} {row.name:48} {peer:>9} {ours:>9} {row.ratio:7.2f}×{mark}"
 
 
-def geometric_mean(rows: Iterable[Row]) -> float:
-    return math.exp(statistics.fmean(math.log(row.ratio) for row in rows))
-
-
 def summary(group: str, rows: list[Row]) -> str:
     good = [row for row in rows if row.group == group and not row.error]
     if not good:
         return f"{group}: nothing measured"
     return (
-        f"{group}: {geometric_mean(good):.2f}× in the geometric mean of {len(good)} cases, "
+        f"{group}: {statistics.geometric_mean(row.ratio for row in good):.2f}× in the geometric mean of {len(good)} cases, "
         f"from {min(row.ratio for row in good):.2f}× to {max(row.ratio for row in good):.2f}×"
     )
 
@@ -247,12 +250,33 @@ def report(rows: list[Row], facts: dict[str, str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def digest(rows: list[Row]) -> str:
+    """The short table of the main README."""
+    lines = ["| | cases | geometric mean | from | to |", "| --- | ---: | ---: | ---: | ---: |"]
+    for group in GROUPS:
+        ratios = [row.ratio for row in rows if row.group == group and not row.error]
+        if ratios:
+            mean, ends = statistics.geometric_mean(ratios), (min(ratios), max(ratios))
+            figures = " | ".join(f"{ratio:.2f}" for ratio in (mean, *ends))
+            lines.append(f"| {group} | {len(ratios)} | {figures} |")
+    lines += ["", "| case | PyTorch | gleed | ratio |", "| --- | ---: | ---: | ---: |"]
+    for row in rows:
+        if row.name in SHOWN and not row.error:
+            peer, ours = readable(row.peer, row.unit), readable(row.ours, row.unit)
+            lines.append(f"| {row.name} | {peer} | {ours} | {row.ratio:.2f} |")
+    return "\n".join(lines)
+
+
 def write(rows: list[Row], facts: dict[str, str]) -> None:
     rows = merged(rows)
     entries = {"machine": facts, "rows": [asdict(row) for row in rows]}
     text = json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
     (HERE / "results.json").write_text(text, encoding="utf-8")
     (HERE / "results.md").write_text(report(rows, facts), encoding="utf-8")
+    readme = HERE.parent / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    readme.write_text(f"{before}{BEGIN}\n{digest(rows)}\n{END}{after}", encoding="utf-8")
 
 
 def options() -> argparse.Namespace:
