@@ -68,7 +68,7 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
 def _with_last(
     shape: Sequence[Size], rows: Sequence[int], reduced: Sequence[int | None]
 ) -> tuple[Space, Mapping, None]:
-    """The space over `shape` with the parallel axes `rows`, and where the shape's axes lie in it."""
+    """The space over `shape` with parallel axes `rows`, and where the shape's axes lie in it."""
     order = [*rows, *(a for a in reduced if a is not None)]
     place = {a: i for i, a in enumerate(order)}
     space = Space(tuple(shape[a] for a in order), len(rows))
