@@ -53,7 +53,7 @@ def test_nonzero_of_special_numbers() -> None:
 
 def test_nonzero_refuses_traces() -> None:
     trace = Trace()
-    with trace.active(), pytest.raises(TraceError, match="^unique: runs in Python, for the size"):
+    with trace.active(), pytest.raises(TraceError, match=r"^unique: runs in Python, for the size"):
         OPS["unique"](trace.argument("f32", (3,)))
 
 
@@ -98,9 +98,7 @@ def test_unique_slices(dim: int) -> None:
     x = whole((12, 2, 3), "int64", 2)
     x = gleed.cat([x, x], dim)
     values, inverse, counts = x.unique(dim=dim, return_inverse=True, return_counts=True)
-    wanted, at, number = np.unique(
-        x.numpy(), axis=dim, return_inverse=True, return_counts=True
-    )
+    wanted, at, number = np.unique(x.numpy(), axis=dim, return_inverse=True, return_counts=True)
     assert np.array_equal(values.numpy(), wanted)
     assert np.array_equal(inverse.numpy(), at.ravel()) and np.array_equal(counts.numpy(), number)
 

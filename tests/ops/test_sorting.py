@@ -20,7 +20,7 @@ SHAPES = ((7,), (3, 40), (4, 5, 6), (0, 3), (3, 0), (2, 3000))
 
 
 def example(shape: tuple[int, ...], dtype: str, seed: int = 0, special: bool = True) -> Any:
-    """A tensor with many equal elements; NaN of both signs, both zeros and infinities among them."""
+    """A tensor with many equal elements, among them NaN, zeros and infinities of both signs."""
     generator = np.random.default_rng((seed, *shape))
     if dtype not in FLOATS:
         low, high = (0, 2) if dtype == "bool" else (0, 200) if dtype == "uint8" else (-100, 100)
@@ -46,7 +46,8 @@ def same_bits(got: Any, wanted: np.ndarray) -> bool:
     found = array(got)
     numbers = ~np.isnan(wanted) if wanted.dtype.kind == "f" else slice(None)
     return np.array_equal(found, wanted, equal_nan=wanted.dtype.kind == "f") and np.array_equal(
-        np.signbit(found[numbers].astype(np.float64)), np.signbit(wanted[numbers].astype(np.float64))
+        np.signbit(found[numbers].astype(np.float64)),
+        np.signbit(wanted[numbers].astype(np.float64)),
     )
 
 
@@ -227,7 +228,6 @@ def test_running_extremes(dtype: str) -> None:
                 best, where = np.where(taken, row, best), np.where(taken, i, where)
                 assert np.array_equal(np.take(indices.numpy(), i, dim), where)
                 assert same_bits(values.select(dim, i), best)
-
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

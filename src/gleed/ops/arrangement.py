@@ -536,6 +536,12 @@ def _samples() -> None:
         def _(make: Any, shapes: Any = shapes) -> Any:
             yield make.call(*(make.tensor(shape) for shape in shapes))
 
+    for record in (atleast_1d, atleast_2d, atleast_3d):
+
+        @record.samples
+        def _(make: Any) -> Any:
+            yield make.call(make.tensor(()), make.tensor((2, 3)))
+
     for record in (dstack, column_stack):
 
         @record.samples
