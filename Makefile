@@ -30,8 +30,9 @@ lint: setup ## Formatting, lint, types and import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: setup ## Lay out all code as `make lint` wants it; make the stubs
+format: setup ## Lay out all code as `make lint` wants it; make stubs and docs/api.md
 	$(BIN)/python tools/generate_stubs.py
+	$(BIN)/python tools/generate_api_docs.py
 	$(BIN)/ruff check --fix --exit-zero --quiet
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $(CPP)
