@@ -1,4 +1,4 @@
-"""Elementary functions of one tensor: exponential, logarithmic, trigonometric, rounding, special."""
+"""Elementary functions of one tensor: exponential, logarithmic, trigonometric, rounding."""
 
 from __future__ import annotations
 

@@ -118,8 +118,8 @@ def cosine_embedding_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """1 - c where the target is 1, max(c - margin, 0) where it is -1, with c the cosine of the angle
-    between the vectors along the last dim.
+    """1 - c where the target is 1, max(c - margin, 0) where it is -1, with c the cosine between
+    the vectors along the last dim.
 
     >>> x, y = gleed.tensor([[1.0, 0.0]]), gleed.tensor([[0.0, 1.0]])
     >>> gleed.nn.functional.cosine_embedding_loss(x, y, gleed.tensor([1]))
@@ -128,8 +128,8 @@ def cosine_embedding_loss(
     a, b = common("cosine_embedding_loss", input1, input2, to_float=True)
     if target.ndim != a.ndim - 1:
         raise ShapeError(
-            "cosine_embedding_loss: the inputs must be (batch, size) and the target (batch), or "
-            f"(size) and 0-d; got {shape_text(input1.shape)} and target {shape_text(target.shape)}; "
+            "cosine_embedding_loss: inputs must be (batch, size) and the target (batch), or (size) "
+            f"and 0-d; got {shape_text(input1.shape)} and target {shape_text(target.shape)}; "
             "reshape the target"
         )
     tiny = 1e-12
@@ -187,8 +187,9 @@ def multi_margin_loss(
         raise RangeError(f"multi_margin_loss: p must be 1 or 2; got {p}; use 1")
     if input.ndim > 2 or target.ndim > 1:
         raise ShapeError(
-            "multi_margin_loss: the input must be (batch, classes) or (classes), the target "
-            f"(batch) or 0-d; got {shape_text(input.shape)} and {shape_text(target.shape)}; reshape them"
+            "multi_margin_loss: the input must be (batch, classes) or (classes), the "
+            f"target (batch) or 0-d; got {shape_text(input.shape)} and {shape_text(target.shape)}; "
+            "reshape them"
         )
     x = input if input.ndim == 2 else input.reshape((1, input.numel()))
     at = target.reshape((x.shape[0], 1))

@@ -17,9 +17,9 @@ FUNCTIONAL = "nn.functional"
 # ---- padding
 @op(namespace=FUNCTIONAL)
 def pad(input: Tensor, pad: Ints, mode: str = "constant", value: Number | None = None) -> Tensor:
-    """The tensor with `pad` = (before, after) more elements in the last dim, then in the one before
-    it, and so on; negative numbers cut off. `mode`: "constant" (filled with `value`, or 0), "reflect"
-    (mirrored without repeating the edge), "replicate" (the edge repeated), "circular".
+    """The tensor with `pad` = (before, after) more elements in the last dim, then in the one
+    before it, and so on; negative numbers cut off. `mode`: "constant" (filled with `value`, or 0),
+    "reflect" (mirrored without repeating the edge), "replicate" (the edge repeated), "circular".
 
     >>> F = gleed.nn.functional
     >>> F.pad(gleed.tensor([1, 2, 3]), (1, 2))
@@ -142,7 +142,7 @@ def _image(name: str, x: Tensor) -> tuple[Any, Any, Any, Any]:
 
 
 def _require_multiple(name: str, what: str, size: Size, factor: Size) -> None:
-    if not factor > 0 or not size % factor == 0:
+    if factor <= 0 or size % factor > 0:
         hints = [n.hint if isinstance(n, Dim) else n for n in (size, factor)]
         raise ShapeError(
             f"{name}: {what} must be a multiple of {hints[1]}; got {hints[0]}; choose another "

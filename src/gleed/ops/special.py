@@ -119,9 +119,16 @@ def sinc(input: Tensor) -> Tensor:
     >>> gleed.sinc(gleed.tensor([0.0, 0.5]))
     tensor([1.0000, 0.6366])
     """
-    x = floating(input) * math.pi
+    x = floating(input)
     zero = x == 0
-    return p.where(zero, p.fill(x, 1), p.sin(x) / p.where(zero, p.fill(x, 1), x))
+    return p.where(zero, p.fill(x, 1), _sine_of_half_turns(x) / p.where(zero, x + 1, x * math.pi))
+
+
+def _sine_of_half_turns(x: Tensor) -> Tensor:
+    """sin(pi x), exactly 0 at integers."""
+    whole = p.roundeven(x)
+    odd = whole - 2 * p.floor(whole * 0.5)
+    return p.sin((x - whole) * math.pi) * (1 - 2 * odd)
 
 
 @binary(reference="numpy.logaddexp2", inplace=False)
