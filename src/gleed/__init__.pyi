@@ -11,6 +11,7 @@ from gleed import devices as devices
 from gleed import dtypes as dtypes
 from gleed import factories as factories
 from gleed import formatting as formatting
+from gleed import inquiries as inquiries
 from gleed import linalg as linalg
 from gleed import nn as nn
 from gleed import ops as ops
@@ -19,6 +20,7 @@ from gleed import return_types as return_types
 from gleed import special as special
 from gleed import subscripts as subscripts
 from gleed import tensor_methods as tensor_methods
+from gleed import tensor_types as tensor_types
 from gleed import utils as utils
 from gleed._C import Size as Size
 from gleed._C import Tensor as Tensor
@@ -52,6 +54,7 @@ from gleed.factories import *
 from gleed.formatting import get_printoptions as get_printoptions
 from gleed.formatting import printoptions as printoptions
 from gleed.formatting import set_printoptions as set_printoptions
+from gleed.inquiries import *
 from gleed.random import Generator as Generator
 from gleed.random import default_generator as default_generator
 from gleed.random import fork_rng as fork_rng
@@ -62,6 +65,7 @@ from gleed.random import seed as seed
 from gleed.random import set_rng_state as set_rng_state
 from gleed.serialization import load as load
 from gleed.serialization import save as save
+from gleed.tensor_types import *
 
 def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The absolute value."""

@@ -64,8 +64,8 @@ def cosine_embedding_loss(
     reduce: Bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """1 - cos(input1, input2) where the target is 1, max(cos(input1, input2) - margin, 0) where
-    it is -1, for vectors along the last dim.
+    """1 - c where the target is 1, max(c - margin, 0) where it is -1, with c the cosine between
+    the vectors along the last dim.
     """
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: Int = 1, eps: Number = 1e-08) -> Tensor:
@@ -347,9 +347,9 @@ def one_hot(tensor: Tensor, num_classes: Int = -1) -> Tensor:
     """1 at the class of every element, along a new last dim; -1 classes: as many as occur."""
 
 def pad(input: Tensor, pad: Ints, mode: str = "constant", value: Number | None = None) -> Tensor:
-    """The tensor with `pad` = (before, after) more elements in the last dim, then the one before
-    it, and so on; negative numbers cut off. `mode`: "constant" (filled with `value`, or 0),
-    "reflect" (mirrored without repeating the edge), "replicate" (the edge repeated),
+    """The tensor with `pad` = (before, after) more elements in the last dim, then in the one
+    before it, and so on; negative numbers cut off. `mode`: "constant" (filled with `value`,
+    or 0), "reflect" (mirrored without repeating the edge), "replicate" (the edge repeated),
     "circular".
     """
 
