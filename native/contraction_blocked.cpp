@@ -31,7 +31,7 @@ class Blocked final : public Multiplier {
   void run(const ProductPointers& at) const override;
 
  private:
-  bool choose_access();
+  bool choose_packing();
   void widen_tile();
   bool find_tiles();
   void choose_blocks();
@@ -59,7 +59,7 @@ class Blocked final : public Multiplier {
   int64_t steps_;           // of the whole depth
   int64_t packed_;          // bytes of a packed element
   int64_t block_rows_, block_columns_, block_steps_;
-  Access a_access_ = Access::kDirect, b_access_ = Access::kDirect;
+  Packing a_packing_ = Packing::kNone, b_packing_ = Packing::kNone;
   Packer pack_a_, pack_b_;
   MicroKernel tiles_[2][2] = {};  // full or last rows, full or last columns
   int64_t last_vectors_, last_columns_;
@@ -78,13 +78,13 @@ bool Blocked::init(const Product& product) {
   vectors_ = std::clamp<int64_t>(ceil_div(p_.n, family_.lanes), 1, family_.vectors);
   packed_ = packed_size(p_.dtype);
   steps_ = packed_steps(family_, p_.k);
-  if (!choose_access() || !find_tiles()) return false;
+  if (!choose_packing() || !find_tiles()) return false;
   choose_blocks();
   choose_tasks();
   return true;
 }
 
-bool Blocked::choose_access() {
+bool Blocked::choose_packing() {
   const int64_t item = itemsize(p_.dtype);
   const bool native = item == packed_, ragged = p_.n % family_.lanes != 0;
   const bool few = ceil_div(p_.m, rows_) <= kFewTiles || p_.n * p_.k * item <= kReadable;
@@ -92,14 +92,14 @@ bool Blocked::choose_access() {
     if (p_.m <= 3) widen_tile();
   } else {
     if (!pack_b_.init(p_.dtype, family_, p_.b_column, p_.b_depth, width())) return false;
-    b_access_ = pack_b_.access();
+    b_packing_ = pack_b_.packing();
   }
 
   const bool pairs_in_place = family_.pairs && p_.a_depth == item && p_.k % 2 == 0;
   const bool unit = p_.a_depth == item || p_.a_row == item || ceil_div(p_.n, width()) <= 4;
   if (pairs_in_place || (native && unit)) return true;
   if (!pack_a_.init(p_.dtype, family_, p_.a_row, p_.a_depth, rows_)) return false;
-  a_access_ = pack_a_.access();
+  a_packing_ = pack_a_.packing();
   return true;
 }
 
@@ -135,7 +135,7 @@ int64_t block_size(int64_t total, int64_t most, int64_t unit) {
 }
 
 void Blocked::choose_blocks() {
-  const bool packs_a = a_access_ != Access::kDirect, packs_b = b_access_ != Access::kDirect;
+  const bool packs_a = a_packing_ != Packing::kNone, packs_b = b_packing_ != Packing::kNone;
   const bool reuses = packs_a || packs_b || p_.m > rows_;
   block_steps_ = std::max<int64_t>(1, reuses ? block_size(steps_, kBlockDepth, 8) : steps_);
   const int64_t lanes = kBlockLanes * 4 / packed_;
@@ -166,7 +166,7 @@ void Blocked::choose_tasks() {
   const int64_t tasks = task_count(block.work());
   column_tasks_ = std::min(tasks, ceil_div(columns, width()));
   row_tasks_ = std::min(ceil_div(tasks, column_tasks_), ceil_div(rows, rows_));
-  fused_ = b_access_ != Access::kDirect && a_access_ == Access::kDirect &&
+  fused_ = b_packing_ != Packing::kNone && a_packing_ == Packing::kNone &&
            (tasks == 1 || (column_tasks_ > 1 && p_.work() < kFusedWork));
   if (fused_) row_tasks_ = 1;
 }
@@ -201,8 +201,8 @@ void Blocked::run_block(const Block& block, const ProductPointers& at) const {
 }
 
 void Blocked::pack(const Block& block, const ProductPointers& at) const {
-  const int64_t panels = b_access_ == Access::kDirect ? 0 : ceil_div(block.columns, width());
-  const int64_t tiles = a_access_ == Access::kDirect ? 0 : ceil_div(block.rows, rows_);
+  const int64_t panels = b_packing_ == Packing::kNone ? 0 : ceil_div(block.columns, width());
+  const int64_t tiles = a_packing_ == Packing::kNone ? 0 : ceil_div(block.rows, rows_);
   if (!panels && !tiles) return;
   constexpr int64_t kTilesTogether = 8;
   const int64_t groups = ceil_div(tiles, kTilesTogether);
@@ -242,14 +242,14 @@ void Blocked::multiply(const Block& block, const ProductPointers& at, Range tile
   t.columns = last_columns_;
   t.relu = block.last && p_.relu;
 
-  const bool direct_a = a_access_ == Access::kDirect;
+  const bool direct_a = a_packing_ == Packing::kNone;
   const char* a =
       direct_a ? at.a + block.row * p_.a_row + depth_bytes(block.step, p_.a_depth) : at.workspace;
   const int64_t a_tile = rows_ * (direct_a ? p_.a_row : padded(block.steps) * packed_);
   t.a_row = direct_a ? p_.a_row : packed_;
   t.a_step = direct_a ? depth_bytes(1, p_.a_depth) : rows_ * packed_;
 
-  const bool direct_b = b_access_ == Access::kDirect;
+  const bool direct_b = b_packing_ == Packing::kNone;
   const char* b = direct_b ? at.b + block.column * p_.b_column + block.step * p_.b_depth
                            : at.workspace + b_offset_;
   const int64_t b_panel = width() * (direct_b ? p_.b_column : padded(block.steps) * packed_);

@@ -30,16 +30,16 @@ bool Packer::init(DType dtype, const TileFamily& family, int64_t lane_stride, in
   itemsize_ = itemsize(dtype);
   step_bytes_ = width * packed_size(dtype);
   pairs_ = family.pairs;
-  access_ = lane_stride == itemsize_    ? Access::kLanes
-            : depth_stride == itemsize_ ? Access::kTransposed
-                                        : Access::kGathered;
-  const Micro kind = access_ == Access::kTransposed ? Micro::kTranspose : Micro::kCopy;
+  packing_ = lane_stride == itemsize_    ? Packing::kLanes
+             : depth_stride == itemsize_ ? Packing::kTransposed
+                                         : Packing::kGathered;
+  const Micro kind = packing_ == Packing::kTransposed ? Micro::kTranspose : Micro::kCopy;
   kernel_ = micro_kernel(kind, dtype, 0, width);
   return kernel_ != nullptr;
 }
 
 void Packer::operator()(PackArguments panel) const {
-  access_ == Access::kGathered ? gather(panel) : kernel_(&panel);
+  packing_ == Packing::kGathered ? gather(panel) : kernel_(&panel);
 }
 
 // Element by element into a small buffer, and from there like any other panel.

@@ -5,9 +5,9 @@
 
 namespace gleed {
 
-// How an operand reaches the tile. Its *lanes* are the rows of a or the columns of b.
-enum class Access : uint8_t {
-  kDirect,      // read where it lies
+// How an operand is packed for the tile. Its *lanes* are the rows of a or the columns of b.
+enum class Packing : uint8_t {
+  kNone,        // read where it lies
   kLanes,       // packed; lanes are neighbours
   kTransposed,  // packed; contiguous along the depth
   kGathered,    // packed; neither
@@ -21,12 +21,12 @@ class Packer {
             int64_t width);
   // `panel.target` has room for the depth rounded up to whole vectors.
   void operator()(PackArguments panel) const;
-  Access access() const { return access_; }
+  Packing packing() const { return packing_; }
 
  private:
   void gather(PackArguments panel) const;
 
-  Access access_ = Access::kDirect;
+  Packing packing_ = Packing::kNone;
   MicroKernel kernel_ = nullptr;
   int64_t width_ = 0;
   int64_t itemsize_ = 0;

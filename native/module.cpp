@@ -4,8 +4,8 @@
 #include "bind_autograd.h"
 #include "bind_engine.h"
 #include "bind_tensor.h"
-#include "generator.h"
 #include "contraction_kernels.h"
+#include "generator.h"
 
 NB_MODULE(_C, m) {
   m.attr("__version__") = GLEED_VERSION;
