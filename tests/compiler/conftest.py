@@ -10,4 +10,5 @@ def machine() -> Machine:
     """Runs compiled kernels without the native core."""
     return Machine()
 
+
 collect_ignore = ["narrow.py"]  # a program that test_contraction runs

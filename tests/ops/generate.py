@@ -119,9 +119,7 @@ class Make:
         self._seed += 1
         return self._seed
 
-    def tensor(
-        self, shape: tuple[int, ...], domain: tuple[float, float] = (-3.0, 3.0)
-    ) -> Uniform:
+    def tensor(self, shape: tuple[int, ...], domain: tuple[float, float] = (-3.0, 3.0)) -> Uniform:
         return Uniform(tuple(shape), *domain, self._next())
 
     def number(self, domain: tuple[float, float] = (-3.0, 3.0)) -> Number:

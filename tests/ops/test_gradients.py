@@ -123,8 +123,6 @@ def test_gradient_of_halves(sample: Sample) -> None:
     call = sample.call("float16", grad=True)
     function, tensors = of_tensors(sample.op.public, call, sample.op.name in WRITES)
     total = sum((y.float().sum() for y in flat(function(*tensors))), gleed.zeros(()))
-    for x, g in zip(
-        tensors, gleed.autograd.grad(total, tensors, allow_unused=True), strict=True
-    ):
+    for x, g in zip(tensors, gleed.autograd.grad(total, tensors, allow_unused=True), strict=True):
         if g is not None:
             assert (g.dtype, g.shape) == (x.dtype, x.shape)

@@ -131,7 +131,7 @@ def _check_reach(x: Tensor, axis: int, before: Size, after: Size, mode: str) -> 
 
 
 # ---- channels and pixels
-def _image(name: str, x: Tensor) -> tuple[Any, Any, Any, Any]:
+def _image(name: str, x: Tensor) -> tuple[Any, ...]:
     """The leading sizes, and channels, height and width."""
     if x.ndim < 3:
         raise ShapeError(

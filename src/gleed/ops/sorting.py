@@ -400,6 +400,7 @@ for _record in (quantile, nanquantile):
         yield make.call(make.distinct((5,)), 0.3)
         yield make.call(make.distinct((3, 4)), 0.8, 1, True)
 
+
 for _record in (median, nanmedian):
 
     @_record.samples

@@ -72,9 +72,7 @@ def _bool_product(x: k.Node, y: k.Node) -> k.Node:
 add = _pointwise("add", _bool_sum, lambda g, y, a, b: (g, g))
 sub = _pointwise("sub", lambda x, y: x - y, lambda g, y, a, b: (g, -g))
 mul = _pointwise("mul", _bool_product, lambda g, y, a, b: (g * b, g * a))
-div = _pointwise(
-    "div", lambda x, y: x / y, lambda g, y, a, b: (g / b, -(g * y) / b), real=True
-)
+div = _pointwise("div", lambda x, y: x / y, lambda g, y, a, b: (g / b, -(g * y) / b), real=True)
 fma = _pointwise("fma", k.fma, lambda g, y, a, b, c: (g * b, g * a, g))
 neg = _pointwise("neg", lambda x: -x, lambda g, y, x: -g)
 abs = _pointwise("abs", k.abs, lambda g, y, x: g * sign(x))
