@@ -2,8 +2,8 @@
 
     python tests/documents.py FILE
 
-Blocks marked `python` share their names. Where a block has prompts it is a doctest; any other runs as
-a program, and if a block marked `text` comes next, that is what it must print. Blocks of other
+Blocks marked `python` share their names. Where a block has prompts it is a doctest; any other runs
+as a program, and if a block marked `text` comes next, that is what it must print. Blocks of other
 languages are left alone.
 """
 

@@ -1,6 +1,6 @@
 """Write docs/api.md, the page of all operations, from their records.
 
-    python tools/generate_api_docs.py [FILE]
+python tools/generate_api_docs.py [FILE]
 """
 
 import inspect
@@ -16,10 +16,11 @@ from gleed.ops.record import OPS, Op
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/api.md"
 HEAD = """# Operations
-Made by `tools/generate_api_docs.py` from the records in `src/gleed/ops/`; `make format` makes it anew.
+Made by `tools/generate_api_docs.py` from the records in `src/gleed/ops/`, anew by `make format`.
 
-`Operand` is a tensor or a number, `Tensors` a sequence of tensors, `Ints` one or several whole numbers, `Dims` one or
-several axis numbers or none for all. Where an operation is also a method of Tensor, the tensor is its first argument.
+`Operand` is a tensor or a number, `Tensors` a sequence of tensors, `Ints` one or several whole
+numbers, `Dims` one or several axis numbers or none for all. Where an operation is also a method of
+Tensor, the tensor is its first argument.
 """
 
 
