@@ -289,6 +289,56 @@ def test_scatter(machine, mode):
     check(machine, kernel, "map", [values, rng.integers(0, 30, (2, 3, 40)), out])
 
 
+@pytest.mark.parametrize("layout", ["1", "s"])
+@pytest.mark.parametrize("orientation", AXES)
+@pytest.mark.parametrize("dtype", ["f32", "u8", "f64"])
+def test_gather_rows(machine, orientation, dtype, layout):
+    """Offsets that stay the same along n2: whole rows are read, and checked once."""
+    rng = np.random.default_rng(13)
+    element = orientation != "map"
+    where = k.load(1, "i64")
+    valid = (where >= 0) & (where < 20)
+    value = k.gather(0, k.select(valid, where, 0) * k.param(0, "i64"), dtype)
+    operands = (
+        Operand(dtype, "in", orientation == "row"),
+        Operand("i64", "in", element),
+        Operand(dtype, "out"),
+        Operand("i64", "status"),
+    )
+    value = k.reduce("min", value) if element else value
+    kernel = Kernel("rows", operands, ("i64",), (Store(2, value), Check(3, valid)))
+    for size in (1, 5, 16, 37, 150):
+        table = lay_out(make_array(rng, dtype, (20, size)), layout)
+        shape = tuple(1 if a in AXES[orientation] else n for a, n in enumerate((2, 3, size)))
+        for bad in (False, True):
+            indices = rng.integers(0, 20, (2, 3, 1))
+            indices[1, 2, 0] = -1 if bad else 0
+            rows, status = np.broadcast_to(indices, (2, 3, size)), np.zeros((1, 1, 1), np.int64)
+            arguments = [table[None, :1], rows, np.zeros(shape, table.dtype), status]
+            step = table.strides[0] // table.itemsize
+            check(machine, kernel, orientation, arguments, [step])
+            machine.run(kernel, orientation, arguments, [step])
+            assert status.item() == bad
+
+
+@pytest.mark.parametrize("layout", ["1", "s"])
+@pytest.mark.parametrize("mode", k.STORE_MODES)
+def test_scatter_rows(machine, mode, layout):
+    """Whole rows written at offsets that stay the same along n2, the same row several times."""
+    rng = np.random.default_rng(14)
+    kernel = Kernel(
+        "scatter",
+        (Operand("f32", "in"), Operand("i64", "in"), Operand("f32", "out")),
+        ("i64",),
+        (Store(2, k.load(0, "f32"), k.load(1, "i64") * k.param(0, "i64"), mode),),
+    )
+    for size in (1, 5, 37, 150):
+        values = rng.standard_normal((4, 5, size)).astype(np.float32)
+        table = lay_out(rng.standard_normal((6, size)).astype(np.float32), layout)
+        indices = np.broadcast_to(rng.integers(0, 6, (4, 5, 1)), values.shape)
+        check(machine, kernel, "map", [values, indices, table[None, :1]], [table.strides[0] // 4])
+
+
 @pytest.mark.parametrize("mode", k.STORE_MODES)
 def test_combining_stores(machine, mode):
     kernel = Kernel(

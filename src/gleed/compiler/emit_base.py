@@ -57,14 +57,14 @@ class Emitter:
         for node in kernel.nodes:
             self._place(node)
         self.passes = divide(kernel, lambda n: n in self.varying and self.places[n] == Place.POINT)
-        self.serial = kernel.sequential or self._scans_along_n2()
+        self.serial = self._scans_along_n2() or not all(map(self._scatters_lines, kernel.stores))
         self.rare = {
             node: tuple(n for n in inner if self._beside(n, node))
             for node, inner in rare_nodes(kernel).items()
         }
         self.deferred = {n for inner in self.rare.values() for n in inner}
-        usual = (set(p.nodes) - self.deferred for p in self.passes.passes)
-        self.weight = max(map(len, usual), default=0)
+        inner = {n for n in kernel.nodes if self.places[n] == Place.POINT} - self.deferred
+        self.weight = max((len(inner & set(p.nodes)) for p in self.passes.passes), default=0)
         self.moving = variant.orientation == "map" and self.weight <= _CHEAP
         self.strided = "s" in variant.strides
         self.lanes = 1 if self.serial else self._lanes()
@@ -87,6 +87,13 @@ class Emitter:
 
     def _scans_along_n2(self) -> bool:
         raise NotImplementedError
+
+    def _scatters_lines(self, store: Store | Check) -> bool:
+        """Whether the points along n2 can be stored together: at a computed offset only if it is
+        the same for all of them, so that they are neighbours."""
+        if isinstance(store, Check) or store.offset is None:
+            return True
+        return store.offset not in self.varying and self.stride_class(store.k) == "1"
 
     def stride_class(self, k: int) -> str:
         """The class of operand k's stride along n2. An output that does not move along n2 has one
@@ -121,7 +128,8 @@ class Emitter:
         """Whether the last, incomplete vector is masked rather than done lane by lane: not where
         a masked access would become a branch for every lane."""
         irregular = [k for k, c in enumerate(self.variant.strides) if c == "s"]
-        irregular += [n.attr for n in self.kernel.nodes if n.op == "gather"]
+        gathers = (n for n in self.kernel.nodes if n.op == "gather")
+        irregular += [n.attr for n in gathers if n.args[0] in self.varying]
         return self.target.masks and all(
             item_size(self.kernel.operands[k].dtype) >= 4 or self.kernel.operands[k].kind == "index"
             for k in irregular
@@ -247,9 +255,9 @@ class Emitter:
             return memory.load_unit(self.code, node.dtype, self.address(k, place), 1, None)
         return self.load_at(k, place, lanes, u)
 
-    def load_at(self, k: int, place: Place, lanes: int, u: int) -> str:
-        """Read copy `u` of the current point of operand k."""
-        dtype, pointer = self.kernel.operands[k].dtype, self.address(k, place)
+    def load_at(self, k: int, place: Place, lanes: int, u: int, offset: Node | None = None) -> str:
+        """Read copy `u` of the current point of operand k, or of that `offset` elements from it."""
+        dtype, pointer = self.kernel.operands[k].dtype, self.address(k, place, offset)
         if self.stride_class(k) == "1" or lanes == 1:
             pointer = self.copy_address(k, pointer, lanes, u)
             return memory.load_unit(self.code, dtype, pointer, lanes, self.mask)
@@ -257,15 +265,19 @@ class Emitter:
         return memory.load_lanes(self.code, dtype, pointers, lanes, self.mask)
 
     def _gather(self, node: Node, lanes: int, u: int) -> str:
-        k = int(node.attr)
-        lanes = lanes if node in self.varying else 1
-        pointers = self._offset_addresses(k, node.args[0], self.places[node], lanes, u)
+        k, (offset,), place = int(node.attr), node.args, self.places[node]
+        if node not in self.varying:
+            pointer = self.address(k, place, offset)
+            return memory.load_unit(self.code, node.dtype, pointer, 1, None)
+        if offset not in self.varying:
+            return self.load_at(k, place, lanes, u, offset)
+        pointers = self._offset_addresses(k, offset, place, lanes, u)
         if lanes == 1:
             return memory.load_unit(self.code, node.dtype, pointers, 1, None)
         return memory.load_lanes(self.code, node.dtype, pointers, lanes, self.mask)
 
     def _offset_addresses(self, k: int, offset: Node, place: Place, lanes: int, u: int) -> str:
-        """Addresses `offset` elements from the current points of operand k."""
+        """Addresses as far from the current points of operand k as each lane's offset says."""
         base = self.address(k, place)
         if lanes == 1:
             base = f"ptr {self.copy_address(k, base, 1, u)}"
@@ -295,23 +307,31 @@ class Emitter:
         """Whether operand k's address varies along the vectorised axis at its current place."""
         raise NotImplementedError
 
-    def address(self, k: int, place: Place) -> str:
-        """The address of operand k in the innermost open scope of `place`."""
-        scope = self.scope_at(place)
-        key = ("address", k)
+    def address(self, k: int, place: Place, offset: Node | None = None) -> str:
+        """The address of operand k in the innermost open scope of `place`, or of the element
+        `offset` further on."""
+        known = offset if offset is not None and self.places[offset] == place else None
+        scope = self.scope_of(known) if known is not None else self.scope_at(place)
+        key = ("address", k, offset)
         if key not in scope.values:
             with self.code.inside(scope):
-                scope.values[key] = self._new_address(k, place)
+                if known is not None:
+                    element = memory.memory_type(self.kernel.operands[k].dtype)
+                    base, distance = self.address(k, place), self.get(known, 1)
+                    new = f"getelementptr {element}, ptr {base}, i64 {distance}"
+                    scope.values[key] = self.code.op(new)
+                else:
+                    scope.values[key] = self._new_address(k, place, offset)
         return scope.values[key]
 
-    def _new_address(self, k: int, place: Place) -> str:
+    def _new_address(self, k: int, place: Place, offset: Node | None) -> str:
         if place == Place.FUNCTION:
             cell = self.code.op(f"getelementptr ptr, ptr %pointers, i64 {k}")
             kind = "i64" if self.kernel.operands[k].kind == "index" else "ptr"
             return self.code.op(f"load {kind}, ptr {cell}, align 8")
-        return self.step_into(k, place)
+        return self.step_into(k, place, offset)
 
-    def step_into(self, k: int, place: Place) -> str:
+    def step_into(self, k: int, place: Place, offset: Node | None) -> str:
         """The address of operand k at `place`, from that of the place outside it."""
         raise NotImplementedError
 
@@ -406,23 +426,31 @@ class Emitter:
 
     # ---- writing ----
 
+    def store_place(self, store: Store | Check) -> Place:
+        """Where a store of a pass is performed: a check, once where its condition is known."""
+        if isinstance(store, Check) and self.places[store.condition] == Place.LINE:
+            return Place.LINE
+        return Place.POINT
+
     def store(self, store: Store | Check, place: Place, lanes: int, u: int) -> None:
         """Perform a store or a check, of copy `u`."""
         if isinstance(store, Check):
             self._check(store, lanes, u)
             return
-        k = store.k
-        dtype = self.kernel.operands[k].dtype
         value = self.get(store.value, lanes, u)
-        if store.offset is not None:
-            pointer = self._offset_addresses(k, store.offset, place, 1, u)
-            memory.store_unit(self.code, dtype, value, pointer, 1, None)
+        if store.offset in self.varying:
+            pointer = self._offset_addresses(store.k, store.offset, place, 1, u)
+            memory.store_unit(
+                self.code, self.kernel.operands[store.k].dtype, value, pointer, 1, None
+            )
             return
-        self.store_at(k, value, place, lanes, u)
+        self.store_at(store.k, value, place, lanes, u, store.offset)
 
-    def store_at(self, k: int, value: str, place: Place, lanes: int, u: int) -> None:
-        """Write a value to the current point of operand k."""
-        dtype, pointer = self.kernel.operands[k].dtype, self.address(k, place)
+    def store_at(
+        self, k: int, value: str, place: Place, lanes: int, u: int, offset: Node | None = None
+    ) -> None:
+        """Write a value to the current point of operand k, or `offset` elements from it."""
+        dtype, pointer = self.kernel.operands[k].dtype, self.address(k, place, offset)
         if self.stride_class(k) == "1" or lanes == 1:
             pointer = self.copy_address(k, pointer, lanes, u)
             memory.store_unit(self.code, dtype, value, pointer, lanes, self.mask)
@@ -431,11 +459,15 @@ class Emitter:
             memory.store_lanes(self.code, dtype, value, pointers, lanes, self.mask)
 
     def _check(self, check: Check, lanes: int, u: int) -> None:
+        if check.condition not in self.varying:
+            if u > 0:
+                return
+            lanes = 1
         bits = vector_type("i1", lanes)
         failed = self.code.op(
             f"xor {bits} {self.get(check.condition, lanes, u)}, {literal(True, 'bool', lanes)}"
         )
-        if self.mask is not None:
+        if self.mask is not None and lanes > 1:
             failed = self.code.op(f"and {bits} {failed}, {self.mask}")
         failed = self.code.any(failed, lanes)
         cell = self.address(check.k, Place.FUNCTION)
@@ -472,8 +504,9 @@ class Emitter:
             for node in now.reductions:
                 self._accumulate(node, lanes, copies, state, index)
             for store in now.stores:
-                for u in range(copies):
-                    self.store(store, Place.POINT, lanes, u)
+                if self.store_place(store) == Place.POINT:
+                    for u in range(copies):
+                        self.store(store, Place.POINT, lanes, u)
         return state
 
     def _load_kept(self, keep: Keep, lanes: int, copies: int) -> None:

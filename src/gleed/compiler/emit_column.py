@@ -70,12 +70,12 @@ class ColumnEmitter(Emitter):
         """See `Emitter.moves`."""
         return self.stride_class(k) != "0"
 
-    def step_into(self, k: int, place: Place) -> str:
+    def step_into(self, k: int, place: Place, offset: Node | None) -> str:
         """See `Emitter.step_into`."""
         if place == Place.ROW:
-            outer = self.address(k, Place.FUNCTION)
+            outer = self.address(k, Place.FUNCTION, offset)
             return outer if self.stride_class(k) == "0" else self.advance(k, outer, 2)
-        outer = self.address(k, Place.ROW)
+        outer = self.address(k, Place.ROW, offset)
         if not self.kernel.operands[k].element:
             return outer
         return self.advance(k, self.advance(k, outer, 0), 1)

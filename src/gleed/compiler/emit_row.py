@@ -59,9 +59,9 @@ class RowEmitter(Emitter):
         """See `Emitter.moves`."""
         return self._operand_place(k) == Place.POINT and self.stride_class(k) != "0"
 
-    def step_into(self, k: int, place: Place) -> str:
+    def step_into(self, k: int, place: Place, offset: Node | None) -> str:
         """See `Emitter.step_into`."""
-        outer = self.address(k, Place(place - 1))
+        outer = self.address(k, Place(place - 1), offset)
         if place == Place.ROW:
             return self.advance(k, outer, 0)
         fixed = self.variant.orientation == "row" and not self.kernel.operands[k].element
@@ -115,6 +115,10 @@ class RowEmitter(Emitter):
         self.loop["i1"] = i1
         self.scopes[Place.LINE] = self.code.scope()
         self.evaluate((n for n in now.nodes if self.places[n] == Place.LINE), 1, 1)
+        with self.code.inside(self.scopes[Place.LINE]):
+            for store in now.stores:
+                if self.store_place(store) == Place.LINE:
+                    self.store(store, Place.LINE, 1, 0)
 
     def _start(self, now: Pass) -> State:
         state: State = {}
