@@ -25,9 +25,11 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def blocks(text: str) -> Iterator[tuple[str, str, int, str | None]]:
     """Language, code and first line of every block, and the output that directly follows it."""
     found = list(BLOCK.finditer(text))
-    for block, following in zip(found, [*found[1:], None], strict=True):
-        adjacent = following and not text[block.end() : following.start()].strip()
-        output = following[2] if following and adjacent and following[1] == "text" else None
+    for place, block in enumerate(found):
+        output = None
+        for following in found[place + 1 : place + 2]:
+            if following[1] == "text" and not text[block.end() : following.start()].strip():
+                output = following[2]
         yield block[1], block[2], text.count("\n", 0, block.start()) + 2, output
 
 
