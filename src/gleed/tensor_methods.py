@@ -9,7 +9,8 @@ from gleed import _C
 from gleed._C import Tensor
 from gleed.devices import check_device
 from gleed.devices import device as device_type
-from gleed.errors import ArgumentError, ShapeError
+from gleed.dtypes import can_cast
+from gleed.errors import ArgumentError, DTypeError, ShapeError
 from gleed.factories import empty, empty_strided, tensor
 from gleed.ops.record import OPS
 
@@ -109,6 +110,17 @@ def resize_(self: Tensor, *sizes: Any) -> Tensor:
     return self
 
 
+def write_out(out: Tensor, result: Tensor) -> None:
+    """Store a result in an `out=` tensor of another shape, dtype or layout."""
+    if not can_cast(result.dtype, out.dtype):
+        raise DTypeError(
+            f"out=: the result must fit the dtype of the tensor written to; got a result of "
+            f"{result.dtype.name} for a tensor of {out.dtype.name}; pass a tensor of another dtype"
+        )
+    with _C.no_grad():
+        resize_(out, tuple(result.shape)).copy_(result)
+
+
 def transposed(self: Tensor) -> Tensor:
     """All dims in reverse order."""
     return self.permute(tuple(reversed(range(self.ndim))))
@@ -181,7 +193,8 @@ def new_empty_strided(
 
 
 def install() -> None:
-    """Put everything here onto Tensor."""
+    """Put everything here onto Tensor, and tell the core how out= is written."""
+    _C.set_out_helper(write_out)
     methods = {
         "to": to,
         "cpu": cpu,

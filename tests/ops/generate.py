@@ -300,7 +300,8 @@ def rounded(values: np.ndarray, dtype: str) -> np.ndarray:
         bits = np.asarray(values, np.float32).view(np.uint32)
         nearest = (bits + 0x7FFF + (bits >> 16 & 1)) & np.uint32(0xFFFF0000)
         return np.where(np.isnan(values), np.float32(np.nan), nearest.view(np.float32))
-    return np.asarray(values).astype(dtype)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(values).astype(dtype)
 
 
 def placed(values: np.ndarray, dtype: str, layout: str) -> tuple[Any, np.ndarray]:

@@ -466,7 +466,13 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "diag": np.diag, "diag_embed": _diag_embed, "trace": np.trace,
 }  # fmt: skip
 FORMULAS |= {
-    "cross": np.cross,
+    "cross": np.cross, "dist": lambda x, y, p=2: _vector_norm(x - y, p),
+    "logcumsumexp": lambda x, dim: np.logaddexp.accumulate(x, dim),
+    "diff": lambda x, n=1, dim=-1: np.diff(x, n, dim), "rot90": np.rot90,
+    "dstack": np.dstack, "column_stack": np.column_stack,
+    "atleast_1d": np.atleast_1d, "atleast_2d": np.atleast_2d,
+    "real": np.real, "conj": np.conj, "conj_physical": np.conj, "resolve_conj": np.copy,
+    "resolve_neg": np.copy,
     "chain_matmul": lambda *xs: functools.reduce(np.matmul, xs),
     "multi_dot": lambda xs: functools.reduce(np.matmul, xs),
     "scatter_reduce": _scatter_reduce, "index_reduce": _index_reduce,
@@ -483,6 +489,6 @@ FORMULAS |= {
 # Ops whose results are compared elsewhere, each with where and why.
 WITHOUT_REFERENCE = dict.fromkeys(
     ("masked_scatter", "sort", "topk", "kthvalue", "median", "nanmedian", "mode", "quantile",
-     "nanquantile", "cummax", "cummin", "argsort", "msort", "logcumsumexp", "einsum", "tensordot"),
+     "nanquantile", "cummax", "cummin", "argsort", "msort", "einsum", "tensordot"),
     "several results of equal elements are right; test_sorting.py checks what defines them",
 )  # fmt: skip

@@ -131,7 +131,11 @@ class Replay:
         x = self.values[value]
         shape = tuple(x.shape[d] if d >= 0 else 1 for d in mapping)
         strides = tuple(x.strides[d] if d >= 0 else 0 for d in mapping)
-        return np.lib.stride_tricks.as_strided(x, shape, strides)
+        root = x
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        start = x.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+        return np.ndarray(shape, x.dtype, root.reshape(-1), start, strides)
 
     def _param(self, param: Any) -> Any:
         kind, *where = param

@@ -17,6 +17,8 @@ REFUSED = {
     ),
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "inner", "addmm", "addmv", "baddbmm",
                      "linear"), "b"),
+    **dict.fromkeys(("cross",), "b"),
+    **dict.fromkeys(("dist", "cdist", "histc", "quantile", "nanquantile", "logcumsumexp"), "ib"),
     **dict.fromkeys(("bitwise_left_shift", "bitwise_right_shift"), "fb"),
     **dict.fromkeys(
         ("lerp", "silu", "tanhshrink", "logsigmoid", "elu", "selu", "glu", "normalize", "frac",
@@ -70,6 +72,7 @@ WITHOUT_GRADIENT = {
     "argwhere", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full",
     "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift",
     "bitwise_right_shift", "isclose", "searchsorted", "bucketize", "histc", "argsort", "isin",
+    "isposinf", "isneginf", "isreal", "signbit",
 }  # fmt: skip
 # Ops whose gradient has no gradient, each with the reason.
 FIRST_ORDER = {"lgamma": "the derivative of digamma, trigamma, is not among the primitives"}

@@ -62,8 +62,7 @@ BAD: list[tuple[str, type[Exception], str]] = [
     (
         "gleed.mm(f(2), f(2, 2))",
         ShapeError,
-        "mm: input must be a matrix (2 dims); got shape [2]; use matmul for broadcasting "
-        "products",
+        "mm: input must be a matrix (2 dims); got shape [2]; use matmul for broadcasting products",
     ),
     (
         "gleed.bmm(f(2, 1, 3), f(3, 3, 1))",
@@ -205,8 +204,7 @@ BAD: list[tuple[str, type[Exception], str]] = [
     (
         "f(2, 3).gather(1, i(0))",
         ShapeError,
-        "gather: index and input must have as many dims; got [1] and [2, 3]; unsqueeze the "
-        "index",
+        "gather: index and input must have as many dims; got [1] and [2, 3]; unsqueeze the index",
     ),
     (
         "f(3).index_select(0, i(0, 3))",
@@ -249,7 +247,7 @@ BAD: list[tuple[str, type[Exception], str]] = [
     (
         'F.mse_loss(f(2), f(2), reduction="average")',
         RangeError,
-        "mse_loss: reduction must be \"mean\", \"sum\" or \"none\"; got 'average'; correct the name",
+        'mse_loss: reduction must be "mean", "sum" or "none"; got \'average\'; correct the name',
     ),
     (
         "F.binary_cross_entropy(f(2), f(3))",
@@ -266,8 +264,7 @@ BAD: list[tuple[str, type[Exception], str]] = [
     (
         "F.layer_norm(f(2, 3), (3,), f(2))",
         ShapeError,
-        "layer_norm: weight must have the shape normalized_shape; got [2] for [3]; make them "
-        "agree",
+        "layer_norm: weight must have the shape normalized_shape; got [2] for [3]; make them agree",
     ),
     (
         "gleed.cat([f(2, 3), f(2, 4)])",
@@ -299,8 +296,7 @@ BAD: list[tuple[str, type[Exception], str]] = [
     (
         "f(6).split((2, 3))",
         RangeError,
-        "split: the sizes must add up to the size of dim 0; got [2, 3] for 6; correct one of "
-        "them",
+        "split: the sizes must add up to the size of dim 0; got [2, 3] for 6; correct one of them",
     ),
     (
         "f(6).chunk(0)",
@@ -421,13 +417,12 @@ BAD: list[tuple[str, type[Exception], str]] = [
     (
         'F.gelu(f(2), "erf")',
         RangeError,
-        "gelu: approximate must be \"none\" or \"tanh\"; got 'erf'; omit it for the exact "
-        "function",
+        'gelu: approximate must be "none" or "tanh"; got \'erf\'; omit it for the exact function',
     ),
     (
         'gleed.div(f(2), f(2), rounding_mode="up")',
         RangeError,
-        "div: rounding_mode must be None, \"trunc\" or \"floor\"; got 'up'; omit it for the "
+        'div: rounding_mode must be None, "trunc" or "floor"; got \'up\'; omit it for the '
         "exact quotient",
     ),
     (
@@ -443,8 +438,7 @@ BAD: list[tuple[str, type[Exception], str]] = [
     (
         "f(3).as_strided((2,), (1, 1))",
         RangeError,
-        "as_strided: size and stride must be equally long; got 1 and 2; give one stride per "
-        "dim",
+        "as_strided: size and stride must be equally long; got 1 and 2; give one stride per dim",
     ),
     (
         "f(2, 3).item()",
@@ -454,8 +448,7 @@ BAD: list[tuple[str, type[Exception], str]] = [
     (
         "bool(f(2))",
         ShapeError,
-        "bool: the truth of a tensor with 2 elements is ambiguous; use any(), all() or "
-        "numel()",
+        "bool: the truth of a tensor with 2 elements is ambiguous; use any(), all() or numel()",
     ),
     (
         "gleed.arange(0, 1, 0)",
@@ -465,8 +458,7 @@ BAD: list[tuple[str, type[Exception], str]] = [
     (
         "gleed.arange(5, 0)",
         RangeError,
-        "arange: the step must lead from start to end; got start 5, end 0, step 1; change "
-        "its sign",
+        "arange: the step must lead from start to end; got start 5, end 0, step 1; change its sign",
     ),
     (
         "f(2, 3).flatten(1, 0)",
