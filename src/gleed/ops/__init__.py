@@ -20,6 +20,7 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     elementary,
     indexing,
     joining,
+    linalg,
     linear,
     logic,
     loss,

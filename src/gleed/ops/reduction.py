@@ -516,7 +516,7 @@ def vector_norm(
     x, result = _wide(input, dtype)
     size = p.abs(x)
     if order == 2:
-        y = p.sqrt(reduced("norm", x * x, p.reduce_sum, dim, keepdim))
+        y = _root(reduced("norm", x * x, p.reduce_sum, dim, keepdim), 2)
     elif order == 1:
         y = reduced("norm", size, p.reduce_sum, dim, keepdim)
     elif order in (float("inf"), float("-inf")):
@@ -525,8 +525,16 @@ def vector_norm(
     elif order == 0:
         y = reduced("norm", p.sign(size), p.reduce_sum, dim, keepdim)
     else:
-        y = reduced("norm", size**order, p.reduce_sum, dim, keepdim) ** (1.0 / order)
+        y = _root(reduced("norm", size**order, p.reduce_sum, dim, keepdim), order)
     return convert(y, result)
+
+
+def _root(total: Tensor, order: float) -> Tensor:
+    """total**(1 / order), whose gradient at zero counts as zero."""
+    zero = p.eq(total, p.fill(total, 0))
+    safe = p.where(zero, p.fill(total, 1), total)
+    root = p.sqrt(safe) if order == 2 else safe ** (1.0 / order)
+    return p.where(zero, p.fill(total, 0 if order > 0 else float("inf")), root)
 
 
 @norm.samples
