@@ -241,6 +241,22 @@ def test_scans(machine, op, orientation):
         check(machine, kernel, orientation, [values, np.zeros(shape, np.int32)])
 
 
+@pytest.mark.parametrize("op", k.SCAN_OPS)
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_scans_of_floats(machine, dtype, op):
+    """A NaN stays; prefixes after each vector go on from those before it."""
+    rng = np.random.default_rng(15)
+    scanned = k.cast(k.scan(op, k.cast(k.load(0, dtype), "f64")), dtype)
+    kernel = Kernel(
+        "scan", (Operand(dtype, "in", True), Operand(dtype, "out", True)), (), (Store(1, scanned),)
+    )
+    for size in (1, 15, 16, 17, 130, 1000):
+        values = (rng.random((2, 3, size)) + 0.5).astype(np.dtype(NUMPY_DTYPES[dtype]))
+        values[1, 2, size // 2] = np.nan
+        arguments = [values, np.zeros(values.shape, values.dtype)]
+        check(machine, kernel, "row", arguments, compare=assert_near)
+
+
 @pytest.mark.parametrize("dtype", ["f32", "u8", "i64", "bf16"])
 def test_gather_and_check(machine, dtype):
     """Indices out of range are reported and never followed, in masked lanes neither."""

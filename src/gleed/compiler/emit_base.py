@@ -57,7 +57,7 @@ class Emitter:
         for node in kernel.nodes:
             self._place(node)
         self.passes = divide(kernel, lambda n: n in self.varying and self.places[n] == Place.POINT)
-        self.serial = self._scans_along_n2() or not all(map(self._scatters_lines, kernel.stores))
+        self.serial = not all(map(self._scatters_lines, kernel.stores))
         self.rare = {
             node: tuple(n for n in inner if self._beside(n, node))
             for node, inner in rare_nodes(kernel).items()
@@ -84,9 +84,6 @@ class Emitter:
     def _beside(self, a: Node, b: Node) -> bool:
         """Whether two nodes are computed in the same place, and both as vectors or both not."""
         return self.places[a] == self.places[b] and (a in self.varying) == (b in self.varying)
-
-    def _scans_along_n2(self) -> bool:
-        raise NotImplementedError
 
     def _scatters_lines(self, store: Store | Check) -> bool:
         """Whether the points along n2 can be stored together: at a computed offset only if it is
@@ -515,12 +512,7 @@ class Emitter:
             scope.values[keep.node, u] = self.load_at(keep.k, Place.POINT, lanes, u)
 
     def _scan(self, node: Node, lanes: int, copies: int, state: State) -> None:
-        reducer, scope = self.reducers[node], self.scopes[Place.POINT]
-        for u in range(copies):
-            key = (node, u, 0)
-            x = self.get(node.args[0], lanes, u)
-            (state[key],) = reducer.update(self.code, [state[key]], x, str, lanes, None)
-            scope.values[node, u] = state[key]
+        raise NotImplementedError
 
     def _accumulate(self, node: Node, lanes: int, copies: int, state: State, index: str) -> None:
         reducer = self.reducers[node]

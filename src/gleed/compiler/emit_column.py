@@ -63,9 +63,6 @@ class ColumnEmitter(Emitter):
             return Place.POINT
         return Place.FUNCTION if self.stride_class(k) == "0" else Place.ROW
 
-    def _scans_along_n2(self) -> bool:
-        return False
-
     def moves(self, k: int) -> bool:
         """See `Emitter.moves`."""
         return self.stride_class(k) != "0"
@@ -162,6 +159,13 @@ class ColumnEmitter(Emitter):
                 changed |= self.flush(node, u, block, lanes, state)
                 changed |= self.start_state((node, self.slot(lanes, u)), node, lanes)
         return changed
+
+    def _scan(self, node: Node, lanes: int, copies: int, state: State) -> None:
+        reducer = self.reducers[node]
+        for u in range(copies):
+            x, key = self.get(node.args[0], lanes, u), (node, u, 0)
+            (state[key],) = reducer.update(self.code, [state[key]], x, str, lanes, None)
+            self.scopes[Place.POINT].values[node, u] = state[key]
 
     def linear_index(self, index: str, lanes: int, u: int) -> str:
         """See `Emitter.linear_index`."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from gleed.compiler.emit_nodes import choose, compare, extreme
 from gleed.compiler.kernel import Node, integer_range, is_float
-from gleed.compiler.llvm_text import Code, literal, value_type, vector_type
+from gleed.compiler.llvm_text import SCALAR_TYPES, Code, literal, value_type, vector_type
 
 
 class Reducer:
@@ -67,6 +67,27 @@ class Reducer:
             choose(code, mask, value, old, value_type(dtype, lanes), lanes)
             for value, old, dtype in zip(new, state, self.parts, strict=True)
         ]
+
+    def prefixes(self, code: Code, carry: str, x: str, lanes: int) -> tuple[str, str]:
+        """The running values after each lane of `x`, one lane after another from the scalar
+        `carry`, and that after the last one: sums of 1, 2, 4, … neighbours, so that of the long
+        chain from vector to vector only one operation is left."""
+        kind, scalar = value_type(self.dtype, lanes), SCALAR_TYPES[self.dtype]
+        distance = 1
+        while distance < lanes:
+            picks = ", ".join(f"i32 {lanes - distance + i}" for i in range(lanes))
+            neutral = self.start(lanes)[0]
+            shifted = code.op(
+                f"shufflevector {kind} {neutral}, {kind} {x}, <{lanes} x i32> <{picks}>"
+            )
+            x = self._combine(code, x, shifted, lanes)
+            distance *= 2
+        if lanes == 1:
+            result = self._combine(code, x, carry, 1)
+            return result, result
+        last = code.op(f"extractelement {kind} {x}, i32 {lanes - 1}")
+        result = self._combine(code, x, code.splat(carry, scalar, lanes), lanes)
+        return result, self._combine(code, last, carry, 1)
 
     def merge(self, code: Code, a: list[str], b: list[str], lanes: int) -> list[str]:
         """Combine two accumulators."""

@@ -52,9 +52,6 @@ class RowEmitter(Emitter):
             return Place.ROW
         return Place.LINE if self.stride_class(k) == "0" else Place.POINT
 
-    def _scans_along_n2(self) -> bool:
-        return any(node.op == "scan" for node in self.kernel.nodes)
-
     def moves(self, k: int) -> bool:
         """See `Emitter.moves`."""
         return self._operand_place(k) == Place.POINT and self.stride_class(k) != "0"
@@ -208,6 +205,12 @@ class RowEmitter(Emitter):
             line = self.code.op(f"mul i64 {self.loop['i1']}, {self.size(2)}")
             index = self.code.op(f"add i64 {line}, {i2}")
         return self.at_point(now, lanes, copies, state, index)
+
+    def _scan(self, node: Node, lanes: int, copies: int, state: State) -> None:
+        for u in range(copies):
+            x, carry = self.get(node.args[0], lanes, u), state[node, 0, 0]
+            value, state[node, 0, 0] = self.reducers[node].prefixes(self.code, carry, x, lanes)
+            self.scopes[Place.POINT].values[node, u] = value
 
     def linear_index(self, index: str, lanes: int, u: int) -> str:
         """See `Emitter.linear_index`."""
