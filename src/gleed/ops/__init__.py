@@ -13,6 +13,7 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     arithmetic,
     arrangement,
     closeness,
+    copies,
     creation,
     distributions,
     dropout,

@@ -342,14 +342,23 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 @op(method=True)
-def diag_embed(input: Tensor, offset: int = 0) -> Tensor:
-    """Matrices with the last dim on their diagonal.
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices, in dims `dim1` and `dim2` of the result, with the last dim on their diagonal.
 
     >>> gleed.diag_embed(gleed.tensor([[1, 2]]))
     tensor([[[1, 0],
              [0, 2]]])
     """
-    return _embedded(input, offset)
+    rows, columns = (axis_of("diag_embed", d, input.ndim + 1) for d in (dim1, dim2))
+    if rows == columns:
+        raise RangeError(
+            f"diag_embed: dim1 and dim2 must differ; got {dim1} and {dim2}; name two dims"
+        )
+    others = iter(range(input.ndim - 1))
+    place = {rows: input.ndim - 1, columns: input.ndim}
+    axes = tuple(place[a] if a in place else next(others) for a in range(input.ndim + 1))
+    matrices = _embedded(input, offset)
+    return matrices if axes == tuple(sorted(axes)) else p.copy(p.permute(matrices, axes=axes))
 
 
 def _embedded(x: Tensor, offset: int) -> Tensor:
@@ -391,7 +400,7 @@ def _samples() -> None:
         trace: [((3, 3),), ((2, 4),)],
         fliplr: [((2, 3),)],
         flipud: [((3,),), ((3, 2),)],
-        diag_embed: [((3,),), ((2, 3), 1)],
+        diag_embed: [((3,),), ((2, 3), 1), ((2, 3), -1, 0, 2)],
     }
     for record, made in calls.items():
 

@@ -69,7 +69,7 @@ def matrix_norm(
 def norm(
     A: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
-    """`vector_norm` over one dim, `matrix_norm` over two; of all elements if neither `ord` nor `dim`
+    """`vector_norm` over one dim, `matrix_norm` over two; of all elements if neither ord nor dim
     is given.
 
     >>> gleed.linalg.norm(gleed.tensor([[3.0, 0.0], [0.0, 4.0]]))
