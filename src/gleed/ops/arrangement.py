@@ -211,7 +211,7 @@ def _split(name: str, x: Tensor, where_: Any, axis: int) -> tuple[Tensor, ...]:
     )
 
 
-@op(method=True, result=tuple)
+@op(method=True, result=tuple, reference="numpy.array_split")
 def tensor_split(
     input: Tensor, indices_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
@@ -257,7 +257,7 @@ def _split_along(name: str, x: Tensor, where_: Any, dim: int, ndim: int) -> tupl
     return _split(name, x, where_, dim)
 
 
-@op(method=True, result=tuple)
+@op(method=True, result=tuple, reference="numpy.hsplit")
 def hsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
     """Parts along the second dim (the first, of a vector), as `tensor_split`.
 
@@ -267,7 +267,7 @@ def hsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Ten
     return _split_along("hsplit", input, indices_or_sections, 0 if input.ndim == 1 else 1, 1)
 
 
-@op(method=True, result=tuple)
+@op(method=True, result=tuple, reference="numpy.vsplit")
 def vsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
     """Parts along the first dim, as `tensor_split`.
 
@@ -277,7 +277,7 @@ def vsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Ten
     return _split_along("vsplit", input, indices_or_sections, 0, 2)
 
 
-@op(method=True, result=tuple)
+@op(method=True, result=tuple, reference="numpy.dsplit")
 def dsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
     """Parts along the third dim, as `tensor_split`.
 
@@ -486,6 +486,11 @@ def renorm(input: Tensor, p: Number, dim: int, maxnorm: Number) -> Tensor:
     tensor([[0.6000, 0.8000],
             [0.0000, 1.0000]])
     """
+    if not is_float(input.dtype):
+        raise DTypeError(
+            f"renorm: a floating-point tensor is needed; got {dtype_text(input.dtype)}; convert it "
+            "with .float()"
+        )
     axis = axis_of("renorm", dim, input.ndim)
     others = tuple(a for a in range(input.ndim) if a != axis)
     size = (input.abs() ** p).sum(others, True) ** (1.0 / p)

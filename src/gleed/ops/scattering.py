@@ -48,6 +48,8 @@ def _reduced(
         raise RangeError(
             f"{name}: reduce must be one of {', '.join(MODES)}; got {reduce!r}; use 'amax', say"
         )
+    if reduce == "mean" and x.dtype == "bool":
+        raise DTypeError(f"{name}: a mean is of numbers; got bool; convert with .to(gleed.uint8)")
     if x.dtype in ("f16", "bf16"):
         wide = convert(x, "f32"), convert(source, "f32")
         return convert(_reduced(name, write, *wide, reduce, include_self), x.dtype)
