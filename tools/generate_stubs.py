@@ -93,12 +93,11 @@ def signature_text(name: str, parameters: list[inspect.Parameter], result: str) 
     return f"def {name}({', '.join(parts)}) -> {result}:"
 
 
-def spelt_out(parameters: list[inspect.Parameter], name: str) -> list[inspect.Parameter]:
-    """The parameters where `name` takes its elements one by one: `view(4, 16)`."""
-    place = next(i for i, parameter in enumerate(parameters) if parameter.name == name)
+def spelt_out(parameters: list[inspect.Parameter], place: int) -> list[inspect.Parameter]:
+    """The parameters where that at `place` takes its elements one by one: `view(4, 16)`."""
     many = parameters[place]
     element = "Tensor" if many.annotation == "Tensors" else "int"
-    star = inspect.Parameter(name, many.VAR_POSITIONAL, annotation=element)
+    star = inspect.Parameter(many.name, many.VAR_POSITIONAL, annotation=element)
     rest = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters[place + 1 :]]
     return [*parameters[:place], star, *rest]
 
@@ -107,17 +106,16 @@ def forms(overload: Overload) -> Iterator[tuple[list[inspect.Parameter], str]]:
     """The signatures of one overload: one, or two where a parameter may be spelt out."""
     signature = inspect.signature(overload.body)
     parameters = list(signature.parameters.values())
-    declared = {p.name: p for p in overload.parameters}
-    if "out" in declared and "out" not in signature.parameters:
+    if len(overload.parameters) > len(parameters):
         kind = inspect.Parameter.KEYWORD_ONLY
         parameters.append(inspect.Parameter("out", kind, default=None, annotation="Tensor | None"))
     if overload.result not in (None, tuple):
         result = f"return_types.{overload.result.__name__}"
     else:
         result = type_text(signature.return_annotation)
-    for name, parameter in declared.items():
+    for place, parameter in enumerate(overload.parameters):
         if "*" in parameter.flags:
-            yield spelt_out(parameters, name), result
+            yield spelt_out(parameters, place), result
     yield parameters, result
 
 

@@ -612,8 +612,10 @@ class Tensor:
         """In-place version of `deg2rad`; returns the tensor itself."""
     def diag(self, diagonal: Int = 0) -> Tensor:
         """The diagonal of a matrix, or the matrix with a vector on its diagonal."""
-    def diag_embed(self, offset: Int = 0) -> Tensor:
-        """Matrices with the last dim on their diagonal."""
+    def diag_embed(self, offset: Int = 0, dim1: Int = -2, dim2: Int = -1) -> Tensor:
+        """Matrices, in dims `dim1` and `dim2` of the result, with the last dim on their
+        diagonal.
+        """
     def diagonal(self, offset: Int = 0, dim1: Int = 0, dim2: Int = 1) -> Tensor:
         """The diagonal of two dims, as a new last dim; `offset` > 0 lies above it."""
     def diagonal_scatter(
@@ -900,6 +902,8 @@ class Tensor:
         """The matrix product: of vectors a number, of a matrix and a vector a vector, else of
         the last two dims, with the leading dims broadcast.
         """
+    def matrix_power(self, n: Int) -> Tensor:
+        """The product of `n` times the same square matrix; n = 0 gives the identity."""
     @overload
     def max(self, dim: Int, keepdim: Bool = False) -> return_types.max:
         """The greatest element: of all, or along `dim` with its index, or of two tensors

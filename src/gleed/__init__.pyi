@@ -145,6 +145,9 @@ def addmv_(
 ) -> Tensor:
     """In-place version of `addmv`; returns the tensor itself."""
 
+def alias_copy(input: Tensor) -> Tensor:
+    """A copy with memory of its own."""
+
 def all(input: Tensor, dim: Dims = None, keepdim: Bool = False) -> Tensor:
     """Whether every element is nonzero."""
 
@@ -200,6 +203,11 @@ def as_strided(
     counted from the start of the storage, or of the tensor if no offset is given; places may
     repeat. Its gradient is defined for contiguous tensors.
     """
+
+def as_strided_copy(
+    input: Tensor, size: Ints, stride: Ints, storage_offset: Int | None = None
+) -> Tensor:
+    """As `as_strided`, in memory of its own."""
 
 def asin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The angle in radians whose sine is given; NaN outside [-1, 1]."""
@@ -498,11 +506,14 @@ def deg2rad_(input: Tensor) -> Tensor:
 def diag(input: Tensor, diagonal: Int = 0) -> Tensor:
     """The diagonal of a matrix, or the matrix with a vector on its diagonal."""
 
-def diag_embed(input: Tensor, offset: Int = 0) -> Tensor:
-    """Matrices with the last dim on their diagonal."""
+def diag_embed(input: Tensor, offset: Int = 0, dim1: Int = -2, dim2: Int = -1) -> Tensor:
+    """Matrices, in dims `dim1` and `dim2` of the result, with the last dim on their diagonal."""
 
 def diagonal(input: Tensor, offset: Int = 0, dim1: Int = 0, dim2: Int = 1) -> Tensor:
     """The diagonal of two dims, as a new last dim; `offset` > 0 lies above it."""
+
+def diagonal_copy(input: Tensor, offset: Int = 0, dim1: Int = 0, dim2: Int = 1) -> Tensor:
+    """As `diagonal`, in memory of its own."""
 
 def diagonal_scatter(
     input: Tensor, src: Tensor, offset: Int = 0, dim1: Int = 0, dim2: Int = 1
@@ -619,6 +630,12 @@ def exp2_(input: Tensor) -> Tensor:
 def exp_(input: Tensor) -> Tensor:
     """In-place version of `exp`; returns the tensor itself."""
 
+@overload
+def expand_copy(input: Tensor, *size: Int) -> Tensor:
+    """As `expand`, in memory of its own."""
+
+@overload
+def expand_copy(input: Tensor, size: Ints) -> Tensor: ...
 def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """exp(x) - 1, exact also near zero."""
 
@@ -967,6 +984,9 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     last two dims, with the leading dims broadcast.
     """
 
+def matrix_power(input: Tensor, n: Int) -> Tensor:
+    """The product of `n` times the same square matrix; n = 0 gives the identity."""
+
 @overload
 def max(input: Tensor, dim: Int, keepdim: Bool = False) -> return_types.max:
     """The greatest element: of all, or along `dim` with its index, or of two tensors
@@ -1108,6 +1128,9 @@ def nansum(
 def narrow(input: Tensor, dim: Int, start: Int, length: Int) -> Tensor:
     """`length` elements along `dim`, from `start` on (from the end if negative)."""
 
+def narrow_copy(input: Tensor, dim: Int, start: Int, length: Int) -> Tensor:
+    """As `narrow`, in memory of its own."""
+
 def ne(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether elements differ; NaN differs from everything."""
 
@@ -1213,6 +1236,12 @@ def permute(input: Tensor, *dims: Int) -> Tensor:
 
 @overload
 def permute(input: Tensor, dims: Sequence[Int]) -> Tensor: ...
+@overload
+def permute_copy(input: Tensor, *dims: Int) -> Tensor:
+    """As `permute`, in memory of its own."""
+
+@overload
+def permute_copy(input: Tensor, dims: Sequence[Int]) -> Tensor: ...
 def pixel_shuffle(input: Tensor, upscale_factor: Int) -> Tensor:
     """(*, C r², H, W) as (*, C, H r, W r), with r = `upscale_factor` (Shi et al., 2016)."""
 
@@ -1559,6 +1588,9 @@ def searchsorted(
 def select(input: Tensor, dim: Int, index: Int) -> Tensor:
     """One place along `dim`, which disappears."""
 
+def select_copy(input: Tensor, dim: Int, index: Int) -> Tensor:
+    """As `select`, in memory of its own."""
+
 def select_scatter(input: Tensor, src: Tensor, dim: Int, index: Int) -> Tensor:
     """`input` with `src` at `index` along `dim`."""
 
@@ -1626,6 +1658,9 @@ def split(input: Tensor, split_size_or_sections: Any, dim: Int = 0) -> tuple[Ten
     sizes.
     """
 
+def split_copy(input: Tensor, split_size_or_sections: Any, dim: Int = 0) -> tuple[Tensor, ...]:
+    """As `split`, in memory of its own."""
+
 def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The square root; NaN for negative numbers."""
 
@@ -1640,6 +1675,9 @@ def square_(input: Tensor) -> Tensor:
 
 def squeeze(input: Tensor, dim: Int | Sequence[Int] | None = None) -> Tensor:
     """Without the dims of size 1, or without those among `dim`."""
+
+def squeeze_copy(input: Tensor, dim: Int | Sequence[Int] | None = None) -> Tensor:
+    """As `squeeze`, in memory of its own."""
 
 def stack(tensors: Tensors, dim: Int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors of one shape along a new dim."""
@@ -1695,6 +1733,9 @@ def sum(
 
 def t(input: Tensor) -> Tensor:
     """A matrix transposed; vectors and scalars as they are."""
+
+def t_copy(input: Tensor) -> Tensor:
+    """As `t`, in memory of its own."""
 
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements at `index` in the flattened tensor; negative indices count from the end."""
@@ -1755,6 +1796,9 @@ def trace(input: Tensor) -> Tensor:
 def transpose(input: Tensor, dim0: Int, dim1: Int) -> Tensor:
     """Two dims exchanged."""
 
+def transpose_copy(input: Tensor, dim0: Int, dim1: Int) -> Tensor:
+    """As `transpose`, in memory of its own."""
+
 def tril(input: Tensor, diagonal: Int = 0, *, out: Tensor | None = None) -> Tensor:
     """The lower triangle of the last two dims, up to `diagonal`; zeros elsewhere."""
 
@@ -1798,8 +1842,14 @@ def trunc_(input: Tensor) -> Tensor:
 def unbind(input: Tensor, dim: Int = 0) -> tuple[Tensor, ...]:
     """Every place along `dim`, as a tuple."""
 
+def unbind_copy(input: Tensor, dim: Int = 0) -> tuple[Tensor, ...]:
+    """As `unbind`, in memory of its own."""
+
 def unflatten(input: Tensor, dim: Int, sizes: Ints) -> Tensor:
     """One dim as several; one size may be -1."""
+
+def unfold_copy(input: Tensor, dimension: Int, size: Int, step: Int) -> Tensor:
+    """As `unfold`, in memory of its own."""
 
 def unique(
     input: Any,
@@ -1821,6 +1871,9 @@ def unique_consecutive(
 
 def unsqueeze(input: Tensor, dim: Int) -> Tensor:
     """A new dim of size 1 at `dim`."""
+
+def unsqueeze_copy(input: Tensor, dim: Int) -> Tensor:
+    """As `unsqueeze`, in memory of its own."""
 
 @overload
 def var(
@@ -1847,6 +1900,12 @@ def var_mean(
 def var_mean(
     input: Tensor, dim: Dims = None, unbiased: Bool = True, keepdim: Bool = False
 ) -> tuple[Tensor, Tensor]: ...
+@overload
+def view_copy(input: Tensor, *size: Int) -> Tensor:
+    """As `view`, in memory of its own."""
+
+@overload
+def view_copy(input: Tensor, size: Ints) -> Tensor: ...
 def vsplit(input: Tensor, indices_or_sections: Int | Sequence[Int]) -> tuple[Tensor, ...]:
     """Parts along the first dim, as `tensor_split`."""
 
