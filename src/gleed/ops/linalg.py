@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -127,13 +128,13 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     if n == 0:
         row, column = (input.trace.iota(input.shape, input.ndim - k) for k in (2, 1))
         return p.copy(convert(row == column, input.dtype))
-    result, square = None, input
+    factors, square = [], input
     while n:
         if n % 2:
-            result = square if result is None else matmul(result, square)
+            factors.append(square)
         n //= 2
         square = matmul(square, square) if n else square
-    return p.copy(result) if result is input else result
+    return functools.reduce(matmul, factors) if len(factors) > 1 else p.copy(factors[0])
 
 
 # ---- views
