@@ -69,7 +69,7 @@ class Emitter:
         self.strided = "s" in variant.strides
         self.lanes = 1 if self.serial else self._lanes()
         whole = (self.lanes > 1 and self.vector_tail) or (self.moving and self.strided)
-        self.unroll = self._unroll() if whole and not self.serial else 1
+        self.unroll = self._unroll() if whole and not (self.serial or self.rare) else 1
         self.types: dict = {}
         self.scopes: dict[Place, Scope] = {Place.FUNCTION: self.code.scope()}
         self.stages: list[Scope] = []

@@ -175,6 +175,8 @@ class RowEmitter(Emitter):
 
     def _stretch(self, now: Pass, start: str, end: str, state: State) -> State:
         """The points from `start` to `end` of a line: whole unrolled vectors, then the rest."""
+        if self.rare and self.vector_tail and self.lanes > 1:
+            return self._masked(now, start, end, state)
         step = self.lanes * self.unroll
         length = end if start == "0" else self.code.op(f"sub i64 {end}, {start}")
         whole = self.code.op(f"and i64 {length}, {-step}")
@@ -190,13 +192,19 @@ class RowEmitter(Emitter):
                 middle, end, 1, state, self.types, lambda i2, s: self._points(now, i2, 1, 1, s)
             )
 
+        return self._masked(now, middle, end, state)
+
+    def _masked(self, now: Pass, start: str, end: str, state: State) -> State:
+        """Vectors of which the last may be incomplete. A whole line is done so where there are rare
+        branches: their code is what takes long to compile, and is then there only once."""
+
         def masked(i2: str, s: State) -> State:
             self.mask = self.tail_mask(i2, end, self.lanes)
             s = self._points(now, i2, self.lanes, 1, s)
             self.mask = None
             return s
 
-        return self.code.loop(middle, end, self.lanes, state, self.types, masked)
+        return self.code.loop(start, end, self.lanes, state, self.types, masked)
 
     def _points(self, now: Pass, i2: str, lanes: int, copies: int, state: State) -> State:
         self.loop["i2"] = i2
