@@ -488,7 +488,8 @@ class Kernel:
 
     @property
     def sequential(self) -> bool:
-        """Whether the kernel writes at computed offsets, and so runs point by point, in order."""
+        """Whether the kernel writes at computed offsets, and so runs in order: point by point, or
+        line by line where an offset is the same along n2."""
         return any(isinstance(store, Store) and store.offset is not None for store in self.stores)
 
     @property
