@@ -1,54 +1,34 @@
-"""Whether other programs keep the processors busy, as Linux counts it.
+"""Whether a process had the processors that it wanted, as Linux counts it.
 
 PyTorch's threads wait for one another by spinning: where another program holds a processor, a case
-that takes 20 µs can take 20 ms. Times are worth something only when little else runs.
+that takes 20 µs can take 20 ms. Times are worth something only if no thread stood in a queue.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
-LIMIT = 0.3  # processors that others may use during a turn
-WINDOW = 0.1  # seconds of calm before a turn
+LIMIT = 0.05  # seconds of waiting, of all threads, per second
 
 
-def busy() -> float:
-    """Seconds that processors have worked since the system started; 0 where nobody counts."""
-    try:
-        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    except OSError:
-        return 0.0
-    user, nice, system, _, _, interrupt, soft, steal = map(int, fields[:8])
-    return (user + nice + system + interrupt + soft + steal) / os.sysconf("SC_CLK_TCK")
-
-
-def used_by(process: int) -> float:
-    """Seconds that a process and its threads have worked."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def wait(deadline: float) -> None:
-    """Return when others are calm, or at `deadline` (of `time.monotonic`)."""
-    while time.monotonic() < deadline:
-        begin = busy()
-        time.sleep(WINDOW)
-        if busy() - begin <= LIMIT * WINDOW:
-            return
+def waited(process: int | str = "self") -> float:
+    """Seconds that the threads of a process were ready to run but did not; 0 if nobody counts."""
+    total = 0
+    for path in Path(f"/proc/{process}/task").glob("*/schedstat"):
+        try:
+            total += int(path.read_text().split()[1])
+        except OSError:
+            continue  # the thread has ended
+    return total / 1e9
 
 
 class Watch:
-    """How many processors others have used since this was made, besides one process."""
+    """How much a process waits from now on."""
 
     def __init__(self, process: int) -> None:
-        self.process, self.start = process, time.monotonic()
-        self.busy, self.used = busy(), used_by(process)
+        self.process, self.start, self.before = process, time.monotonic(), waited(process)
 
-    def others(self) -> float:
-        others = busy() - self.busy - (used_by(self.process) - self.used)
-        return max(0.0, others) / max(time.monotonic() - self.start, WINDOW)
+    def share(self) -> float:
+        """Seconds of waiting per second."""
+        return (waited(self.process) - self.before) / (time.monotonic() - self.start)

@@ -5,8 +5,8 @@
     python benchmarks/speed.py --only softmax     cases whose name contains a regular expression
     python benchmarks/speed.py --write            also into results.json and results.md
 
-Each library runs in a process of its own that stays alive; the two take turns, and a turn during
-which other programs kept the processors busy is repeated, as long as `--patience` seconds last.
+Each library runs in a process of its own that stays alive; the two take turns, and a turn in
+which a process had to wait for a processor is repeated, as long as `--patience` seconds last.
 Before a case is timed, both must have computed the same.
 """
 
@@ -33,6 +33,8 @@ from cases import CASES, Case
 HERE = Path(__file__).parent
 GROUPS = (*dict.fromkeys(case.group for case in CASES), "start-up")
 PEER, OURS = "torch", "gleed"
+Turns = dict[str, list[dict[str, float]]]  # by library: what was measured, and the share of waiting
+PAUSE = 0.2  # seconds before a turn is repeated
 # Greatest difference, relative to the greatest element of a result.
 TOLERANCE = {"float64": 1e-9, "float32": 2e-4, "bfloat16": 2e-2}
 # Where the main README has its short table, and the cases that it shows.
@@ -54,7 +56,7 @@ class Row:
     peer: float = 0.0
     ours: float = 0.0
     unit: str = "seconds"
-    disturbed: bool = False  # other programs were busy in every turn of one of them
+    disturbed: bool = False  # one of them was kept waiting in every turn
     error: str = ""
 
     @property
@@ -93,19 +95,19 @@ class Side:
         return {"error": f"{self.library}: the process ended with status {status}"}
 
     def ask(self, case: Case, deadline: float) -> dict[str, Any]:
-        """Let the process time a case, in a calm moment if there is one before the deadline.
+        """Let the process time a case, again if it was kept waiting and the deadline allows.
 
-        Besides what the worker answers: "others", the processors that other programs used.
+        Besides what the worker answers: "waited", its share of waiting.
         """
         values: dict[str, Any] = {}
         while True:
-            quiet.wait(deadline)
             watch = quiet.Watch(self.process.pid)
             answer = {**values, **self.answer(case)}
-            answer["others"] = watch.others()
-            if "error" in answer or answer["others"] <= quiet.LIMIT or time.monotonic() > deadline:
+            answer["waited"] = watch.share()
+            if "error" in answer or answer["waited"] <= quiet.LIMIT or time.monotonic() > deadline:
                 return answer
             values = {"values": answer["values"]} if "values" in answer else {}
+            time.sleep(PAUSE)
 
     def answer(self, case: Case) -> dict[str, Any]:
         assert self.process.stdin
@@ -132,35 +134,43 @@ def difference(peer: list[dict[str, Any]], ours: list[dict[str, Any]]) -> str:
     return ""
 
 
-def run_case(case: Case, peer: Side, ours: Side, rounds: int, patience: float) -> Row:
+def run_case(case: Case, sides: dict[str, Side], rounds: int, patience: float) -> Row:
     """Compare results, then time both in turns."""
     row = Row(case.group, case.name)
     deadline = time.monotonic() + patience
-    turns: dict[str, list[dict[str, Any]]] = {PEER: [], OURS: []}
+    turns: Turns = {PEER: [], OURS: []}
     for number in range(rounds):
-        answers = {side.library: side.ask(case, deadline) for side in (peer, ours)}
+        answers = {name: side.ask(case, deadline) for name, side in sides.items()}
         row.error = next((a["error"] for a in answers.values() if "error" in a), "")
         if not row.error and number == 0:
             row.error = difference(answers[PEER]["values"], answers[OURS]["values"])
         if row.error:
             return row
-        for library, answer in answers.items():
-            turns[library].append(answer)
-    calm = {name: [a for a in found if a["others"] <= quiet.LIMIT] for name, found in turns.items()}
+        for name, answer in answers.items():
+            turns[name].append({"value": answer["seconds"], "waited": answer["waited"]})
+    return finished(row, turns)
+
+
+def run_startup(
+    measure: startup.Measure, sides: dict[str, Side], rounds: int, patience: float
+) -> Row:
+    """The figures of new processes, in turns; the first of them warms the disk's cache."""
+    deadline = time.monotonic() + patience
+    turns: Turns = {PEER: [], OURS: []}
+    for _ in range(rounds + 1 if measure.figure == "seconds" else 1):
+        for name, side in sides.items():
+            turns[name].append(startup.measure(measure, side.python, name, deadline))
+    return finished(Row("start-up", measure.name, unit=measure.figure), turns)
+
+
+def finished(row: Row, turns: Turns) -> Row:
+    """The row with the best of the calm turns: whatever else runs only ever adds time."""
+    calm = {name: [t for t in found if t["waited"] <= quiet.LIMIT] for name, found in turns.items()}
     row.disturbed = not all(calm.values())
     row.peer, row.ours = (
-        min(a["seconds"] for a in calm[name] or turns[name]) for name in (PEER, OURS)
+        min(turn["value"] for turn in calm[name] or turns[name]) for name in (PEER, OURS)
     )
     return row
-
-
-def run_startup(pythons: dict[str, str], rounds: int, only: str) -> Iterator[Row]:
-    """Rows of the group start-up."""
-    for measure in startup.MEASURES:
-        if re.search(only, measure.name):
-            figures = startup.measure(measure, pythons, rounds)
-            best = min(figures[PEER]), min(figures[OURS])
-            yield Row("start-up", measure.name, *best, unit=measure.figure)
 
 
 def readable(value: float, unit: str) -> str:
@@ -182,12 +192,12 @@ def line(row: Row) -> str:
 
 
 def summary(group: str, rows: list[Row]) -> str:
-    good = [row for row in rows if row.group == group and not row.error]
-    if not good:
+    ratios = [row.ratio for row in rows if row.group == group and not row.error]
+    if not ratios:
         return f"{group}: nothing measured"
     return (
-        f"{group}: {statistics.geometric_mean(row.ratio for row in good):.2f}× in the geometric mean of {len(good)} cases, "
-        f"from {min(row.ratio for row in good):.2f}× to {max(row.ratio for row in good):.2f}×"
+        f"{group}: {statistics.geometric_mean(ratios):.2f}× in the geometric mean of "
+        f"{len(ratios)} cases, from {min(ratios):.2f}× to {max(ratios):.2f}×"
     )
 
 
@@ -208,11 +218,20 @@ def machine(peer: Side, ours: Side) -> dict[str, str]:
     }
 
 
-def merged(rows: list[Row]) -> list[Row]:
-    """The rows of results.json, those measured now in their place."""
+def stored() -> list[Row]:
+    """The rows of results.json."""
     path = HERE / "results.json"
-    old = json.loads(path.read_text())["rows"] if path.exists() else []
-    found = {(row.group, row.name): row for row in [*(Row(**entry) for entry in old), *rows]}
+    return [Row(**row) for row in json.loads(path.read_text())["rows"]] if path.exists() else []
+
+
+def merged(rows: list[Row]) -> list[Row]:
+    """The rows of results.json with those measured now in their place, unless these were
+    disturbed and the old ones were not."""
+    found = {(row.group, row.name): row for row in stored()}
+    for row in rows:
+        old = found.get((row.group, row.name))
+        if old is None or old.error or old.disturbed or not row.disturbed:
+            found[row.group, row.name] = row
     known = [(case.group, case.name) for case in CASES]
     known += [("start-up", measure.name) for measure in startup.MEASURES]
     return [found[key] for key in known if key in found]
@@ -241,7 +260,7 @@ def report(rows: list[Row], facts: dict[str, str]) -> str:
         "# gleed against PyTorch: the figures",
         "Written by `make bench` (`benchmarks/speed.py --write`); [README.md](README.md) says how "
         "to read it.\nThe ratio is PyTorch's figure over gleed's: above 1 gleed is faster or "
-        "smaller. A star marks cases\nduring which other programs kept the processors busy.",
+        "smaller. A star marks cases\nin which a thread had to wait for a processor.",
         "\n".join(f"- {name}: {value}" for name, value in facts.items()),
         "\n".join(f"- {summary(group, rows)}" for group in groups),
         "Where PyTorch is ahead:\n\n" + "\n".join(behind),
@@ -287,7 +306,12 @@ def options() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="a regular expression for names of cases")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each library (5)")
     parser.add_argument("--threads", type=int, default=2, help="threads of each library (2)")
-    parser.add_argument("--patience", type=float, default=20, help="seconds to wait for calm (20)")
+    parser.add_argument(
+        "--patience", type=float, default=20, help="seconds to repeat a case in (20)"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="cases that results.json calls disturbed"
+    )
     parser.add_argument("--write", action="store_true", help="into results.json and results.md")
     return parser.parse_args()
 
@@ -295,32 +319,33 @@ def options() -> argparse.Namespace:
 def main() -> int:
     chosen = options()
     groups = chosen.group.split(",")
-    unknown = [group for group in groups if group not in GROUPS]
-    if unknown or chosen.rounds < 1:
+    if chosen.rounds < 1 or not set(groups) <= set(GROUPS):
         sys.exit(f"speed: groups are {', '.join(GROUPS)}, rounds 1 or more; got {chosen.group}")
-    peer = Side(PEER, chosen.torch_python, chosen.threads)
-    ours = Side(OURS, chosen.gleed_python, chosen.threads)
-    pythons = {PEER: chosen.torch_python, OURS: chosen.gleed_python}
+    sides = {
+        PEER: Side(PEER, chosen.torch_python, chosen.threads),
+        OURS: Side(OURS, chosen.gleed_python, chosen.threads),
+    }
     rows: list[Row] = []
     for group in groups:
-        for row in _measured(group, chosen, peer, ours, pythons):
+        for row in measured(group, chosen, sides):
             rows.append(row)
             print(line(row), flush=True)
         if any(row.group == group for row in rows):
             print(f"== {summary(group, rows)}\n", flush=True)
-    if chosen.write:
-        write(rows, machine(peer, ours))
+            if chosen.write:
+                write(rows, machine(*sides.values()))
     return 1 if any(row.error for row in rows) else 0
 
 
-def _measured(
-    group: str, chosen: argparse.Namespace, peer: Side, ours: Side, pythons: dict[str, str]
-) -> Iterator[Row]:
-    if group == "start-up":
-        yield from run_startup(pythons, chosen.rounds, chosen.only)
-    for case in CASES:
-        if case.group == group and re.search(chosen.only, case.name):
-            yield run_case(case, peer, ours, chosen.rounds, chosen.patience)
+def measured(group: str, chosen: argparse.Namespace, sides: dict[str, Side]) -> Iterator[Row]:
+    """The rows of a group, as they come."""
+    disturbed = {(row.group, row.name) for row in stored() if row.disturbed}
+    programs = [case for case in CASES if case.group == group]
+    for program in startup.MEASURES if group == "start-up" else programs:
+        again = not chosen.again or (group, program.name) in disturbed
+        if again and re.search(chosen.only, program.name):
+            run = run_startup if isinstance(program, startup.Measure) else run_case
+            yield run(program, sides, chosen.rounds, chosen.patience)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -28,9 +29,9 @@ def blocks(text: str) -> Iterator[tuple[str, str, int, str | None]]:
     for place, block in enumerate(found):
         output = None
         for following in found[place + 1 : place + 2]:
-            if following[1] == "text" and not text[block.end() : following.start()].strip():
-                output = following[2]
-        yield block[1], block[2], text.count("\n", 0, block.start()) + 2, output
+            if following[2] == "text" and not text[block.end() : following.start()].strip():
+                output = dedent(following[3])
+        yield block[2], dedent(block[3]), text.count("\n", 0, block.start()) + 2, output
 
 
 def run_document(path: Path) -> list[str]:
