@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import special
+from scipy import linalg, special
 
+from . import formulas
 from .generate import Sample, named_arguments
 
 Array = np.ndarray
@@ -220,6 +221,10 @@ def _variance(x: Array, dim: Any = None, unbiased: Any = True, *, correction: An
     return x.var(axis=dim, ddof=ddof, keepdims=keepdim)
 
 
+def _mean(x: Array, dim: Any = None, *rest: Any, keepdim: bool = False, **named: Any) -> Array:
+    return x.mean(axis=None if isinstance(dim, bool) else dim, keepdims=keepdim)
+
+
 def _along(function: Callable[..., Any], place: Callable[..., Any]) -> Callable[..., Any]:
     """`max` and `min`: of all, of two tensors, or along an axis with the index."""
 
@@ -361,7 +366,6 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     # arithmetic
     "add": lambda x, y, alpha=1: x + alpha * y if alpha != 1 else np.add(x, y),
     "sub": lambda x, y, alpha=1: x - alpha * y,
-    "rsub": lambda x, y: y - x,
     "pow": _integer_power,
     "float_power": _float_power,
     "heaviside": lambda x, y: np.heaviside(x.astype(float), y.astype(float)),
@@ -406,12 +410,8 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     # reductions
     "var": _variance,
     "std": lambda *args, **kwargs: np.sqrt(_variance(*args, **kwargs)),
-    "var_mean": lambda x, dim=None, **kw: (
-        _variance(x, dim, **kw), x.mean(dim, keepdims=kw.get("keepdim", False))
-    ),
-    "std_mean": lambda x, dim=None, **kw: (
-        np.sqrt(_variance(x, dim, **kw)), x.mean(dim, keepdims=kw.get("keepdim", False))
-    ),
+    "var_mean": lambda *args, **kw: (_variance(*args, **kw), _mean(*args, **kw)),
+    "std_mean": lambda *args, **kw: (np.sqrt(_variance(*args, **kw)), _mean(*args, **kw)),
     "max": _along(np.max, np.argmax),
     "min": _along(np.min, np.argmin),
     "aminmax": lambda x, dim=None, keepdim=False: (
@@ -465,12 +465,28 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "fill_": np.full_like, "zero_": np.zeros_like,
     "diag": np.diag, "diag_embed": _diag_embed, "trace": np.trace,
 }  # fmt: skip
-FORMULAS |= {
+
+
+def _renorm(x: Array, p: float, dim: int, maxnorm: float) -> Array:
+    others = tuple(a for a in range(x.ndim) if a != dim)
+    size = (np.abs(x.astype(float)) ** p).sum(others, keepdims=True) ** (1 / p)
+    return x * np.where(size > maxnorm, maxnorm / (size + 1e-7), 1)
+
+
+FORMULAS |= formulas.FORMULAS | {
     "cross": np.cross, "dist": lambda x, y, p=2: _vector_norm(x - y, p),
     "logcumsumexp": lambda x, dim: np.logaddexp.accumulate(x, dim),
     "diff": lambda x, n=1, dim=-1: np.diff(x, n, dim), "rot90": np.rot90,
     "dstack": np.dstack, "column_stack": np.column_stack,
     "atleast_1d": np.atleast_1d, "atleast_2d": np.atleast_2d,
+    "atleast_3d": np.atleast_3d, "broadcast_tensors": np.broadcast_arrays,
+    "meshgrid": lambda *xs: np.meshgrid(*xs, indexing="ij"),
+    "cartesian_prod": lambda *xs: np.stack(
+        np.meshgrid(*xs, indexing="ij"), -1
+    ).reshape(-1, len(xs)),
+    "block_diag": lambda *xs: linalg.block_diag(*xs),
+    "cdist": lambda x, y, p=2.0: _vector_norm(x[..., :, None, :] - y[..., None, :, :], p, -1),
+    "renorm": _renorm,
     "real": np.real, "conj": np.conj, "conj_physical": np.conj, "resolve_conj": np.copy,
     "resolve_neg": np.copy,
     "chain_matmul": lambda *xs: functools.reduce(np.matmul, xs),

@@ -18,7 +18,9 @@ REFUSED = {
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "inner", "addmm", "addmv", "baddbmm",
                      "linear"), "b"),
     **dict.fromkeys(("cross",), "b"),
-    **dict.fromkeys(("dist", "cdist", "histc", "quantile", "nanquantile", "logcumsumexp"), "ib"),
+    **dict.fromkeys(
+        ("dist", "cdist", "renorm", "histc", "quantile", "nanquantile", "logcumsumexp"), "ib"
+    ),
     **dict.fromkeys(("bitwise_left_shift", "bitwise_right_shift"), "fb"),
     **dict.fromkeys(
         ("lerp", "silu", "tanhshrink", "logsigmoid", "elu", "selu", "glu", "normalize", "frac",
@@ -31,7 +33,11 @@ REFUSED = {
 # The same for calls with certain arguments.
 REFUSED_WITH = {("add", "alpha"): "b"}
 # Bounds below zero wrap around in these.
-SKIPPED = {("hardtanh", "uint8")}
+SKIPPED = {
+    ("hardtanh", "uint8"),
+    *((name, "bool") for name in ("diff", "searchsorted", "bucketize")),
+    *((name, "bool") for name in ("scatter_reduce", "index_reduce")),
+}
 
 
 def refuses(sample: Sample, dtype: str) -> bool:
@@ -51,6 +57,7 @@ LOOSE = {
          "softmax", "softmin", "log_softmax", "logit", "lgamma", "logaddexp", "remainder", "fmod",
          "var", "std", "var_mean", "std_mean", "sum", "nansum", "mean", "prod", "norm", "logsumexp",
          "cumsum", "cumprod", "trace", "scatter", "scatter_add", "index_add", "pow", "normalize",
+         "cross", "multi_dot",
          "glu", "softplus", "logsigmoid", "elu", "celu", "selu", "hardswish", "hardsigmoid",
          "softshrink", "frac", "prelu", "softsign"), 8,
     ),
@@ -58,7 +65,8 @@ LOOSE = {
         ("matmul", "mm", "bmm", "mv", "dot", "inner", "addmm", "addmv", "baddbmm", "linear",
          "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "binary_cross_entropy",
          "binary_cross_entropy_with_logits", "nll_loss", "cross_entropy", "cosine_similarity",
-         "layer_norm", "rms_norm"), 16,
+         "layer_norm", "rms_norm", "multi_dot", "chain_matmul", "cross", "linalg_cross", "ndtr",
+         "sinc", "logaddexp2", "matrix_power", "triplet_margin_loss", "pairwise_distance"), 16,
     ),
 }  # fmt: skip
 # Ops that look at the memory behind a tensor, or need it in row-major order.
