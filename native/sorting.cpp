@@ -17,7 +17,8 @@ namespace gleed {
 
 namespace {
 
-constexpr int64_t kInsertion = 24;    // rows up to this length are sorted by insertion
+constexpr int64_t kRun = 8;           // elements that are sorted by insertion
+constexpr int64_t kMerged = 100;      // rows up to this length are merged from such runs
 constexpr int64_t kNarrow = 1 << 13;  // and up to this one by narrow digits
 constexpr int kNarrowBits = 8, kWideBits = 11;
 constexpr int64_t kShared = 1 << 17;  // rows from this length on are divided among threads
@@ -38,7 +39,7 @@ struct Scratch {
 
   static size_t bytes(int64_t length) {
     const size_t counts = (chunk_count(length) * sizeof(uint32_t)) << kWideBits;
-    return 2 * length * sizeof(Record<T>) + (length <= kInsertion ? 0 : counts) + 64;
+    return 2 * length * sizeof(Record<T>) + (length <= kMerged ? 0 : counts) + 64;
   }
   Scratch(char* memory, int64_t length) {
     records = reinterpret_cast<Record<T>*>(memory);
@@ -54,6 +55,35 @@ void insertion_sort(Record<T>* records, int64_t length) {
     int64_t j = i;
     for (; j > 0 && record < records[j - 1]; --j) records[j] = records[j - 1];
     records[j] = record;
+  }
+}
+
+// Merges two runs that lie one after another. Without branches on data, which cannot be predicted.
+template <class T>
+void merge(const Record<T>* a, const Record<T>* b, const Record<T>* end, Record<T>* out) {
+  const Record<T>* middle = b;
+  while (a < middle && b < end) {
+    const Record<T> x = *a, y = *b;
+    const bool second = y < x;
+    *out++ = second ? y : x;
+    a += !second;
+    b += second;
+  }
+  std::copy(b, end, std::copy(a, middle, out));
+}
+
+template <class T>
+void merge_sort(Scratch<T>& scratch, int64_t length) {
+  for (int64_t i = 0; i < length; i += kRun) {
+    insertion_sort(scratch.records + i, std::min(kRun, length - i));
+  }
+  for (int64_t run = kRun; run < length; run *= 2) {
+    for (int64_t i = 0; i < length; i += 2 * run) {
+      const int64_t middle = std::min(i + run, length), end = std::min(i + 2 * run, length);
+      merge(scratch.records + i, scratch.records + middle, scratch.records + end,
+            scratch.spare + i);
+    }
+    std::swap(scratch.records, scratch.spare);
   }
 }
 
@@ -102,8 +132,8 @@ void radix_sort(Scratch<T>& scratch, int64_t length) {
 
 template <class T>
 void sort_records(Scratch<T>& scratch, int64_t length) {
-  if (length <= kInsertion) {
-    insertion_sort(scratch.records, length);
+  if (length <= kMerged) {
+    merge_sort(scratch, length);
   } else if (sizeof(T) <= 2 || length <= kNarrow) {
     radix_sort<kNarrowBits>(scratch, length);
   } else {
