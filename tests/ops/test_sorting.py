@@ -14,7 +14,7 @@ from gleed.errors import BoundsError, DTypeError, RangeError, ShapeError
 from .generate import DTYPES, FLOATS, array
 
 NAN, INF = float("nan"), float("inf")
-# Rows short enough for runs and merging, for narrow and wide digits, and to be divided among threads.
+# Rows for merging, for narrow digits, for wide ones, and to be divided among threads.
 LENGTHS = (1, 2, 20, 64, 99, 300, 9_001, 140_000)
 SHAPES = ((7,), (3, 40), (4, 5, 6), (0, 3), (3, 0), (2, 3000))
 
