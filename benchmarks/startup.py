@@ -82,6 +82,10 @@ print(json.dumps({{"bytes": sum(sizes.values())}}))
 """
 
 
+# The cache of this benchmark alone, so that what else the user compiled does not count.
+KEPT = tempfile.TemporaryDirectory(prefix="gleed-benchmark-")
+
+
 @dataclass(frozen=True)
 class Measure:
     """One figure of a library: which program prints it, and under which name."""
@@ -105,10 +109,10 @@ def measure(measure: Measure, python: str, library: str, deadline: float) -> dic
     """One figure, and its share of waiting; again if it had to wait and the deadline allows."""
     while True:
         with tempfile.TemporaryDirectory() as empty:
-            cache = {"GLEED_CACHE_DIR": empty} if measure.cache == "empty" else {}
+            cache = empty if measure.cache == "empty" else KEPT.name
             run = subprocess.run(
                 [python, "-c", measure.program.format(library=library, waited=WAITED)],
-                env={**os.environ, "OMP_NUM_THREADS": "2", **cache},
+                env={**os.environ, "OMP_NUM_THREADS": "2", "GLEED_CACHE_DIR": cache},
                 capture_output=True,
                 text=True,
                 check=True,
