@@ -18,7 +18,7 @@ from gleed.compiler.planning import build_plan
 from gleed.compiler.schedule import Step
 from gleed.errors import DTypeError, ShapeError
 from gleed.gradient import Partition, differentiate
-from gleed.ops.promotion import category, dtype_text, shape_text
+from gleed.ops.promotion import category, convert, default_float, dtype_text, shape_text
 from gleed.ops.record import Op, Overload, Parameter
 from gleed.trace import Standin, Trace
 
@@ -84,7 +84,7 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
         trace.tape = {}
     with trace.active():
         result = _traced(overload, bound)
-    outputs = list(_flat(result))
+    outputs = [_result(y) for y in _flat(result)]
     written = _written(overload, bound, call.tensors, outputs)
     if not any(call.needs_grad):
         return build_plan(trace.graph(outputs), trace.scope, written=written)
@@ -118,6 +118,11 @@ def _flat(result: Any) -> Any:
             yield from _flat(item)
     else:
         yield result
+
+
+def _result(y: Standin) -> Standin:
+    """A result as users see it: what was computed from numbers alone has the default dtype."""
+    return convert(y, default_float()) if y.weak and y.dtype == "f64" else y
 
 
 def _written(

@@ -199,7 +199,8 @@ class Trace:
             types = primitive.type(*values, **attrs)
             node = Node(primitive.name, primitive, values, attrs, types)
             self._known[key if primitive.pure else node] = node
-        outputs = tuple(Standin(self, v) for v in node.outputs)
+        weak = primitive.kind == "pointwise" and all(x.weak for x in inputs)
+        outputs = tuple(Standin(self, v, weak) for v in node.outputs)
         if self.tape is not None and node not in self.tape:
             self.tape[node] = Entry(primitive.name, primitive.vjp, outputs, inputs, attrs)
         return outputs if len(outputs) > 1 else outputs[0]

@@ -15,6 +15,10 @@ def reduced(loss: Array, reduction: str) -> Array:
     return {"none": lambda x: x, "mean": np.mean, "sum": np.sum}[reduction](loss)
 
 
+def _vector_norm(x: Array, ord: float = 2, dim: Any = None, keepdim: bool = False) -> Array:
+    return (np.abs(x) ** ord).sum(dim, keepdims=keepdim) ** (1 / ord)
+
+
 def _distance(x: Array, y: Array, p: float = 2.0, eps: float = 1e-6, keep: bool = False) -> Array:
     return (np.abs(x - y + eps) ** p).sum(-1, keepdims=keep) ** (1 / p)
 
@@ -115,6 +119,15 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "pixel_shuffle": _pixel_shuffle, "pixel_unshuffle": _pixel_unshuffle,
     "channel_shuffle": _channel_shuffle,
     "mvlgamma": special.multigammaln, "multigammaln": special.multigammaln,
+    "linalg_vector_norm": _vector_norm,
+    "linalg_matrix_norm": lambda x, ord="fro", dim=(-2, -1), keepdim=False: np.linalg.norm(
+        x, ord, dim, keepdims=keepdim
+    ),
+    "linalg_norm": lambda x, ord=None, dim=None, keepdim=False: (
+        np.linalg.norm(x.ravel()) if ord is dim is None else np.linalg.norm(x, ord, dim)
+    ),
+    "linalg_vecdot": lambda x, y, dim=-1: (x * y).sum(dim), "linalg_cross": np.cross,
+    "linalg_diagonal": lambda x: np.diagonal(x, 0, -2, -1), "alias_copy": np.copy,
     "matrix_power": np.linalg.matrix_power,
     "tensor_split": lambda x, parts, dim=0: np.array_split(x, parts, dim),
     "hsplit": _pieces(lambda x: min(x.ndim - 1, 1)), "vsplit": _pieces(lambda x: 0),

@@ -29,8 +29,9 @@ def expected(sample: Sample, call: Any) -> Any:
     keep_bool = name in TRUTH
     args, kwargs = _exact(call.arrays, keep_bool), _exact(call.named_arrays, keep_bool)
     with np.errstate(all="ignore"):
-        if name in FORMULAS:
-            return FORMULAS[name](*args, **kwargs)
+        formula = FORMULAS.get(name) or FORMULAS.get(name.removesuffix("_copy"))
+        if formula is not None:
+            return formula(*args, **kwargs)
         return _namesake(sample, args, kwargs)
 
 
@@ -288,8 +289,11 @@ def _repeat(x: Array, *counts: Any) -> Array:
     return np.tile(x, counts[0] if isinstance(counts[0], tuple) else counts)
 
 
-def _diag_embed(x: Array, offset: int = 0) -> Array:
-    return np.stack([np.diag(row, offset) for row in x]) if x.ndim > 1 else np.diag(x, offset)
+def _diag_embed(x: Array, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Array:
+    last = np.apply_along_axis(lambda row: np.diag(row, offset).ravel(), -1, x)
+    size = x.shape[-1] + abs(offset)
+    y = last.reshape(*x.shape[:-1], size, size)
+    return np.moveaxis(y, (-2, -1), (dim1, dim2))
 
 
 def _float_power(x: Array, y: Any) -> Array:

@@ -55,7 +55,9 @@ def test_every_op_has_a_reference() -> None:
     missing = [
         name
         for name, sample in sampled.items()
-        if not reference_name(sample) and name not in FORMULAS and name not in WITHOUT_REFERENCE
+        if not reference_name(sample)
+        and not {name, name.removesuffix("_copy")} & FORMULAS.keys()
+        and name not in WITHOUT_REFERENCE
     ]
     assert missing == []
     assert set(WITHOUT_REFERENCE) <= set(sampled)

@@ -239,6 +239,8 @@ def ldexp(input: Operand, other: Operand) -> Tensor:
     tensor([12.])
     """
     x, exponent = as_standins(input, other)
+    if exponent.weak and is_float(x.dtype) and not x.weak:
+        exponent = convert(exponent, x.dtype)
     return mul(x, p.exp2(floating(exponent)))
 
 

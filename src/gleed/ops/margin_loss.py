@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from gleed import primitives
 from gleed import primitives as p
 from gleed.errors import RangeError, ShapeError
 from gleed.ops.logic import where
@@ -30,6 +31,7 @@ def pairwise_distance(
     tensor([5.0000])
     """
     a, b = common("pairwise_distance", x1, x2)
+    primitives.require_float(a.value)
     return (a - b + eps).norm(p, -1, keepdim)
 
 
@@ -80,6 +82,7 @@ def margin_ranking_loss(
     >>> gleed.nn.functional.margin_ranking_loss(one, one * 3, one)
     tensor(2.)
     """
+    p.require_float(input1.value)
     loss = _positive_part(-target * (input1 - input2) + margin)
     return reduced_loss(
         "margin_ranking_loss", loss, legacy_reduction(reduction, size_average, reduce)
@@ -101,6 +104,7 @@ def hinge_embedding_loss(
     >>> gleed.nn.functional.hinge_embedding_loss(x, y)
     tensor(0.6250)
     """
+    p.require_float(input.value)
     near = where(target != 1, _positive_part(margin - input), 0)
     loss = near + where(target != -1, input, 0)
     return reduced_loss(
@@ -183,6 +187,7 @@ def multi_margin_loss(
     >>> gleed.nn.functional.multi_margin_loss(gleed.tensor([[0.5, 1.0]]), gleed.tensor([0]))
     tensor(0.7500)
     """
+    primitives.require_float(input.value)
     if p not in (1, 2):
         raise RangeError(f"multi_margin_loss: p must be 1 or 2; got {p}; use 1")
     if input.ndim > 2 or target.ndim > 1:

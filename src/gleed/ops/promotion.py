@@ -7,12 +7,13 @@ only if it is of a higher category (bool < integer < floating point).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 from gleed import _C
 from gleed.compiler.dims import Dim, Size
 from gleed.compiler.graph import Shape
-from gleed.compiler.kernel import DTYPES, is_float
+from gleed.compiler.kernel import DTYPES, integer_range, is_float
 from gleed.dtypes import dtype_text
 from gleed.errors import DTypeError, ShapeError
 from gleed.primitives import broadcast, cast, reshape
@@ -82,6 +83,8 @@ def convert(x: Standin, dtype: str) -> Standin:
         value = node.attrs["key"]
         if category(dtype) == 1:
             value = int(value) if value == value and abs(value) != float("inf") else 0
+            low, high = integer_range(dtype)
+            value = (value - low) % (high - low + 1) + low  # wraps around, as in machine code
         return x.trace.const(value, dtype)
     return Standin(x.trace, cast(x, dtype=dtype).value)
 
@@ -98,10 +101,20 @@ def _float_of(x: Standin) -> str:
 def common(name: str, *operands: Any, to_float: bool = False) -> list[Standin]:
     """Operands brought to one dtype and one shape. `name` is the op's, for the error."""
     xs = as_standins(*operands)
+    if all(x.weak for x in xs):
+        return _numbers(xs, to_float)
     dtype = result_type(*xs)
     if to_float and not is_float(dtype):
         dtype = default_float()
     return spread(name, *(convert(x, dtype) for x in xs))
+
+
+def _numbers(xs: Sequence[Standin], to_float: bool) -> list[Standin]:
+    """Numbers in one dtype, which stay numbers: float64 and int64 lose nothing on the way."""
+    dtype = reduce(promote, (x.dtype for x in xs))
+    if to_float and not is_float(dtype):
+        dtype = "f64"
+    return [Standin(x.trace, convert(x, dtype).value, weak=True) for x in xs]
 
 
 def spread(name: str, *xs: Standin) -> list[Standin]:
