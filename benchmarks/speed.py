@@ -258,7 +258,7 @@ def report(rows: list[Row], facts: dict[str, str]) -> str:
     behind = [f"- {row.group}, {row.name}: {row.ratio:.2f}" for row in slower] or ["- nowhere"]
     parts = [
         "# gleed against PyTorch: the figures",
-        "Written by `make bench` (`benchmarks/speed.py --write`); [README.md](README.md) says how "
+        "Written by `make bench BENCH_FLAGS=--write`; [README.md](README.md) says how "
         "to read it.\nThe ratio is PyTorch's figure over gleed's: above 1 gleed is faster or "
         "smaller. A star marks cases\nin which a thread had to wait for a processor.",
         "\n".join(f"- {name}: {value}" for name, value in facts.items()),
