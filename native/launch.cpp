@@ -424,6 +424,12 @@ Kernel* identity_kernel(DType dtype) {
 
 bool bind_launch(Launch launch, LaunchTarget& target) {
   if (launch.count(0, launch.parallel) == 0) return true;
+  // An empty reduced range leaves work only for results that do not move along it.
+  const bool reduces_nothing = launch.count(launch.parallel, launch.axes()) == 0;
+  if (reduces_nothing && std::none_of(launch.operands.begin(), launch.operands.end(),
+                                      [](const Access& a) { return a.writes && !a.element; })) {
+    return true;
+  }
   simplify(launch);
   std::vector<std::pair<Access, Access>> written;
   const Launch before = launch;

@@ -266,7 +266,7 @@ class KernelBuilder:
         self._nested += 1
         element = self.build(source, tuple(inner))
         self._nested -= 1
-        return k.reduce(node.primitive.attributes["op"], element)  # type: ignore[union-attr]
+        return _reduced(node.primitive.attributes["op"], element)  # type: ignore[union-attr]
 
     _nested = 0  # how many reductions the value being built lies inside
 
@@ -349,3 +349,12 @@ class KernelBuilder:
     def kernel(self, name: str) -> k.Kernel:
         """The finished kernel."""
         return k.Kernel(name, tuple(self.operands), tuple(self.params), tuple(self.stores))
+
+
+def _reduced(op: str, x: k.Node) -> k.Node:
+    """A reduction; of bool by what the kernel IR has for it."""
+    if x.dtype != "bool":
+        return k.reduce(op, x)
+    if op in ("argmax", "argmin"):
+        return k.reduce(op, k.cast(x, "u8"))
+    return k.reduce({"max": "any", "min": "all"}.get(op, op), x)

@@ -31,7 +31,19 @@ def _pointwise(
             require_float(first)
         return [(result or first.dtype, first.shape)]
 
-    return Primitive(name, "pointwise", types, code, vjp)
+    on_bool = name.startswith("bitwise_") or name in ("add", "mul", "eq", "ne")
+    return Primitive(name, "pointwise", types, code if on_bool else _in_bytes(code), vjp)
+
+
+def _in_bytes(code: Callable[..., k.Node]) -> Callable[..., k.Node]:
+    """The scalar code with bool computed as bytes, for what the kernel IR leaves to numbers."""
+
+    def run(*args: k.Node) -> k.Node:
+        if args[0].dtype != "bool":
+            return code(*args)
+        return k.cast(code(*(k.cast(x, "u8") for x in args)), "bool")
+
+    return run
 
 
 def _math(name: str, vjp: Rule = None) -> Primitive:
@@ -60,22 +72,21 @@ def _sign(x: k.Node) -> k.Node:
     return k.select(k.ne(x, x), x, one) if k.is_float(x.dtype) else one
 
 
-def _bool_sum(x: k.Node, y: k.Node) -> k.Node:
-    return x | y if x.dtype == "bool" else x + y
-
-
-def _bool_product(x: k.Node, y: k.Node) -> k.Node:
-    return x & y if x.dtype == "bool" else x * y
+def _either(numbers: Callable[..., k.Node], truth: Callable[..., k.Node]) -> Callable[..., k.Node]:
+    """Scalar code for numbers, and for bool, on which the kernel IR has logic alone."""
+    return lambda *args: (truth if args[0].dtype == "bool" else numbers)(*args)
 
 
 # ---- arithmetic
-add = _pointwise("add", _bool_sum, lambda g, y, a, b: (g, g))
+add = _pointwise("add", _either(lambda x, y: x + y, lambda x, y: x | y), lambda g, y, a, b: (g, g))
 sub = _pointwise("sub", lambda x, y: x - y, lambda g, y, a, b: (g, -g))
-mul = _pointwise("mul", _bool_product, lambda g, y, a, b: (g * b, g * a))
+mul = _pointwise(
+    "mul", _either(lambda x, y: x * y, lambda x, y: x & y), lambda g, y, a, b: (g * b, g * a)
+)
 div = _pointwise("div", lambda x, y: x / y, lambda g, y, a, b: (g / b, -(g * y) / b), real=True)
 fma = _pointwise("fma", k.fma, lambda g, y, a, b, c: (g * b, g * a, g))
 neg = _pointwise("neg", lambda x: -x, lambda g, y, x: -g)
-abs = _pointwise("abs", k.abs, lambda g, y, x: g * sign(x))
+abs = _pointwise("abs", _either(k.abs, lambda x: x), lambda g, y, x: g * sign(x))
 sign: Primitive = _pointwise("sign", _sign, _flat)
 idiv = _pointwise("idiv", k.idiv, _none)
 irem = _pointwise("irem", k.irem, _none)
@@ -96,8 +107,8 @@ def _extreme_rule(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
     return first, g - first
 
 
-maximum = _pointwise("maximum", k.maximum, _extreme_rule)
-minimum = _pointwise("minimum", k.minimum, _extreme_rule)
+maximum = _pointwise("maximum", _either(k.maximum, lambda x, y: x | y), _extreme_rule)
+minimum = _pointwise("minimum", _either(k.minimum, lambda x, y: x & y), _extreme_rule)
 
 # ---- exponentials and logarithms
 exp = _math("exp", lambda g, y, x: g * y)
@@ -161,10 +172,10 @@ shift_right = _pointwise("shift_right", lambda x, y: x >> y, _none)
 # ---- comparison
 eq = _pointwise("eq", k.eq, _none, result="bool")
 ne = _pointwise("ne", k.ne, _none, result="bool")
-lt = _pointwise("lt", k.lt, _none, result="bool")
-le = _pointwise("le", k.le, _none, result="bool")
-gt = _pointwise("gt", k.gt, _none, result="bool")
-ge = _pointwise("ge", k.ge, _none, result="bool")
+lt = _pointwise("lt", _either(k.lt, lambda x, y: ~x & y), _none, result="bool")
+le = _pointwise("le", _either(k.le, lambda x, y: ~x | y), _none, result="bool")
+gt = _pointwise("gt", _either(k.gt, lambda x, y: x & ~y), _none, result="bool")
+ge = _pointwise("ge", _either(k.ge, lambda x, y: x | ~y), _none, result="bool")
 
 
 # ---- selection and conversion
