@@ -74,7 +74,9 @@ def _gaussian(x: Array, y: Array, var: Array) -> Array:
 def _pad(x: Array, pad: Any, mode: str = "constant", value: float | None = None) -> Array:
     widths = [(0, 0)] * (x.ndim - len(pad) // 2)
     widths += [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
-    cut = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True))
+    cut = tuple(
+        slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True)
+    )
     grown = [(max(a, 0), max(b, 0)) for a, b in widths]
     if mode == "constant":
         return np.pad(x[cut], grown, constant_values=value or 0)

@@ -28,7 +28,17 @@ class Unplayable(Exception):
 def captured() -> Iterator[None]:
     """Plans are made as plain values, their kernels as IR."""
     core, machine_code = planning._C, planning._with_machine_code
-    names = ("inputs", "dims", "guards", "values", "steps", "outputs", "residuals", "writes", "grad")
+    names = (
+        "inputs",
+        "dims",
+        "guards",
+        "values",
+        "steps",
+        "outputs",
+        "residuals",
+        "writes",
+        "grad",
+    )
     planning._C = SimpleNamespace(
         Plan=lambda *fields: SimpleNamespace(**dict(zip(names, fields, strict=True)))
     )
@@ -100,7 +110,9 @@ class Replay:
     def _sliced(x: np.ndarray, axis: int, start: int, step: int, length: int) -> np.ndarray:
         stop = start + step * length
         part = slice(start, None if stop < 0 else stop, step)
-        return x[(slice(None),) * axis + (part,)] if length else x[(slice(None),) * axis + (slice(0),)]
+        return (
+            x[(slice(None),) * axis + (part,)] if length else x[(slice(None),) * axis + (slice(0),)]
+        )
 
     def _reshape(self, number: int, source: int, kernel: Any) -> None:
         self.values[number] = self.values[source].reshape(self._shape(number))
@@ -125,7 +137,9 @@ class Replay:
             for axis, dim in enumerate(coefficients):
                 if dim >= 0:
                     steps = np.arange(sizes[axis]) * self.cells[dim]
-                    total = total + steps.reshape([-1 if a == axis else 1 for a in range(len(sizes))])
+                    total = total + steps.reshape(
+                        [-1 if a == axis else 1 for a in range(len(sizes))]
+                    )
             return total
         value, mapping = operand
         x = self.values[value]

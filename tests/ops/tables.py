@@ -11,7 +11,7 @@ def category(dtype: str) -> str:
 
 # Categories of dtypes that ops refuse: "f" floating point, "i" integers, "b" bool.
 REFUSED = {
-    **dict.fromkeys(("sub", "rsub", "neg"), "b"),
+    **dict.fromkeys(("sub", "rsub", "neg", "floor_divide", "remainder", "fmod"), "b"),
     **dict.fromkeys(
         ("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"), "f",
     ),
@@ -87,7 +87,12 @@ WITHOUT_GRADIENT = {
     "isposinf", "isneginf", "isreal", "signbit",
 }  # fmt: skip
 # Ops whose gradient has no gradient, each with the reason.
-FIRST_ORDER = {"lgamma": "the derivative of digamma, trigamma, is not among the primitives"}
+FIRST_ORDER = dict.fromkeys(
+    ("lgamma", "mvlgamma", "multigammaln"),
+    "the derivative of digamma, trigamma, is not among the primitives",
+)
+# Samples whose result does not depend on the tensor: a zeroth power.
+CONSTANT = {"matrix_power-1"}
 # Ops of float32 and float64 alone, as in PyTorch.
 NO_HALVES = {"quantile", "nanquantile"}
 # Rules of piecewise constant functions: the gradient is zero everywhere.

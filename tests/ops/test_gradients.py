@@ -13,7 +13,7 @@ from gleed.autograd import gradcheck, gradgradcheck
 from gleed.ops.record import OPS
 
 from .generate import Call, Fixed, Sample, flat, results, sampled, samples_of
-from .tables import FIRST_ORDER, NO_HALVES, ONE_LAYOUT, REFUSED, WITHOUT_GRADIENT, WRITES
+from .tables import CONSTANT, FIRST_ORDER, NO_HALVES, ONE_LAYOUT, REFUSED, WITHOUT_GRADIENT, WRITES
 
 NON_CONTIGUOUS = ("transposed", "sliced", "reversed")
 
@@ -25,6 +25,7 @@ def differentiable() -> list[Sample]:
         for s in sampled()
         if s.free
         and s.op.name not in WITHOUT_GRADIENT
+        and s.name not in CONSTANT
         and "padding_idx" not in s.arguments()
         and not any(isinstance(r, Fixed) and r.dtype is None for r in s.recipes)
     ]

@@ -34,7 +34,7 @@ def raw(tensor: Any) -> np.ndarray:
     """The memory of a tensor as kernels see it; bfloat16 as bits."""
     values = array(tensor)
     if tensor.dtype is _C.bfloat16:
-        return (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16)
+        return (np.array(values).view(np.uint32) >> 16).astype(np.uint16)
     return np.array(values)
 
 

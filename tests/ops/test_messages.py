@@ -1,8 +1,7 @@
-"""What ops say about input that they do not take: the exact texts, and that the process lives on."""
+"""What ops say about input that they do not take: exact texts; and that the process lives on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -508,7 +507,7 @@ def test_bad_input(source: str, error: type[Exception], text: str) -> None:
 
 @pytest.mark.parametrize("source", HUGE)
 def test_huge(source: str) -> None:
-    with pytest.raises(OutOfMemoryError, match="not enough for a tensor of .*; use smaller sizes"):
+    with pytest.raises(OutOfMemoryError, match=r"not enough for a tensor of .*; use smaller sizes"):
         eval(source, NAMES)
     assert gleed.ones(2).sum().item() == 2
 

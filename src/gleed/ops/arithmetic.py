@@ -143,6 +143,9 @@ def floor_divide(input: Operand, other: Operand) -> Tensor:
     tensor([ 3, -4])
     """
     a, b = common("floor_divide", input, other)
+    require_dtype(
+        "floor_divide", a, a.dtype != "bool", "bool is not divided", "convert to an integer first"
+    )
     if is_float(a.dtype):
         remainder = p.fmod(a, b)
         quotient = p.div(p.sub(a, remainder), b)
@@ -165,6 +168,9 @@ def remainder(input: Operand, other: Operand) -> Tensor:
     tensor([3, 1])
     """
     a, b = common("remainder", input, other)
+    require_dtype(
+        "remainder", a, a.dtype != "bool", "bool is not divided", "convert to an integer first"
+    )
     rest = p.fmod(a, b) if is_float(a.dtype) else p.irem(a, b)
     if not is_signed(a.dtype):
         return rest
@@ -180,6 +186,9 @@ def fmod(input: Operand, other: Operand) -> Tensor:
     tensor([ 3, -3])
     """
     a, b = common("fmod", input, other)
+    require_dtype(
+        "fmod", a, a.dtype != "bool", "bool is not divided", "convert to an integer first"
+    )
     return p.fmod(a, b) if is_float(a.dtype) else p.irem(a, b)
 
 
