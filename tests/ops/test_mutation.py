@@ -6,6 +6,7 @@ backward uses the rule, with plans made anew.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from gleed import _C
+import gleed
+from gleed import _C, primitives
 from gleed.autograd import GradcheckError, gradcheck
-from gleed.ops.record import OPS, Op, Overload
+from gleed.ops.record import OPS, Op, Overload, Parameter
 from gleed.primitives import PRIMITIVES, Primitive
 from gleed.trace import Standin
 
-from .generate import RANDOM_MODULES, Sample
+from .generate import RANDOM_MODULES, Make, Sample
 from .tables import UNOBSERVABLE, WRITES, ZERO_RULES
 from .test_gradients import differentiable, of_tensors
 
@@ -74,6 +76,19 @@ def check(sample: Sample) -> None:
     gradcheck(function, tensors, fast_mode=True)
 
 
+def local(name: str, body: Callable[..., Any], tensors: int) -> Sample:
+    """A sample of an op made here, for a primitive that no op of the library uses."""
+    record = Op(name, None)
+    names = [f"x{k}" for k in range(tensors)]
+    parameters = tuple(Parameter(n, "tensor", inspect.Parameter.empty, "") for n in names)
+    record.overloads.append(Overload(name, body, parameters))
+    make = Make(name)
+    return Sample(record, 0, tuple(make.tensor((5,)) for _ in names))
+
+
+LOCAL = [local("fma", primitives.fma, 3)]
+
+
 @cache
 def uses() -> dict[Mutant, list[Sample]]:
     """The samples in whose backward a cotangent of a rule is computed."""
@@ -97,7 +112,7 @@ def uses() -> dict[Mutant, list[Sample]]:
     for owner, rule in zip(everything, before, strict=True):
         _set(owner, watched(owner, rule))
     try:
-        for sample in differentiable():
+        for sample in (*differentiable(), *LOCAL):
             current.append(sample)
             call = sample.call("float64", grad=True)
             if not any(t.numel() == 0 for t in call.tensors):
@@ -134,7 +149,7 @@ def mutated(mutant: Mutant) -> Rule:
 def killed(mutant: Mutant) -> bool:
     """Whether a gradient check notices."""
     samples = sorted(uses()[mutant], key=lambda s: s.op.name != mutant.owner.name)
-    for sample in samples[:TRIES]:
+    for sample in samples:
         with replaced(mutant.owner, mutated(mutant)):
             try:
                 check(sample)
@@ -143,14 +158,11 @@ def killed(mutant: Mutant) -> bool:
     return False
 
 
-TRIES = 8  # samples that a mutant may survive before it counts as a survivor
-
-
 def test_all_mutants() -> None:
     mutants = list(uses())
     survivors = {m.name for m in mutants if m.name not in UNOBSERVABLE and not killed(m)}
     assert survivors == set()
-    assert len(mutants) >= 130
+    assert len(mutants) >= 95
     assert set(UNOBSERVABLE) <= {m.name for m in mutants}
 
 
@@ -158,7 +170,23 @@ def test_every_rule_is_used() -> None:
     """No rule is left that no sample's backward computes."""
     used = {m.owner for m in uses()}
     unused = {o.name for o in owners() if o not in used and not _gives_nothing(o)}
-    assert unused == set()
+    assert unused == {"cast"}  # see test_cast
+
+
+def test_cast() -> None:
+    """The gradient of a conversion is the cotangent converted back: too coarse for differences."""
+    cast = PRIMITIVES["cast"]
+    cotangent = gleed.tensor([0.5, -1.25, 3.0])
+
+    def gradient() -> Any:
+        x = gleed.ones(3, dtype=gleed.float64, requires_grad=True)
+        y = fresh(OPS["_to_dtype"])(x, gleed.float32)
+        return gleed.autograd.grad(y, x, cotangent)[0]
+
+    assert gradient().dtype is gleed.float64
+    assert gradient().tolist() == cotangent.tolist()
+    with replaced(cast, mutated(Mutant(cast, 0))):
+        assert gradient().tolist() == (3 * cotangent).tolist()
 
 
 def _gives_nothing(owner: Primitive | Overload) -> bool:

@@ -130,6 +130,10 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
     return p.trunc(p.div(a, b)) if is_float(a.dtype) else p.idiv(_integers(a), _integers(b))
 
 
+def _no_bool(name: str, x: Tensor) -> None:
+    require_dtype(name, x, x.dtype != "bool", "bool is not divided", "convert it with .long()")
+
+
 def _integers(x: Tensor) -> Tensor:
     """Bool as an integer; integers as they are."""
     return convert(x, "i64") if x.dtype == "bool" else x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from gleed import primitives as p
@@ -13,6 +14,7 @@ def _copying(record: Op, name: str) -> None:
     """Define `name`_copy from the record of a view."""
     overload = record.overloads[0]
 
+    @functools.wraps(overload.body)
     def body(*args: Any, **kwargs: Any) -> Any:
         result = overload.body(*args, **kwargs)
         return tuple(map(p.copy, result)) if isinstance(result, tuple) else p.copy(result)
