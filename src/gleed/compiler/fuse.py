@@ -162,7 +162,7 @@ class KernelBuilder:
     ) -> None:
         self.space, self.is_real, self.real, self.cell = space, is_real, real, cell
         self.operands: list[k.Operand] = []
-        self.bindings: list[tuple[object, ...]] = []
+        self.bindings: list[tuple[Any, ...]] = []
         self.params: list[str] = []
         self.param_sources: list[tuple[object, ...]] = []
         self.stores: list[k.Store | k.Check] = []

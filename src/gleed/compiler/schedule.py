@@ -312,11 +312,12 @@ class Schedule:
         if builder.space.reduced or value.node.kind != "pointwise":
             return ()
         whole = tuple(range(len(value.shape)))
-        return tuple(
-            binding[0]  # type: ignore[misc]
+        tensors = (
+            binding
             for operand, binding in zip(builder.operands, builder.bindings, strict=True)
-            if operand.kind == "in" and binding[1] == whole and self._rank(binding[0]) == len(whole)  # type: ignore[arg-type]
+            if operand.kind == "in"
         )
+        return tuple(n for n, axes in tensors if axes == whole and self._rank(n) == len(whole))
 
     def _launch(self, builder: KernelBuilder, name: str) -> None:
         kernel = builder.kernel(name)

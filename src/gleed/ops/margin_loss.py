@@ -82,7 +82,6 @@ def margin_ranking_loss(
     >>> gleed.nn.functional.margin_ranking_loss(one, one * 3, one)
     tensor(2.)
     """
-    p.require_float(input1.value)
     loss = _positive_part(-target * (input1 - input2) + margin)
     return reduced_loss(
         "margin_ranking_loss", loss, legacy_reduction(reduction, size_average, reduce)
