@@ -21,6 +21,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import gleed
+import gleed.nn.functional  # gives some ops another form
 from gleed import return_types
 from gleed.ops.record import OPS, Op, Overload
 

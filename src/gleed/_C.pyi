@@ -1176,8 +1176,11 @@ class Tensor:
         """1 / x."""
     def reciprocal_(self) -> Tensor:
         """In-place version of `reciprocal`; returns the tensor itself."""
+    @overload
     def relu(self) -> Tensor:
         """max(x, 0)."""
+    @overload
+    def relu(self, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
     def relu_(self) -> Tensor:
         """In-place version of `relu`; returns the tensor itself."""
     def remainder(self, other: Operand, *, out: Tensor | None = None) -> Tensor:

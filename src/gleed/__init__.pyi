@@ -156,11 +156,14 @@ def allclose(
 ) -> Bool:
     """Whether every element is close, as `isclose` has it."""
 
+@overload
 def alpha_dropout(
     input: Tensor, p: Number = 0.5, training: Bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Dropout for networks of SELU: keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
 
+@overload
+def alpha_dropout(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
 def amax(
     input: Tensor, dim: Dims = None, keepdim: Bool = False, *, out: Tensor | None = None
 ) -> Tensor:
@@ -551,6 +554,7 @@ def div_(input: Operand, other: Operand, *, rounding_mode: str | None = None) ->
 def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inner product of two vectors of equal size."""
 
+@overload
 def dropout(
     input: Tensor, p: Number = 0.5, training: Bool = True, *, generator: Generator | None = None
 ) -> Tensor:
@@ -558,11 +562,17 @@ def dropout(
     (Srivastava et al., 2014); `input` itself if not training.
     """
 
+@overload
+def dropout(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
 def dropout1d(
     input: Tensor, p: Number = 0.5, training: Bool = True, *, generator: Generator | None = None
 ) -> Tensor:
     """Dropout of whole channels of (N, C, L) or (C, L) (Tompson et al., 2015)."""
 
+@overload
+def dropout1d(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
 def dropout2d(
     input: Tensor, p: Number = 0.5, training: Bool = True, *, generator: Generator | None = None
 ) -> Tensor:
@@ -570,11 +580,16 @@ def dropout2d(
     PyTorch.
     """
 
+@overload
+def dropout2d(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+@overload
 def dropout3d(
     input: Tensor, p: Number = 0.5, training: Bool = True, *, generator: Generator | None = None
 ) -> Tensor:
     """Dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
 
+@overload
+def dropout3d(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
 def dsplit(input: Tensor, indices_or_sections: Int | Sequence[Int]) -> tuple[Tensor, ...]:
     """Parts along the third dim, as `tensor_split`."""
 
@@ -642,11 +657,16 @@ def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def expm1_(input: Tensor) -> Tensor:
     """In-place version of `expm1`; returns the tensor itself."""
 
+@overload
 def feature_alpha_dropout(
     input: Tensor, p: Number = 0.5, training: Bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """`alpha_dropout` of whole channels of (N, C, …)."""
 
+@overload
+def feature_alpha_dropout(
+    input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any
+) -> Tensor: ...
 def fill_(input: Tensor, value: Operand) -> Tensor:
     """Overwrite every element with `value`, a number or a 0-d tensor."""
 
@@ -1449,9 +1469,12 @@ def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def reciprocal_(input: Tensor) -> Tensor:
     """In-place version of `reciprocal`; returns the tensor itself."""
 
+@overload
 def relu(input: Tensor) -> Tensor:
     """max(x, 0)."""
 
+@overload
+def relu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
 def relu_(input: Tensor) -> Tensor:
     """In-place version of `relu`; returns the tensor itself."""
 
@@ -1510,6 +1533,7 @@ def round(input: Tensor, *, decimals: Int = 0, out: Tensor | None = None) -> Ten
 def round_(input: Tensor, *, decimals: Int = 0) -> Tensor:
     """In-place version of `round`; returns the tensor itself."""
 
+@overload
 def rrelu(
     input: Tensor,
     lower: Number = 0.125,
@@ -1522,6 +1546,8 @@ def rrelu(
     one (Xu et al., 2015).
     """
 
+@overload
+def rrelu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
 def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The reciprocal of the square root."""
 

@@ -16,6 +16,8 @@ from .generate import Sample, named_arguments
 Array = np.ndarray
 # Ops for which bool is not an integer of 0 or 1.
 TRUTH = {"bitwise_not", "where", "masked_fill"}
+# Ops that go on with floating-point numbers where integers have wrapped around.
+WRAPS = {"margin_ranking_loss"}
 # Parameters under their NumPy names.
 RENAMED = {
     "dim": "axis", "keepdim": "keepdims", "correction": "ddof", "diagonal": "k", "dims": "axis",
@@ -26,8 +28,8 @@ RENAMED = {
 def expected(sample: Sample, call: Any) -> Any:
     """The result of a call, computed by the reference from float64 and integer arrays."""
     name = sample.op.name
-    keep_bool = name in TRUTH
-    args, kwargs = _exact(call.arrays, keep_bool), _exact(call.named_arrays, keep_bool)
+    kept = "iu" if name in WRAPS else "b" if name in TRUTH else ""
+    args, kwargs = _exact(call.arrays, kept), _exact(call.named_arrays, kept)
     with np.errstate(all="ignore"):
         formula = FORMULAS.get(name) or FORMULAS.get(name.removesuffix("_copy"))
         if formula is not None:
@@ -35,15 +37,15 @@ def expected(sample: Sample, call: Any) -> Any:
         return _namesake(sample, args, kwargs)
 
 
-def _exact(value: Any, keep_bool: bool) -> Any:
-    """Floating-point arrays as float64, all others as int64."""
+def _exact(value: Any, kept: str) -> Any:
+    """Floating-point arrays as float64, all others but those of the `kept` kinds as int64."""
     if isinstance(value, dict):
-        return {k: _exact(v, keep_bool) for k, v in value.items()}
+        return {k: _exact(v, kept) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_exact(v, keep_bool) for v in value)
+        return type(value)(_exact(v, kept) for v in value)
     if isinstance(value, np.ndarray | np.generic):
         kind = value.dtype.kind
-        whole = np.bool_ if kind == "b" and keep_bool else np.int64
+        whole = value.dtype if kind in kept else np.int64
         return value.astype(np.float64 if kind == "f" else whole)
     return value
 
