@@ -39,11 +39,16 @@ ARGUMENTS = {
     "Flatten": [(), (0, 1)],
     "CrossEntropyLoss": [(), (None, None, 3, None, "sum", 0.1)],
     "KLDivLoss": [(), (None, None, "batchmean", True)],
+    "MultiheadAttention": [(8, 2), (8, 2, 0.1, False, True, True, 3, 5), (6, 3, 0.0, True, True)],
+    "TransformerEncoderLayer": [(8, 2, 16)],
+    "TransformerDecoderLayer": [(8, 2, 16, 0.1, "relu", 1e-3, True, True, False)],
 }
+# Stacks of layers, about which PyTorch warns; test_attention.py compares them.
+STACKS = ("Transformer", "TransformerEncoder", "TransformerDecoder")
 
 
 def cases():
-    for name in SHARED:
+    for name in (name for name in SHARED if name not in STACKS):
         for arguments in ARGUMENTS.get(name, [()]):
             yield pytest.param(name, arguments, id=f"{name}{arguments}")
 
@@ -77,6 +82,8 @@ def test_signatures(name):
     theirs = inspect.signature(getattr(reference, name)).parameters
     # PyTorch still takes two old names of the limits of Hardtanh.
     expected = {n: p.default for n, p in theirs.items() if n not in ("min_value", "max_value")}
+    expected |= {n: getattr(gleed.nn.functional, d.__name__) for n, d in expected.items()
+                 if inspect.isfunction(d)}  # fmt: skip
     if "args" not in expected:
         assert {n: p.default for n, p in ours.items()} == expected
 

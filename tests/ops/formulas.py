@@ -108,6 +108,23 @@ def _pieces(axis: Callable[[Array], int]) -> Callable[..., Any]:
     return lambda x, parts: np.array_split(x, parts, axis(x))
 
 
+def _attention(q: Array, k: Array, v: Array, attn_mask: Any = None, dropout_p: float = 0.0,
+               is_causal: bool = False, scale: float | None = None,
+               enable_gqa: bool = False) -> Array:  # fmt: skip
+    if enable_gqa:
+        k, v = (np.repeat(x, q.shape[-3] // x.shape[-3], -3) for x in (k, v))
+    scores = q @ np.swapaxes(k, -1, -2) * (q.shape[-1] ** -0.5 if scale is None else scale)
+    if attn_mask is not None:
+        whole = attn_mask.dtype.kind in "iub"
+        scores = scores + (np.where(attn_mask, 0, -np.inf) if whole else attn_mask)
+    if is_causal:
+        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
+    top = scores.max(-1, keepdims=True, initial=-np.inf)
+    share = np.exp(scores - np.where(np.isinf(top), 0, top))
+    total = share.sum(-1, keepdims=True)
+    return np.where(total == 0, 0, share / np.where(total == 0, 1, total)) @ v
+
+
 FORMULAS: dict[str, Callable[..., Any]] = {
     "pairwise_distance": _distance, "triplet_margin_loss": _triplet,
     "margin_ranking_loss": lambda x, y, t, margin=0: np.maximum(-t * (x - y) + margin, 0).mean(),
@@ -136,4 +153,5 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "dsplit": _pieces(lambda x: 2),
     "ldexp": lambda x, y: x * 2.0**y,
     "rsub": lambda x, y, alpha=1: y - alpha * x,
+    "scaled_dot_product_attention": _attention,
 }  # fmt: skip

@@ -27,7 +27,7 @@ REFUSED = {
          "mse_loss", "l1_loss", "kl_div", "binary_cross_entropy",
          "binary_cross_entropy_with_logits", "mean", "var", "std", "var_mean", "std_mean", "norm",
          "cross_entropy", "nll_loss", "smooth_l1_loss", "huber_loss",
-         "layer_norm", "rms_norm"), "ib",
+         "layer_norm", "rms_norm", "scaled_dot_product_attention"), "ib",
     ),
 }  # fmt: skip
 # The same for calls with certain arguments.
@@ -70,7 +70,7 @@ LOOSE = {
          "binary_cross_entropy_with_logits", "nll_loss", "cross_entropy", "cosine_similarity",
          "layer_norm", "rms_norm", "multi_dot", "chain_matmul", "cross", "linalg_cross", "ndtr",
          "sinc", "logaddexp2", "matrix_power", "triplet_margin_loss", "pairwise_distance",
-         "mvlgamma", "multigammaln"), 16,
+         "mvlgamma", "multigammaln", "scaled_dot_product_attention"), 16,
     ),
 }  # fmt: skip
 # Ops that look at the memory behind a tensor, or need it in row-major order.

@@ -303,6 +303,35 @@ def mse_loss(
 ) -> Tensor:
     """The squared difference."""
 
+def multi_head_attention_forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim_to_check: Int,
+    num_heads: Int,
+    in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None,
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    add_zero_attn: Bool,
+    dropout_p: Float,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor | None,
+    training: Bool = True,
+    key_padding_mask: Tensor | None = None,
+    need_weights: Bool = True,
+    attn_mask: Tensor | None = None,
+    use_separate_proj_weight: Bool = False,
+    q_proj_weight: Tensor | None = None,
+    k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None,
+    static_k: Tensor | None = None,
+    static_v: Tensor | None = None,
+    average_attn_weights: Bool = True,
+    is_causal: Bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """What `nn.MultiheadAttention` computes, its parameters given."""
+
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -419,6 +448,21 @@ def rrelu(
 
 @overload
 def rrelu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: Float = 0.0,
+    is_causal: Bool = False,
+    *,
+    scale: Number | None = None,
+    enable_gqa: Bool = False,
+) -> Tensor:
+    """softmax(query @ key.T * scale + attn_mask) @ value (Vaswani et al., "Attention is all you
+    need", 2017).
+    """
+
 @overload
 def selu(input: Tensor) -> Tensor:
     """The self-normalising ELU of Klambauer et al., 2017."""

@@ -28,6 +28,7 @@ from gleed.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )
+from gleed.nn.modules.attention import MultiheadAttention
 from gleed.nn.modules.containers import ModuleDict, ModuleList, Sequential
 from gleed.nn.modules.dropout import Dropout
 from gleed.nn.modules.flatten import Flatten, Unflatten
@@ -46,6 +47,13 @@ from gleed.nn.modules.loss import (
 from gleed.nn.modules.normalization import LayerNorm, RMSNorm
 from gleed.nn.modules.parameter_containers import ParameterDict, ParameterList
 from gleed.nn.modules.sparse import Embedding
+from gleed.nn.modules.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     # Containers
@@ -89,6 +97,13 @@ __all__ = [
     "Dropout",
     "LayerNorm",
     "RMSNorm",
+    # Attention
+    "MultiheadAttention",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     # Tables and shapes
     "Embedding",
     "Flatten",

@@ -82,6 +82,10 @@ class Linear(Module):
         return f"{self._get_name()}({self.in_features} → {self.out_features})"
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """`Linear` under the name by which `MultiheadAttention` shows it, as in PyTorch."""
+
+
 class Bilinear(Module):
     """y_k = x₁ᵀ A_k x₂ + b_k.
 
