@@ -59,6 +59,7 @@ class OpCall {
               nullptr,        describe,    &description};
     const Binding* binding = find(call);
     if (!binding) return nullptr;
+    if (overload_.out >= 0) call.out = direct_out(*binding, call);
     ++binding->pins;
     const bool done = run_and_record(*binding, call);
     --binding->pins;
@@ -82,6 +83,7 @@ class OpCall {
       outputs_.clear();
       return false;
     }
+    if (call.out) bump_version(call.out);
     const std::vector<int>& written = binding.plan->writes;
     for (int input : written) bump_version(call.tensors[input]);
     if (GradRecord* record = binding.plan->grad) {
@@ -180,6 +182,30 @@ class OpCall {
     PyObject* packed = PyObject_CallOneArg(type, tuple);
     Py_DECREF(tuple);
     return packed;
+  }
+
+  // The tensor given as out= if the plan can write straight into its memory, which no argument may
+  // share; else null, and the result is stored in it afterwards.
+  Tensor* direct_out(const Binding& binding, const Call& call) const {
+    PyObject* given = sorted_.values[overload_.out];
+    if (!given || !is_tensor(given) || binding.plan->grad || binding.outputs.size() != 1) {
+      return nullptr;
+    }
+    Tensor* t = as_tensor(given);
+    const BoundOutput& output = binding.outputs[0];
+    const bool fits = output.kind == BoundOutput::Kind::kFresh && output.layout.contiguous &&
+                      output.layout.offset == 0 && t->layout.contiguous &&
+                      t->dtype == output.dtype && same_sizes(t->layout, output.layout);
+    const Storage& own = *t->storage;
+    const auto shares = [&](const Tensor* other) {
+      const Storage& read = *other->storage;
+      return read.data < own.data + own.nbytes && own.data < read.data + read.nbytes;
+    };
+    if (!fits || t->storage->read_only || t->grad_meta ||
+        std::any_of(call.tensors.begin(), call.tensors.end(), shares)) {
+      return nullptr;
+    }
+    return t;
   }
 
   // out=: one tensor, or a tuple of as many as there are results.

@@ -29,6 +29,8 @@ struct Call {
   // exception set. So a hit builds no Python objects.
   PyObject* (*describe)(void* context) = nullptr;
   void* context = nullptr;
+  // Where the one fresh result is to be written: dense, of its dtype and sizes; or null.
+  Tensor* out = nullptr;
 };
 
 struct Program {

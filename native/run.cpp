@@ -151,10 +151,13 @@ bool run_simple(const Binding& binding, const Call& call, Tensor** outputs) {
   for (int k = 0; k < binding.inputs; ++k) roots[binding.input_root(k)] = call.tensors[k]->data();
   const BoundOutput& output = binding.outputs[0];
   Storage* storage = nullptr;
-  if (output.kind == BoundOutput::Kind::kFresh) {
+  const bool fresh = output.kind == BoundOutput::Kind::kFresh && !call.out;
+  if (fresh) {
     storage = allocate(binding.fresh[0]);
     if (!storage) return false;
     roots[binding.fresh_root(0)] = storage->data;
+  } else if (call.out) {
+    roots[binding.fresh_root(0)] = call.out->data();
   }
   ++engine_stats.launches;
   run_kernel(*std::get_if<BoundKernel>(&binding.steps[0]), roots, call.scalars.data());
@@ -162,8 +165,9 @@ bool run_simple(const Binding& binding, const Call& call, Tensor** outputs) {
     if (storage) drop(storage);
     return explain(binding, call, status);
   }
-  if (!storage) {
-    outputs[0] = as_tensor(Py_NewRef(object(call.tensors[output.source])));
+  if (!fresh) {
+    Tensor* written = call.out ? call.out : call.tensors[output.source];
+    outputs[0] = as_tensor(Py_NewRef(object(written)));
     return true;
   }
   outputs[0] = make_fresh(storage, output);
@@ -205,10 +209,11 @@ class Run {
     roots_.resize(binding_.roots());
     roots_[kNoRoot] = nullptr;
     roots_[kStatusRoot] = reinterpret_cast<char*>(&status_);
-    for (size_t bytes : binding_.fresh) {
-      Storage* storage = allocate(bytes);
+    for (int k = 0; k < static_cast<int>(binding_.fresh.size()); ++k) {
+      const bool given = call_.out && k == binding_.outputs[0].source;
+      Storage* storage = given ? keep(call_.out->storage) : allocate(binding_.fresh[k]);
       if (!storage) return false;
-      roots_[binding_.fresh_root(static_cast<int>(fresh_.size()))] = storage->data;
+      roots_[binding_.fresh_root(k)] = given ? call_.out->data() : storage->data;
       fresh_.push(storage);
       given_.push(false);
     }
@@ -327,6 +332,7 @@ class Run {
   }
 
   Tensor* make_output(const BoundOutput& output) {
+    if (call_.out) return as_tensor(Py_NewRef(object(call_.out)));
     switch (output.kind) {
       case BoundOutput::Kind::kFresh: {
         // The first tensor takes the storage's first reference over.

@@ -28,6 +28,9 @@ thread_local bool inside_task = false;
 // Persistent workers. The gate holds one job at a time: a worker may enter while it is open, and
 // the caller, having closed it, waits until everyone has left. So a worker that wakes late finds a
 // closed gate and never a job that is gone.
+//
+// Every thread has a share of neighbouring tasks, the same one in every job of as many tasks: what
+// it has in its caches it finds again. Who is through with its own helps with the others'.
 class Pool {
  public:
   // False if another thread's job is running.
@@ -37,13 +40,15 @@ class Pool {
     start_workers(threads - 1);
     body_ = body;
     context_ = context;
-    tasks_ = tasks;
-    helpers_.store(static_cast<int>(std::min<int64_t>(threads - 1, tasks - 1)));
-    next_.store(0, std::memory_order_relaxed);
+    shares_used_ = static_cast<int>(std::min<int64_t>(threads, tasks));
+    for (int i = 0; i < shares_used_; ++i) {
+      shares_[i].next.store(tasks * i / shares_used_, std::memory_order_relaxed);
+      shares_[i].end = tasks * (i + 1) / shares_used_;
+    }
     gate_.fetch_add(kGeneration | kOpen, std::memory_order_release);
     signal_.fetch_add(1);
     signal_.notify_all();
-    work();
+    work(0);
     gate_.fetch_and(~kOpen, std::memory_order_acq_rel);
     for (int spins = 0; gate_.load(std::memory_order_acquire) & kInside; ++spins) {
       spins < kSpins ? pause() : std::this_thread::yield();
@@ -56,28 +61,37 @@ class Pool {
   static constexpr uint64_t kOpen = 1 << 16;
   static constexpr uint64_t kGeneration = 1 << 17;
 
+  struct alignas(64) Share {
+    std::atomic<int64_t> next;
+    int64_t end;
+  };
+
   void start_workers(int wanted) {
-    for (; started_ < wanted; ++started_) {
-      std::thread([this] { serve(); }).detach();
+    while (started_ < wanted) {
+      std::thread([this, own = ++started_] { serve(own); }).detach();
     }
   }
 
-  void work() {
+  void work(int own) {
     inside_task = true;
-    for (;;) {
-      const int64_t task = next_.fetch_add(1, std::memory_order_relaxed);
-      if (task >= tasks_) break;
-      body_(context_, task);
+    for (int i = 0; i < shares_used_; ++i) {
+      Share& share = shares_[(own + i) % shares_used_];
+      for (;;) {
+        const int64_t task = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (task >= share.end) break;
+        body_(context_, task);
+      }
     }
     inside_task = false;
   }
 
-  void serve() {
+  // What worker number `own`, counted from 1, does all its life.
+  void serve(int own) {
     uint64_t done = 0;  // generation of the last job seen
     for (;;) {
       const uint32_t signal = signal_.load();
       if (enter(done)) {
-        work();
+        if (own < shares_used_) work(own);
         gate_.fetch_sub(1, std::memory_order_release);
         continue;
       }
@@ -87,25 +101,22 @@ class Pool {
     }
   }
 
-  // Takes part in the current job, if it is open, new to this worker, and wants more helpers.
+  // Goes into the current job, if it is open and new to this worker.
   bool enter(uint64_t& done) {
     uint64_t gate = gate_.load(std::memory_order_acquire);
     do {
       if (!(gate & kOpen) || gate / kGeneration == done) return false;
     } while (!gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acq_rel));
     done = gate / kGeneration;
-    if (helpers_.fetch_sub(1) > 0) return true;
-    gate_.fetch_sub(1, std::memory_order_release);
-    return false;
+    return true;
   }
 
   std::mutex busy_;
   int started_ = 0;
   void (*body_)(void*, int64_t) = nullptr;
   void* context_ = nullptr;
-  int64_t tasks_ = 0;
-  std::atomic<int> helpers_{0};
-  alignas(64) std::atomic<int64_t> next_{0};
+  int shares_used_ = 0;
+  Share shares_[kMaxThreads];
   alignas(64) std::atomic<uint64_t> gate_{0};
   alignas(64) std::atomic<uint32_t> signal_{0};
 };

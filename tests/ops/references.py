@@ -17,7 +17,7 @@ Array = np.ndarray
 # Ops for which bool is not an integer of 0 or 1.
 TRUTH = {"bitwise_not", "where", "masked_fill"}
 # Ops that go on with floating-point numbers where integers have wrapped around.
-WRAPS = {"margin_ranking_loss"}
+WRAPS = {"margin_ranking_loss", "pairwise_distance", "triplet_margin_loss"}
 # Parameters under their NumPy names.
 RENAMED = {
     "dim": "axis", "keepdim": "keepdims", "correction": "ddof", "diagonal": "k", "dims": "axis",

@@ -110,6 +110,26 @@ def test_out(sample: Sample, dtype: str) -> None:
             sample.op.public(*call.args, **call.kwargs, out=gleed.empty(0, dtype=gleed.int32))
 
 
+@pytest.mark.parametrize("other", [True, False])
+def test_out_may_be_memory_that_is_read(other: bool) -> None:
+    """A result written while arguments are still read would be wrong."""
+    values = np.arange(9.0).reshape(3, 3)
+    wanted = values + values.T
+    x = gleed.from_numpy(values)
+    out = gleed.from_numpy(values) if other else x
+    version = out._version
+    assert gleed.add(x, x.t(), out=out) is out
+    assert np.array_equal(values, wanted)
+    assert out._version > version
+
+
+def test_out_is_written_where_it_lies() -> None:
+    out = gleed.zeros(9)
+    part = out[1:8]
+    gleed.add(gleed.ones(7), 1, out=part)
+    assert out.tolist() == [0.0, *[2.0] * 7, 0.0]
+
+
 @pytest.mark.parametrize("name", [n for n in OPS if is_public(OPS[n])])
 def test_where_users_find_it(name: str) -> None:
     """Functions are in their namespaces, methods on Tensor."""
