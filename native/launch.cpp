@@ -283,6 +283,11 @@ bool add_kernel(const Launch& launch, LaunchTarget& target) {
       bound.geometry[3 + 3 * k + slot] = launch.operands[k].strides[axis];
     }
   }
+  if (launch.count(launch.parallel, launch.axes()) == 0) {
+    // Neither loop may be entered: what is invariant in the inner one is read in the outer one.
+    const int first = orientation == Orientation::kRow ? 1 : 0;
+    bound.geometry[first] = bound.geometry[first + 1] = 0;
+  }
   for (int axis : loops.outer) {
     bound.outer_sizes.push_back(launch.sizes[axis]);
     for (const Access& access : launch.operands) {

@@ -236,6 +236,7 @@ PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   op.vectorcall = call;
   op.name = Py_NewRef(name);
   op.text = PyUnicode_AsUTF8(name);
+  while (op.text && *op.text == '_') ++op.text;  // messages name the function of users
   op.overloads = new std::vector<Overload>;
   op.dict = PyDict_New();
   const bool good = op.text && op.dict && PyDict_SetItemString(op.dict, "__name__", name) == 0 &&

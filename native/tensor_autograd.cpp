@@ -46,17 +46,31 @@ bool change_requires_grad(Tensor* t, bool wanted) {
   return true;
 }
 
+bool read_flag(const char* op, PyObject* value, bool& out) {
+  out = value == Py_True;
+  if (PyBool_Check(value)) return true;
+  raise("ArgumentError", "%s: must be True or False; a %s came; use bool() on it", op,
+        Py_TYPE(value)->tp_name);
+  return false;
+}
+
 int set_requires_grad(PyObject* self, PyObject* value, void*) {
-  int wanted = value ? PyObject_IsTrue(value) : -1;
-  if (!value) raise("AttributeError", "requires_grad: cannot be deleted");
-  return wanted < 0 || !change_requires_grad(as_tensor(self), wanted) ? -1 : 0;
+  if (!value) {
+    raise("AttributeError", "requires_grad: cannot be deleted");
+    return -1;
+  }
+  bool wanted;
+  if (!read_flag("requires_grad", value, wanted)) return -1;
+  return change_requires_grad(as_tensor(self), wanted) ? 0 : -1;
 }
 
 PyObject* requires_grad_inplace(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"requires_grad", nullptr};
-  int wanted = 1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:requires_grad_", const_cast<char**>(names),
-                                   &wanted)) {
+  PyObject* value = Py_True;
+  bool wanted;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:requires_grad_", const_cast<char**>(names),
+                                   &value) ||
+      !read_flag("requires_grad_", value, wanted)) {
     return nullptr;
   }
   return change_requires_grad(as_tensor(self), wanted) ? Py_NewRef(self) : nullptr;

@@ -84,7 +84,7 @@ ERRORS = [
      "dropout: the dtype must be floating point; got int64; convert with .float()"),
     (lambda: F.dropout2d(UNIT), ShapeError,
      "dropout2d: the input must have 3 or 4 dims; got shape [3]; use dropout for other shapes"),
-    (lambda: F.feature_alpha_dropout(UNIT), ShapeError,
+    (lambda: F.feature_alpha_dropout(UNIT, training=True), ShapeError,
      "feature_alpha_dropout: the input must have 2 dims or more; got shape [3]; use alpha_dropout"),
     (lambda: F.rrelu(UNIT, 2, 1, training=True), RangeError,
      "rrelu: lower must not be above upper; got 2 and 1; exchange them"),

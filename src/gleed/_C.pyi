@@ -356,7 +356,7 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """All dims in reverse order."""
-    def _to_dtype(self, dtype: DType, copy: Bool = False) -> Tensor:
+    def _to(self, dtype: DType, copy: Bool = False) -> Tensor:
         """The tensor in another dtype; itself if it has it and `copy` is false."""
     def abs(self, *, out: Tensor | None = None) -> Tensor:
         """The absolute value."""
@@ -442,10 +442,10 @@ class Tensor:
         """The indices that sort along `dim`."""
     def argwhere(self) -> Tensor:
         """The positions of the elements that are not zero, as rows."""
-    def as_strided(self, size: Ints, stride: Ints, storage_offset: Int | None = None) -> Tensor:
+    def as_strided(self, size: Any, stride: Any, storage_offset: Int | None = None) -> Any:
         """Any view of the memory: element (i, j, …) lies at storage_offset + i*stride[0] + …,
         counted from the start of the storage, or of the tensor if no offset is given; places
-        may repeat. Its gradient is defined for contiguous tensors.
+        may repeat.
         """
     def asin(self, *, out: Tensor | None = None) -> Tensor:
         """The angle in radians whose sine is given; NaN outside [-1, 1]."""
@@ -1119,6 +1119,16 @@ class Tensor:
         """(*, C, H r, W r) as (*, C r², H, W), with r = `downscale_factor`: undoes
         `pixel_shuffle`.
         """
+    @overload
+    def polygamma(self, n: Int) -> Tensor:
+        """The n-th derivative of `digamma`, for n = 0, 1, …; `polygamma(n, input)` as a
+        function. At 0 and at negative integers: inf for odd n, -inf for even n > 0. Sources:
+        DLMF 5.15.1 and 5.15.6.
+        """
+    @overload
+    def polygamma(self, input: Tensor) -> Tensor: ...
+    def polygamma_(self, n: Int) -> Tensor:
+        """In-place version of `polygamma`; returns the tensor itself."""
     def positive(self) -> Tensor:
         """The tensor itself."""
     def pow(self, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -1187,11 +1197,11 @@ class Tensor:
         """The remainder of `floor_divide`: it has the sign of `other`."""
     def remainder_(self, other: Operand) -> Tensor:
         """In-place version of `remainder`; returns the tensor itself."""
-    def renorm(self, p: Number, dim: Int, maxnorm: Number) -> Tensor:
-        """Every slice along `dim` whose norm of order `p` is greater than `maxnorm` scaled down
-        to it.
+    def renorm(self, p: Float, dim: Int, maxnorm: Number) -> Tensor:
+        """Every slice along `dim` whose norm of order `p` (infinity: its greatest magnitude) is
+        greater than `maxnorm` scaled down to it.
         """
-    def renorm_(self, p: Number, dim: Int, maxnorm: Number) -> Tensor:
+    def renorm_(self, p: Float, dim: Int, maxnorm: Number) -> Tensor:
         """In-place version of `renorm`; returns the tensor itself."""
     @overload
     def repeat(self, *repeats: Int) -> Tensor:

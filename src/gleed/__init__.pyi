@@ -199,17 +199,13 @@ def argsort(
 def argwhere(input: Tensor) -> Tensor:
     """The positions of the elements that are not zero, as rows."""
 
-def as_strided(
-    input: Tensor, size: Ints, stride: Ints, storage_offset: Int | None = None
-) -> Tensor:
+def as_strided(input: Any, size: Any, stride: Any, storage_offset: Int | None = None) -> Any:
     """Any view of the memory: element (i, j, …) lies at storage_offset + i*stride[0] + …,
     counted from the start of the storage, or of the tensor if no offset is given; places may
-    repeat. Its gradient is defined for contiguous tensors.
+    repeat.
     """
 
-def as_strided_copy(
-    input: Tensor, size: Ints, stride: Ints, storage_offset: Int | None = None
-) -> Tensor:
+def as_strided_copy(input: Any, size: Any, stride: Any, storage_offset: Int | None = None) -> Any:
     """As `as_strided`, in memory of its own."""
 
 def asin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -661,7 +657,9 @@ def expm1_(input: Tensor) -> Tensor:
 def feature_alpha_dropout(
     input: Tensor, p: Number = 0.5, training: Bool = False, *, generator: Generator | None = None
 ) -> Tensor:
-    """`alpha_dropout` of whole channels of (N, C, …)."""
+    """`alpha_dropout` of whole channels of (N, C, …); `input` itself, of any shape, if not
+    training.
+    """
 
 @overload
 def feature_alpha_dropout(
@@ -1268,6 +1266,18 @@ def pixel_shuffle(input: Tensor, upscale_factor: Int) -> Tensor:
 def pixel_unshuffle(input: Tensor, downscale_factor: Int) -> Tensor:
     """(*, C, H r, W r) as (*, C r², H, W), with r = `downscale_factor`: undoes `pixel_shuffle`."""
 
+@overload
+def polygamma(input: Tensor, n: Int) -> Tensor:
+    """The n-th derivative of `digamma`, for n = 0, 1, …; `polygamma(n, input)` as a function. At
+    0 and at negative integers: inf for odd n, -inf for even n > 0. Sources: DLMF 5.15.1 and
+    5.15.6.
+    """
+
+@overload
+def polygamma(n: Int, input: Tensor) -> Tensor: ...
+def polygamma_(input: Tensor, n: Int) -> Tensor:
+    """In-place version of `polygamma`; returns the tensor itself."""
+
 def positive(input: Tensor) -> Tensor:
     """The tensor itself."""
 
@@ -1484,12 +1494,12 @@ def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> T
 def remainder_(input: Operand, other: Operand) -> Tensor:
     """In-place version of `remainder`; returns the tensor itself."""
 
-def renorm(input: Tensor, p: Number, dim: Int, maxnorm: Number) -> Tensor:
-    """Every slice along `dim` whose norm of order `p` is greater than `maxnorm` scaled down to
-    it.
+def renorm(input: Tensor, p: Float, dim: Int, maxnorm: Number) -> Tensor:
+    """Every slice along `dim` whose norm of order `p` (infinity: its greatest magnitude) is
+    greater than `maxnorm` scaled down to it.
     """
 
-def renorm_(input: Tensor, p: Number, dim: Int, maxnorm: Number) -> Tensor:
+def renorm_(input: Tensor, p: Float, dim: Int, maxnorm: Number) -> Tensor:
     """In-place version of `renorm`; returns the tensor itself."""
 
 @overload
@@ -1800,7 +1810,7 @@ def tensor_split(
 ) -> tuple[Tensor, ...]: ...
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Summed over `dims` axes: the last ones of `a` with the first ones of `b`, or those listed
-    in dims = (axes of a, axes of b).
+    in dims = (axes of a, axes of b). An axis of size 1 is repeated to the size of the other.
     """
 
 @overload

@@ -16,6 +16,7 @@ from gleed.compiler.graph import Graph, Node, Value, topological
 from gleed.compiler.kernel import is_float
 from gleed.compiler.planning import build_plan
 from gleed.compiler.schedule import Step
+from gleed.dtypes import dtype_of
 from gleed.errors import DTypeError, ShapeError
 from gleed.gradient import Partition, differentiate
 from gleed.ops.promotion import category, convert, default_float, dtype_text, shape_text
@@ -26,19 +27,20 @@ from gleed.trace import Standin, Trace
 class Arguments:
     """The stand-ins for one call's arguments."""
 
-    def __init__(self, trace: Trace, parameters: Sequence[Parameter], sizes: Any, ints: Any):
+    def __init__(self, trace: Trace, overload: Overload, sizes: Any, ints: Any):
         self._trace, self._sizes, self._ints = trace, sizes, ints
+        self._name, self._parameters = overload.name.lstrip("_"), overload.parameters
         self.tensors: list[Standin] = []
         self.needs_grad: list[bool] = []
         self.numbers = self.integers = 0
-        self._parameters = parameters
 
     def standins(self, arguments: Sequence[Any]) -> list[Any]:
         """What the body is called with."""
         pairs = zip(self._parameters, arguments, strict=True)
-        return [self._standin(p.kind.removesuffix("?"), value) for p, value in pairs]
+        return [self._standin(p, value) for p, value in pairs]
 
-    def _standin(self, kind: str, value: Any) -> Any:
+    def _standin(self, parameter: Parameter, value: Any) -> Any:
+        kind = parameter.kind.removesuffix("?")
         if kind == "generator":
             return self._number(0)  # its address; 0 for None, so that one plan serves both
         if value is None:
@@ -54,11 +56,21 @@ class Arguments:
         if kind == "ints":
             many = isinstance(value, list | tuple)
             return tuple(self._integer() for _ in value) if many else (self._integer(),)
-        return value.kernel_name if isinstance(value, _C.dtype) else value
+        if parameter.name == "dtype" or isinstance(value, _C.dtype):
+            return self._kernel_dtype(dtype_of(self._name, value))
+        return value
+
+    def _kernel_dtype(self, dtype: Any) -> str:
+        if dtype.is_complex:
+            raise DTypeError(
+                f"{self._name}: operations are on real numbers; got {dtype.name}; keep the real "
+                "and the imaginary parts in two tensors"
+            )
+        return dtype.kernel_name
 
     def _tensor(self, tensor: Any) -> Standin:
         k = len(self.tensors)
-        self.tensors.append(self._trace.argument(tensor.dtype.kernel_name, self._sizes[k]))
+        self.tensors.append(self._trace.argument(self._kernel_dtype(tensor.dtype), self._sizes[k]))
         self.needs_grad.append(tensor.requires_grad and _C.is_grad_enabled())
         return self.tensors[-1]
 
@@ -78,7 +90,7 @@ class Arguments:
 def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) -> Any:
     """The plan for a call of `overload` with these arguments."""
     trace = Trace()
-    call = Arguments(trace, overload.parameters, sizes, ints)
+    call = Arguments(trace, overload, sizes, ints)
     bound = call.standins(arguments)
     if any(call.needs_grad):
         trace.tape = {}

@@ -114,6 +114,31 @@ def can_cast(from_: dtype, to: dtype) -> builtins.bool:
     return KINDS.index(kind(from_)) <= KINDS.index(kind(to))
 
 
+_OF_PYTHON = {
+    builtins.bool: bool,
+    builtins.int: int64,
+    builtins.float: float64,
+    complex: complex128,
+}
+
+
+def dtype_of(op: str, given: object) -> dtype:
+    """The dtype that the argument `dtype` of an op names: a dtype, or a number type of Python's.
+
+    >>> dtype_of("zeros", int8), dtype_of("zeros", builtins.float)
+    (gleed.int8, gleed.float64)
+    """
+    if isinstance(given, DType):
+        return given
+    for number, found in _OF_PYTHON.items():
+        if given is number:
+            return found
+    raise ArgumentError(
+        f"{op}: dtype must be a gleed.dtype; a {type(given).__name__} came; use gleed.float32, "
+        "for example"
+    )
+
+
 def _number_dtype(number: object) -> dtype:
     if isinstance(number, builtins.bool):
         return bool
@@ -179,7 +204,7 @@ class finfo:
     dtype: str
 
     def __init__(self, of: DType | None = None) -> None:
-        of = (get_default_dtype() if of is None else of).to_real()
+        of = (get_default_dtype() if of is None else dtype_of("finfo", of)).to_real()
         if of not in _FLOATS:
             raise DTypeError(f"finfo: takes a floating-point dtype; {of} came; use iinfo")
         significand, exponent = _FLOATS[of]
@@ -209,6 +234,7 @@ class iinfo:
     dtype: str
 
     def __init__(self, of: DType) -> None:
+        of = dtype_of("iinfo", of)
         if kind(of) != "integer":
             raise DTypeError(f"iinfo: takes an integer dtype; {of} came; use finfo for floats")
         bits = 8 * of.itemsize

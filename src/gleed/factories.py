@@ -7,6 +7,7 @@ from typing import Any
 from gleed import _C
 from gleed._C import Tensor
 from gleed.devices import check_device
+from gleed.dtypes import dtype_of
 from gleed.errors import ArgumentError, RangeError
 from gleed.ops.creation import count_between
 from gleed.ops.record import OPS
@@ -30,12 +31,17 @@ __all__ = [
 ]
 
 _arange, _linspace, _eye = (OPS[name].public for name in ("_arange", "_linspace", "_eye"))
-_to_dtype = OPS["_to_dtype"].public
+_to_dtype = OPS["_to"].public
 
 
 def finish(result: Tensor, requires_grad: bool) -> Tensor:
     """`result`, marked as a leaf that collects gradients if asked."""
-    return result.requires_grad_() if requires_grad else result
+    return result if requires_grad is False else result.requires_grad_(requires_grad)
+
+
+def _or_default(name: str, dtype: Any) -> Any:
+    """The dtype that is asked for, or else the default one."""
+    return _C.get_default_dtype() if dtype is None else dtype_of(name, dtype)
 
 
 def tensor(
@@ -55,7 +61,7 @@ def tensor(
     if device is not None:
         check_device("tensor", device)
     result = _C.tensor_from_data(data, dtype)
-    return result.requires_grad_() if requires_grad else result
+    return result if requires_grad is False else result.requires_grad_(requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -66,6 +72,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     True
     """
     check_device("as_tensor", device)
+    dtype = None if dtype is None else dtype_of("as_tensor", dtype)
     if not isinstance(data, Tensor):
         if not hasattr(data, "__array_interface__"):
             return tensor(data, dtype=dtype)
@@ -135,7 +142,7 @@ def empty(
     check_device("empty", device)
     if out is not None:
         return out.resize_(_shape("empty", size))
-    result = _C.empty(_shape("empty", size), dtype or _C.get_default_dtype())
+    result = _C.empty(_shape("empty", size), _or_default("empty", dtype))
     return finish(result, requires_grad)
 
 
@@ -154,7 +161,8 @@ def empty_like(
     gleed.int64
     """
     check_device("empty_like", device)
-    return finish(_C.empty(input.shape, dtype or input.dtype), requires_grad)
+    kind = input.dtype if dtype is None else dtype_of("empty_like", dtype)
+    return finish(_C.empty(input.shape, kind), requires_grad)
 
 
 def empty_strided(
@@ -162,7 +170,7 @@ def empty_strided(
 ) -> Tensor:
     """Uninitialised memory with the given strides, in elements."""
     check_device("empty_strided", device)
-    result = _C.empty_strided(size, stride, dtype or _C.get_default_dtype())
+    result = _C.empty_strided(size, stride, _or_default("empty_strided", dtype))
     return finish(result, requires_grad)
 
 
@@ -192,7 +200,7 @@ def arange(
     if end is None:
         start, end = 0, start
     whole = all(isinstance(n, int) for n in (start, end, step))
-    kind = dtype or (_C.int64 if whole else _C.get_default_dtype())
+    kind = _C.int64 if dtype is None and whole else _or_default("arange", dtype)
     if not kind.is_floating_point:
         start, end, step = int(start), int(end), int(step)
     result = _arange(start, step, count_between("arange", start, end, step), kind)
@@ -209,7 +217,8 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Tensor:
     >>> range(1, 3)
     tensor([1., 2., 3.])
     """
-    kind = dtype or _C.get_default_dtype()
+    kind = _or_default("range", dtype)
+    count_between("range", start, end, step)
     return _arange(start, step, int((end - start) / step) + 1, kind)
 
 
@@ -236,7 +245,7 @@ def linspace(
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
     check_device("linspace", device)
-    kind = dtype or _C.get_default_dtype()
+    kind = _or_default("linspace", dtype)
     start, end = _number(start), _number(end)
     if not kind.is_floating_point:
         start, end = int(start), int(end)
@@ -259,8 +268,12 @@ def logspace(
     >>> logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
+    kind = _or_default("logspace", dtype)
+    start, end = _number(start), _number(end)
+    if not kind.is_floating_point:
+        start, end = int(start), int(end)
+    _steps("logspace", steps)
     exponents = linspace(start, end, steps, dtype=_C.float64, device=device)
-    kind = dtype or _C.get_default_dtype()
     return finish(_to_dtype(base**exponents, kind), requires_grad)
 
 
@@ -281,7 +294,15 @@ def eye(
             [0., 1.]])
     """
     check_device("eye", device)
-    result = _eye(n, n if m is None else m, dtype or _C.get_default_dtype())
+    sizes = (n, n if m is None else m)
+    for size in sizes:
+        if not hasattr(size, "__index__"):
+            raise ArgumentError(
+                f"eye: sizes must be integers; got {type(size).__name__}; pass whole numbers"
+            )
+    if min(sizes) < 0:
+        raise RangeError(f"eye: sizes must be 0 or more; got {[*sizes]}; check the arithmetic")
+    result = _eye(*sizes, _or_default("eye", dtype))
     return finish(_into(out, result), requires_grad)
 
 
@@ -294,7 +315,7 @@ def scalar_tensor(
     tensor(3.)
     """
     check_device("scalar_tensor", device)
-    result = _C.tensor_from_data(value, dtype or _C.get_default_dtype())
+    result = _C.tensor_from_data(value, _or_default("scalar_tensor", dtype))
     return finish(result, requires_grad)
 
 

@@ -32,7 +32,7 @@ def differentiate(
     for entry in entries:
         if any(isinstance(x, Standin) and x.value in active for x in _flat(entry.inputs)):
             active.update(y.value for y in entry.outputs if is_float(y.dtype))
-    with trace.untaped():
+    with trace.active(), trace.untaped():
         total: dict[Value, Standin] = {}
         for y, g in zip(outputs, cotangents, strict=True):
             if g is not None:

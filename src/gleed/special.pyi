@@ -1,4 +1,6 @@
 # Made by tools/generate_stubs.py; `make format` makes it anew.
+from typing import overload
+
 from gleed import Tensor
 from gleed._typing import Bool, Dims, DType, Float, Int, Operand
 
@@ -77,6 +79,18 @@ def multigammaln(input: Tensor, p: Int) -> Tensor:
 
 def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The share of the standard normal distribution that lies below x."""
+
+@overload
+def polygamma(input: Tensor, n: Int) -> Tensor:
+    """The n-th derivative of `digamma`, for n = 0, 1, …; `polygamma(n, input)` as a function. At
+    0 and at negative integers: inf for odd n, -inf for even n > 0. Sources: DLMF 5.15.1 and
+    5.15.6.
+    """
+
+@overload
+def polygamma(n: Int, input: Tensor) -> Tensor: ...
+def polygamma_(input: Tensor, n: Int) -> Tensor:
+    """In-place version of `polygamma`; returns the tensor itself."""
 
 def round(input: Tensor, *, decimals: Int = 0, out: Tensor | None = None) -> Tensor:
     """The nearest integer, halves to the even one; or the nearest multiple of 10**-decimals."""

@@ -9,12 +9,12 @@ from gleed import _C
 from gleed._C import Tensor
 from gleed.devices import check_device
 from gleed.devices import device as device_type
-from gleed.dtypes import can_cast
+from gleed.dtypes import can_cast, dtype_of
 from gleed.errors import ArgumentError, DTypeError, ShapeError
 from gleed.factories import empty, empty_strided, tensor
 from gleed.ops.record import OPS
 
-_to_dtype = OPS["_to_dtype"].public
+_to_dtype = OPS["_to"].public
 
 
 def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -24,23 +24,31 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     >>> gleed.tensor([1.5]).to(gleed.int64)
     tensor([1])
     """
+    unknown = kwargs.keys() - TO_KEYWORDS
+    if unknown:
+        raise ArgumentError(
+            f"to: takes the keywords {', '.join(TO_KEYWORDS)}; got {unknown.pop()!r}; check its "
+            "spelling"
+        )
     dtype, device, force = kwargs.get("dtype"), kwargs.get("device"), kwargs.get("copy", False)
-    for arg in args:
-        if isinstance(arg, _C.dtype):
-            dtype = arg
-        elif isinstance(arg, str | device_type):
+    for arg in (*args, kwargs.get("other")):
+        if isinstance(arg, str | device_type):
             device = arg
         elif isinstance(arg, Tensor):
             dtype = arg.dtype
+        elif isinstance(arg, _C.dtype | type):
+            dtype = arg
         elif arg is not None and not isinstance(arg, bool):
             raise ArgumentError(
                 f"to: takes a dtype, a device or a tensor; got {type(arg).__name__}; use "
                 "x.to(gleed.float32), say"
             )
     check_device("to", device)
-    if force:
-        return _to_dtype(self, dtype or self.dtype, True)
-    return self if dtype is None or dtype is self.dtype else _to_dtype(self, dtype)
+    dtype = self.dtype if dtype is None else dtype_of("to", dtype)
+    return self if dtype is self.dtype and not force else _to_dtype(self, dtype, bool(force))
+
+
+TO_KEYWORDS = ("dtype", "device", "non_blocking", "copy", "memory_format", "other")
 
 
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
@@ -64,8 +72,14 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         return f"gleed.{TYPE_NAMES[self.dtype.name]}Tensor"
     if isinstance(dtype, str):
         name = dtype.rpartition(".")[2].removesuffix("Tensor")
-        dtype = next(getattr(_C, k) for k, v in TYPE_NAMES.items() if v == name)
-    return to(self, getattr(dtype, "dtype", dtype))
+        found = [getattr(_C, k) for k, v in TYPE_NAMES.items() if v == name]
+        if not found:
+            raise ArgumentError(
+                f"type: there is no such type of tensors; got {dtype!r}; use 'gleed.FloatTensor', "
+                "or a dtype"
+            )
+        dtype = found[0]
+    return to(self, dtype_of("type", getattr(dtype, "dtype", dtype)))
 
 
 TYPE_NAMES = {
@@ -175,21 +189,29 @@ def new_tensor(
     self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of `data` with the dtype of this one."""
-    return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+    kind = _or_own("new_tensor", self, dtype)
+    return tensor(data, dtype=kind, device=device, requires_grad=requires_grad)
+
+
+def _or_own(name: str, self: Tensor, dtype: Any) -> Any:
+    """The dtype that is asked for, or else that of the tensor."""
+    return self.dtype if dtype is None else dtype_of(name, dtype)
 
 
 def new_empty(
     self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Uninitialised memory of another shape with the dtype of this tensor."""
-    return empty(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+    kind = _or_own("new_empty", self, dtype)
+    return empty(*size, dtype=kind, device=device, requires_grad=requires_grad)
 
 
 def new_empty_strided(
     self: Tensor, size: Any, stride: Any, *, dtype: Any = None, device: Any = None
 ) -> Tensor:
     """Uninitialised memory with given strides and the dtype of this tensor."""
-    return empty_strided(size, stride, dtype=dtype or self.dtype, device=device)
+    kind = _or_own("new_empty_strided", self, dtype)
+    return empty_strided(size, stride, dtype=kind, device=device)
 
 
 def install() -> None:

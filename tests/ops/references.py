@@ -276,13 +276,6 @@ def _windows(x: Array, dim: int, size: int, step: int) -> Array:
     return np.take(wide, range(0, wide.shape[dim], step), dim)
 
 
-def _as_strided(x: Array, size: Any, stride: Any, offset: int = 0) -> Array:
-    places = offset + sum(
-        s * i for s, i in zip(stride, np.indices(size), strict=True)
-    )  # fmt: skip
-    return x.ravel()[places]
-
-
 def _unflatten(x: Array, dim: int, sizes: Any) -> Array:
     return x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
 
@@ -460,7 +453,7 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "expand": np.broadcast_to, "broadcast_to": np.broadcast_to,
     "expand_as": lambda x, y: np.broadcast_to(x, y.shape),
     "narrow": _narrow, "select": lambda x, dim, index: np.take(x, index, dim),
-    "diagonal": np.diagonal, "unfold": _windows, "as_strided": _as_strided,
+    "diagonal": np.diagonal, "unfold": _windows,
     "split": _split, "chunk": _chunk, "unbind": _unbind,
     "cat": lambda xs, dim=0: np.concatenate(xs, dim),
     "concat": lambda xs, dim=0: np.concatenate(xs, dim),
@@ -475,11 +468,23 @@ FORMULAS: dict[str, Callable[..., Any]] = {
 
 def _renorm(x: Array, p: float, dim: int, maxnorm: float) -> Array:
     others = tuple(a for a in range(x.ndim) if a != dim)
-    size = (np.abs(x.astype(float)) ** p).sum(others, keepdims=True) ** (1 / p)
+    size = np.abs(x.astype(float))
+    if others and np.isinf(p):
+        size = size.max(others, keepdims=True)
+    elif others:
+        size = (size**p).sum(others, keepdims=True) ** (1 / p)
     return x * np.where(size > maxnorm, maxnorm / (size + 1e-7), 1)
 
 
+def _polygamma(x: Array, n: int) -> Array:
+    """SciPy's for x > 0; there by the recurrence from anywhere."""
+    n, x = (n, x) if np.ndim(x) else (x, n)
+    steps = sum((x.astype(float) + k) ** -(n + 1) for k in range(4))
+    return special.polygamma(n, x + 4) - (-1) ** n * special.factorial(n) * steps
+
+
 FORMULAS |= formulas.FORMULAS | {
+    "polygamma": _polygamma,
     "cross": np.cross, "dist": lambda x, y, p=2: _vector_norm(x - y, p),
     "logcumsumexp": lambda x, dim: np.logaddexp.accumulate(x, dim),
     "diff": lambda x, n=1, dim=-1: np.diff(x, n, dim), "rot90": np.rot90,

@@ -70,11 +70,11 @@ LOOSE = {
          "binary_cross_entropy_with_logits", "nll_loss", "cross_entropy", "cosine_similarity",
          "layer_norm", "rms_norm", "multi_dot", "chain_matmul", "cross", "linalg_cross", "ndtr",
          "sinc", "logaddexp2", "matrix_power", "triplet_margin_loss", "pairwise_distance",
-         "mvlgamma", "multigammaln", "scaled_dot_product_attention"), 16,
+         "mvlgamma", "multigammaln", "scaled_dot_product_attention", "polygamma"), 16,
     ),
 }  # fmt: skip
 # Ops that look at the memory behind a tensor, or need it in row-major order.
-ONE_LAYOUT = {"as_strided", "as_strided_copy", "view", "view_as", "view_copy"}
+ONE_LAYOUT = {"view", "view_as", "view_copy"}
 # Ops that write to their first argument.
 WRITES = {"copy_", "fill_", "zero_"}
 # Ops whose results never require a gradient: they are no real numbers, or do not depend on any.
@@ -86,11 +86,6 @@ WITHOUT_GRADIENT = {
     "bitwise_right_shift", "isclose", "searchsorted", "bucketize", "histc", "argsort", "isin",
     "isposinf", "isneginf", "isreal", "signbit",
 }  # fmt: skip
-# Ops whose gradient has no gradient, each with the reason.
-FIRST_ORDER = dict.fromkeys(
-    ("lgamma", "mvlgamma", "multigammaln"),
-    "the derivative of digamma, trigamma, is not among the primitives",
-)
 # Samples whose result does not depend on the tensor: a zeroth power.
 CONSTANT = {"matrix_power-1"}
 # Ops of float32 and float64 alone, as in PyTorch.

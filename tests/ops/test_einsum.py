@@ -91,6 +91,16 @@ def test_tensordot(a: Any, b: Any, dims: Any) -> None:
     assert np.array_equal(gleed.tensordot(*tensors, dims).numpy(), wanted)
 
 
+@pytest.mark.parametrize(("a", "b"), [((2, 1), (3, 4)), ((2, 3), (1, 4)), ((2, 1), (1, 4))])
+def test_tensordot_repeats_axes_of_size_1(a: Any, b: Any) -> None:
+    tensors, (x, y) = operands([a, b], "float64")
+    inner = max(x.shape[1], y.shape[0])
+    wanted = np.broadcast_to(x, (2, inner)) @ np.broadcast_to(y, (inner, 4))
+    assert np.allclose(gleed.tensordot(*tensors, ([1], [0])).numpy(), wanted)
+    leaves = [t.detach().clone().requires_grad_() for t in tensors]
+    assert gleed.autograd.gradcheck(lambda a, b: gleed.tensordot(a, b, ([1], [0])), leaves)
+
+
 def test_second_derivatives_of_contractions() -> None:
     generator = np.random.default_rng(0)
     a, b, c = (
@@ -189,8 +199,8 @@ def test_shapes_that_broadcast() -> None:
         (
             lambda: gleed.tensordot(gleed.ones(2, 3), gleed.ones(2, 3), 1),
             ShapeError,
-            "tensordot: the axes summed over must agree in number and size; got [2, 3] over [1] "
-            "and [2, 3] over [0]; check dims",
+            "tensordot: the axes summed over must agree in number and size, or be of size 1; got "
+            "[2, 3] over [1] and [2, 3] over [0]; check dims",
         ),
         (
             lambda: gleed.cross(gleed.ones(2), gleed.ones(2)),

@@ -13,7 +13,7 @@ from gleed.autograd import gradcheck, gradgradcheck
 from gleed.ops.record import OPS
 
 from .generate import Call, Fixed, Sample, flat, results, sampled, samples_of
-from .tables import CONSTANT, FIRST_ORDER, NO_HALVES, ONE_LAYOUT, REFUSED, WITHOUT_GRADIENT, WRITES
+from .tables import CONSTANT, NO_HALVES, ONE_LAYOUT, REFUSED, WITHOUT_GRADIENT, WRITES
 
 NON_CONTIGUOUS = ("transposed", "sliced", "reversed")
 
@@ -71,9 +71,7 @@ def test_first_order(sample: Sample, layout: str) -> None:
     assert gradcheck(function, tensors)
 
 
-@pytest.mark.parametrize(
-    ("sample", "layout"), cases([s for s in differentiable() if s.op.name not in FIRST_ORDER])
-)
+@pytest.mark.parametrize(("sample", "layout"), cases(differentiable()))
 def test_second_order(sample: Sample, layout: str) -> None:
     call = sample.call("float64", layout, grad=True)
     function, tensors = of_tensors(sample.op.public, call, sample.op.name in WRITES)

@@ -156,6 +156,16 @@ def test_agreement() -> None:
 
 
 # ---- writing
+@pytest.mark.parametrize("accumulate", [True, False])
+def test_gradient_of_writing_nowhere(accumulate: bool) -> None:
+    x = gleed.rand(4, 3, dtype=gleed.float64, requires_grad=True)
+    row = gleed.rand(3, dtype=gleed.float64, requires_grad=True)
+    for nowhere in (gleed.zeros(4, dtype=gleed.bool), gleed.zeros(0, dtype=gleed.int64)):
+        x.index_put((nowhere,), row, accumulate).sum().backward()
+        assert row.grad.tolist() == [0, 0, 0]
+    assert x.grad.tolist() == [[2.0] * 3] * 4
+
+
 def test_index_put() -> None:
     x, rows, columns = gleed.zeros(3, 4), gleed.tensor([0, 2, 0]), gleed.tensor([1, -1, 1])
     assert x.index_put((rows, columns), gleed.tensor(2.0), accumulate=True).tolist() == [

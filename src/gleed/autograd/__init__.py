@@ -25,12 +25,14 @@ from gleed.autograd.grad_mode import (
 )
 from gleed.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from gleed.autograd.gradients import ENGINE_OPS, backward, connect, grad
+from gleed.autograd.variable import Variable
 
 __all__ = [
     "ENGINE_OPS",
     "Function",
     "FunctionCtx",
     "GradcheckError",
+    "Variable",
     "backward",
     "connect",
     "detect_anomaly",

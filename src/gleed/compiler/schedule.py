@@ -69,6 +69,7 @@ class Schedule:
         self.steps: list[Step] = []
         self._numbers: dict[Value, int] = {v: i for i, v in enumerate(graph.inputs)}
         self._order = {node: i for i, node in enumerate(graph.nodes)}
+        self._begun: set[Value] = set()  # being built, which may wait for others
         plain = [v for i, v in enumerate(graph.outputs) if i not in written]
         self._wanted = sorted(
             (v for v in dict.fromkeys(plain) if v.node.kind in COMPUTED),
@@ -262,8 +263,10 @@ class Schedule:
         group = {v: self._space(v)[1] for v in values}
         if not targets:
             group |= self._companions(values[0], space, mapping)
+        self._begun |= group.keys()
         for value, place in group.items():
             builder.build(value, place)  # first what must become real by steps of its own
+        self._begun -= group.keys()
         written: dict[Value, int] = {}
         for value, place in group.items():
             if value not in targets and self.is_real(value):
@@ -281,7 +284,9 @@ class Schedule:
         """Other wanted outputs that the same loops can compute."""
         found: dict[Value, Mapping] = {}
         for value in self._wanted:
-            if value is root or self.is_real(value) or not self._ready(value):
+            if value is root or value in self._begun:
+                continue
+            if self.is_real(value) or not self._ready(value):
                 continue
             own, place, blocker = space_of(value, self.is_real)
             if blocker is None and own.key == space.key:

@@ -149,7 +149,9 @@ def embedding(
 def feature_alpha_dropout(
     input: Tensor, p: Number = 0.5, training: Bool = False, *, generator: Generator | None = None
 ) -> Tensor:
-    """`alpha_dropout` of whole channels of (N, C, …)."""
+    """`alpha_dropout` of whole channels of (N, C, …); `input` itself, of any shape, if not
+    training.
+    """
 
 @overload
 def feature_alpha_dropout(

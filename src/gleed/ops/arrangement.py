@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -479,8 +480,9 @@ def cdist(x1: Tensor, x2: Tensor, p: Any = 2.0, compute_mode: str | None = None)
 
 
 @op(method=True, inplace=True)
-def renorm(input: Tensor, p: Number, dim: int, maxnorm: Number) -> Tensor:
-    """Every slice along `dim` whose norm of order `p` is greater than `maxnorm` scaled down to it.
+def renorm(input: Tensor, p: float, dim: int, maxnorm: Number) -> Tensor:
+    """Every slice along `dim` whose norm of order `p` (infinity: its greatest magnitude) is greater
+    than `maxnorm` scaled down to it.
 
     >>> gleed.renorm(gleed.tensor([[3.0, 4.0], [0.0, 1.0]]), 2, 0, 1.0)
     tensor([[0.6000, 0.8000],
@@ -493,7 +495,9 @@ def renorm(input: Tensor, p: Number, dim: int, maxnorm: Number) -> Tensor:
         )
     axis = axis_of("renorm", dim, input.ndim)
     others = tuple(a for a in range(input.ndim) if a != axis)
-    size = (input.abs() ** p).sum(others, True) ** (1.0 / p)
+    if not p > 0:
+        raise RangeError(f"renorm: p must be positive; got {p}; use 2 for Euclid's norm")
+    size = vector_norm(input, p, others, True) if others else input.abs()
     factor = where(size > maxnorm, maxnorm / (size + 1e-7), 1.0)
     return input * convert(factor, input.dtype)
 
@@ -506,7 +510,7 @@ def _samples() -> None:
         dsplit: [((2, 1, 4), 2)],
         rot90: [((3, 4),), ((2, 3, 4), 2, (1, 2)), ((3, 4), 3)],
         diff: [((5,),), ((3, 4), 2, 0)],
-        renorm: [((3, 4), 2, 0, 1.0)],
+        renorm: [((3, 4), 2, 0, 1.0), ((3, 4, 2), math.inf, 1, 0.5), ((5,), 1, 0, 0.5)],
         atleast_1d: [((),), ((2, 3),)],
         atleast_2d: [((),), ((3,),)],
         atleast_3d: [((),), ((3,),), ((2, 3),)],

@@ -7,7 +7,7 @@ from typing import Any
 
 from gleed import primitives as p
 from gleed.ops import views
-from gleed.ops.record import Op, Tensor, op
+from gleed.ops.record import Op, Tensor, function, op
 
 
 def _copying(record: Op, name: str) -> None:
@@ -36,13 +36,25 @@ def alias_copy(input: Tensor) -> Tensor:
     return p.copy(input)
 
 
+@function()
+def as_strided_copy(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """As `as_strided`, in memory of its own.
+
+    >>> import gleed
+    >>> gleed.as_strided_copy(gleed.arange(4), (2, 2), (1, 1))
+    tensor([[0, 1],
+            [1, 2]])
+    """
+    return views.as_strided(input, size, stride, storage_offset).clone()
+
+
 @alias_copy.samples
 def _(make: Any) -> Any:
     yield make.call(make.tensor((2, 3)))
 
 
 for _name in (
-    *("as_strided", "diagonal", "expand", "narrow", "permute", "select", "split", "squeeze", "t"),
+    *("diagonal", "expand", "narrow", "permute", "select", "split", "squeeze", "t"),
     *("transpose", "unbind", "unfold", "unsqueeze", "view"),
 ):
     _copying(getattr(views, _name), _name)

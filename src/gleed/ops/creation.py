@@ -15,14 +15,19 @@ from gleed.ops.record import Int, Ints, Number, Tensor, op
 from gleed.trace import Trace
 
 
-def _filled(name: str, size: Any, value: Any, dtype: str | None, device: Any) -> Tensor:
+def checked_sizes(name: str, size: Any, device: Any) -> tuple[Any, ...]:
+    """The sizes of a new tensor, which must not be negative."""
     check_device(name, device)
     if any(n < 0 for n in size):
         raise RangeError(
             f"{name}: sizes must be 0 or more; got {shape_text(size)}; check the arithmetic"
         )
-    trace = Trace.current()
-    return p.copy(trace.full(tuple(size), value, dtype or default_float()))
+    return tuple(size)
+
+
+def _filled(name: str, size: Any, value: Any, dtype: str | None, device: Any) -> Tensor:
+    shape = checked_sizes(name, size, device)
+    return p.copy(Trace.current().full(shape, value, dtype or default_float()))
 
 
 @op(varargs="size", out=True)
@@ -75,11 +80,10 @@ def full(
     >>> gleed.full((2,), 7)
     tensor([7, 7])
     """
-    check_device("full", device)
+    shape = checked_sizes("full", size, device)
     (value,) = as_standins(fill_value) if isinstance(fill_value, Tensor) else (fill_value,)
     own = default_float() if is_float(value.dtype) else value.dtype
-    trace = Trace.current()
-    return p.copy(trace.spread(convert(value, dtype or own), tuple(size)))
+    return p.copy(Trace.current().spread(convert(value, dtype or own), shape))
 
 
 def _like(name: str, input: Tensor, value: float, dtype: str | None, device: Any) -> Tensor:
@@ -170,9 +174,8 @@ def new_full(
     >>> gleed.tensor([1]).new_full((2,), 5)
     tensor([5, 5])
     """
-    check_device("new_full", device)
-    value = convert(fill_value, dtype or input.dtype)
-    return p.copy(input.trace.spread(value, tuple(size)))
+    shape = checked_sizes("new_full", size, device)
+    return p.copy(input.trace.spread(convert(fill_value, dtype or input.dtype), shape))
 
 
 # ---- ranges

@@ -10,6 +10,7 @@ from gleed.compiler.dims import hint
 from gleed.errors import RangeError, ShapeError
 from gleed.ops.activation import softmax
 from gleed.ops.axes import axis_of
+from gleed.ops.creation import checked_sizes
 from gleed.ops.logic import where
 from gleed.ops.promotion import (
     as_standins,
@@ -21,7 +22,6 @@ from gleed.ops.promotion import (
 )
 from gleed.ops.random import (
     CONVERT,
-    checked_sizes,
     draw,
     float_dtype,
     normal_of,

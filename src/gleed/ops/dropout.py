@@ -169,12 +169,13 @@ alpha_dropout.explain(_refuse("alpha_dropout"))
 def feature_alpha_dropout(
     input: Tensor, p: Number = 0.5, training: bool = False, *, generator: Source = None
 ) -> Tensor:
-    """`alpha_dropout` of whole channels of (N, C, …).
+    """`alpha_dropout` of whole channels of (N, C, …); `input` itself, of any shape, if not
+    training.
 
     >>> gleed.nn.functional.feature_alpha_dropout(gleed.ones(1, 2))
     tensor([[1., 1.]])
     """
-    if input.ndim < 2:
+    if training and input.ndim < 2:
         raise ShapeError(
             "feature_alpha_dropout: the input must have 2 dims or more; got shape "
             f"{shape_text(input.shape)}; use alpha_dropout"

@@ -250,7 +250,7 @@ def _spelt(numbers: Sequence[Any]) -> str:
 @op(reference="numpy.tensordot")
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Summed over `dims` axes: the last ones of `a` with the first ones of `b`, or those listed in
-    dims = (axes of a, axes of b).
+    dims = (axes of a, axes of b). An axis of size 1 is repeated to the size of the other.
 
     >>> gleed.tensordot(gleed.ones(2, 3, 4), gleed.ones(3, 4, 5)).shape
     gleed.Size([2, 5])
@@ -265,11 +265,12 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         ours = tuple(axis_of("tensordot", d, a.ndim) for d in dims[0])
         theirs = tuple(axis_of("tensordot", d, b.ndim) for d in dims[1])
     fits = len(ours) == len(theirs) and all(
-        a.shape[i] == b.shape[j] for i, j in zip(ours, theirs, strict=False)
+        a.shape[i] == b.shape[j] or a.shape[i] == 1 or b.shape[j] == 1
+        for i, j in zip(ours, theirs, strict=False)
     )
     if not fits:
         raise ShapeError(
-            f"tensordot: the axes summed over must agree in number and size; got "
+            f"tensordot: the axes summed over must agree in number and size, or be of size 1; got "
             f"{shape_text(a.shape)} over {list(ours)} and {shape_text(b.shape)} over "
             f"{list(theirs)}; check dims"
         )
@@ -278,7 +279,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     for i, j in zip(ours, theirs, strict=True):
         right[j] = left[i]
     keep = set(left) ^ set(right)
-    found = contract(Term(a, tuple(left)), Term(b, tuple(right)), keep)
+    first, second = _unstretched([Term(a, tuple(left)), Term(b, tuple(right))])
+    found = contract(first, second, keep)
     return found.laid([n for n in (*left, *right) if n in keep])
 
 

@@ -243,7 +243,7 @@ def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     return p.compact(input)
 
 
-@op(name="_to_dtype", method=True, namespace="", grad_name="to_copy")
+@op(name="_to", method=True, namespace="", grad_name="to_copy")
 def to_dtype(input: Tensor, dtype: Any, copy: bool = False) -> Tensor:
     """The tensor in another dtype; itself if it has it and `copy` is false."""
     return p.copy(input) if copy and input.dtype == dtype else convert(input, dtype)

@@ -14,7 +14,8 @@ from gleed.compiler.kernel import is_float
 from gleed.devices import check_device
 from gleed.errors import DTypeError, RangeError
 from gleed.ops.box_muller import box_muller
-from gleed.ops.promotion import convert, default_float, dtype_text, expand_to, shape_text
+from gleed.ops.creation import checked_sizes
+from gleed.ops.promotion import convert, default_float, dtype_text, expand_to
 from gleed.ops.record import Ints, Number, Source, Tensor, function, op
 from gleed.trace import Trace
 
@@ -57,16 +58,6 @@ def float_dtype(name: str, dtype: str, fix: str = "use randint for whole numbers
             f"{name}: the dtype must be floating point; got {dtype_text(dtype)}; {fix}"
         )
     return dtype
-
-
-def checked_sizes(name: str, size: Any, device: Any) -> tuple[Any, ...]:
-    """The sizes of a new tensor, which must not be negative."""
-    check_device(name, device)
-    if any(n < 0 for n in size):
-        raise RangeError(
-            f"{name}: sizes must be 0 or more; got {shape_text(size)}; check the arithmetic"
-        )
-    return tuple(size)
 
 
 def number(x: Any, dtype: str = "f64") -> Tensor:

@@ -8,8 +8,9 @@ from gleed import primitives as p
 from gleed.compiler.kernel import DTYPES, integer_range, is_float
 from gleed.devices import check_device
 from gleed.errors import ArgumentError, RangeError
+from gleed.ops.creation import checked_sizes
 from gleed.ops.promotion import convert, shape_text
-from gleed.ops.random import checked_sizes, draw, number
+from gleed.ops.random import draw, number
 from gleed.ops.record import Int, Ints, Number, Source, Tensor, op
 
 

@@ -306,6 +306,8 @@ def _samples() -> None:
             yield make.call(
                 make.tensor((3, 4)), 1, make.integers((5,), 0, 4), make.tensor((3, 5)), reduce
             )
+            one = make.integers((1,), 0, 1)
+            yield make.call(make.tensor((1,)), 0, one, make.tensor((1,)), reduce)
 
     @take.samples
     def _(make: Any) -> Any:

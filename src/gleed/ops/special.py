@@ -26,25 +26,69 @@ def digamma(input: Tensor) -> Tensor:
     return p.digamma(floating(input))
 
 
-@digamma.vjp
-def _(g: Any, y: Any, input: Tensor) -> Tensor:
-    return g * _trigamma(floating(input))
+# B(2k) / (2k)! of the Bernoulli numbers, which the sum formula of Euler and Maclaurin has.
+_SUM_FORMULA = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000)
 
 
-def _trigamma(x: Tensor) -> Tensor:
-    """The second derivative of `lgamma`: reflected to the positive side, moved up by its recurrence
-    to where its asymptotic series is exact (Abramowitz and Stegun, 6.4.6, 6.4.7 and 6.4.12)."""
-    reflected = x < 0.5
-    sine = p.sin(math.pi * x)
-    z = p.where(reflected, 1 - x, x)
-    total = p.fill(z, 0)
-    for _ in range(8):
-        total = total + 1 / (z * z)
-        z = z + 1
-    w = 1 / (z * z)
-    series = 1 / 6 - w * (1 / 30 - w * (1 / 42 - w * (1 / 30 - w * (5 / 66))))
-    positive = total + 1 / z + w / 2 + w / z * series
-    return p.where(reflected, (math.pi * math.pi) / (sine * sine) - positive, positive)
+def _hurwitz_zeta(s: int, q: Tensor) -> Tensor:
+    """The sum of (q + k)**-s over k = 0, 1, … for q > 0: the first terms one by one, the rest by
+    the formula of Euler and Maclaurin (DLMF 25.11.5)."""
+    total = p.fill(q, 0)
+    for _ in range(10 + s // 2):
+        total = total + q**-s
+        q = q + 1
+    total = total + q ** (1 - s) * (1 / (s - 1)) + 0.5 * q**-s
+    factor = float(s)
+    for j, share in enumerate(_SUM_FORMULA):
+        total = total + q ** (-s - 1 - 2 * j) * (share * factor)
+        factor *= (s + 2 * j + 1) * (s + 2 * j + 2)
+    return total
+
+
+def _cotangent_derivative(n: int, x: Tensor) -> Tensor:
+    """The n-th derivative of cot(pi x): a polynomial in the cotangent c, for c' is -pi (1 + c²)."""
+    powers = [0.0, 1.0]
+    for _ in range(n):
+        slopes = [k * c for k, c in enumerate(powers)][1:]
+        squares = [0.0, 0.0, *slopes]
+        powers = [-math.pi * (a + b) for a, b in zip([*slopes, 0.0, 0.0], squares, strict=True)]
+    whole = p.roundeven(x)
+    angle = (x - whole) * math.pi
+    cotangent = p.cos(angle) / p.sin(angle)
+    total = p.fill(x, powers[-1])
+    for c in reversed(powers[:-1]):
+        total = total * cotangent + c
+    return total
+
+
+@op(method=True, inplace=True, namespace=("gleed", "special"))
+def polygamma(input: Tensor, n: int) -> Tensor:
+    """The n-th derivative of `digamma`, for n = 0, 1, …; `polygamma(n, input)` as a function. At 0
+    and at negative integers: inf for odd n, -inf for even n > 0. Sources: DLMF 5.15.1 and 5.15.6.
+
+    >>> gleed.polygamma(1, gleed.tensor([1.0]))
+    tensor([1.6449])
+    """
+    if n < 0:
+        raise RangeError(f"polygamma: n must be 0 or more; got {n}; it counts derivatives")
+    x = floating(input)
+    if n == 0:
+        return digamma(x)
+    below = x < 0.5
+    sign = 1 if n % 2 else -1
+    zeta = _hurwitz_zeta(n + 1, p.where(below, 1 - x, x)) * (sign * math.factorial(n))
+    other = -sign * zeta - math.pi * _cotangent_derivative(n, x)
+    return p.where(below, other, zeta)
+
+
+@polygamma.vjp
+def _(g: Any, y: Any, input: Tensor, n: int) -> Any:
+    return g * polygamma(input, n + 1)
+
+
+@op(name="polygamma")
+def polygamma_of(n: int, input: Tensor) -> Tensor:
+    return polygamma(input, n)
 
 
 @op(method=True, inplace=True)
@@ -141,6 +185,18 @@ def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     a, b = common("logaddexp2", input, other, to_float=True)
     gap = p.where(p.eq(a, b), p.fill(a, 0), -p.abs(a - b))
     return p.maximum(a, b) + p.log1p(p.exp2(gap)) * (1 / math.log(2))
+
+
+@polygamma.samples
+def _(make: Any) -> Any:
+    for n in (0, 1, 2, 5):
+        yield make.call(make.tensor((5,), POSITIVE), n)
+    yield make.call(make.tensor((2, 3), (-2.8, -2.2)), 1)
+
+
+@polygamma_of.samples
+def _(make: Any) -> Any:
+    yield make.call(2, make.tensor((5,), POSITIVE))
 
 
 @mvlgamma.samples

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gleed import _C
 from gleed import primitives as p
 from gleed.compiler.dims import Dim, Size, product
-from gleed.errors import BoundsError, RangeError, ShapeError
+from gleed.errors import ArgumentError, BoundsError, RangeError, ShapeError
 from gleed.ops.axes import axis_of
 from gleed.ops.promotion import expand_to, shape_text
-from gleed.ops.record import Int, Ints, Tensor, op
+from gleed.ops.record import Int, Ints, Tensor, function, op
 
 
 def _value(size: Size) -> int:
@@ -381,24 +382,42 @@ def unfold(input: Tensor, dimension: int, size: Int, step: Int) -> Tensor:
     return p.window(input, axis=axis, size=size, step=step, count=count)
 
 
-@op(method=True)
-def as_strided(
-    input: Tensor, size: Ints, stride: Ints, storage_offset: Int | None = None
+@op(name="_as_strided", namespace="", grad_name="as_strided")
+def strided_view(
+    input: Tensor,
+    size: Ints,
+    stride: Ints,
+    storage_offset: Int | None,
+    own_stride: Ints,
+    own_offset: Int,
 ) -> Tensor:
-    """Any view of the memory: element (i, j, …) lies at storage_offset + i*stride[0] + …, counted
-    from the start of the storage, or of the tensor if no offset is given; places may repeat. Its
-    gradient is defined for contiguous tensors.
-
-    >>> gleed.as_strided(gleed.arange(4), (2, 2), (1, 1))
-    tensor([[0, 1],
-            [1, 2]])
-    """
+    """`as_strided` of a tensor whose own strides and offset are given, for its gradient."""
     if len(size) != len(stride):
         raise RangeError(
             f"as_strided: size and stride must be equally long; got {len(size)} and {len(stride)}; "
             "give one stride per dim"
         )
-    return p.as_strided(input, shape=tuple(size), strides=tuple(stride), offset=storage_offset)
+    own = (*own_stride, own_offset)
+    shape, strides = tuple(size), tuple(stride)
+    return p.as_strided(input, shape=shape, strides=strides, offset=storage_offset, own=own)
+
+
+@function(method=True)
+def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """Any view of the memory: element (i, j, …) lies at storage_offset + i*stride[0] + …, counted
+    from the start of the storage, or of the tensor if no offset is given; places may repeat.
+
+    >>> import gleed
+    >>> gleed.as_strided(gleed.arange(4), (2, 2), (1, 1))
+    tensor([[0, 1],
+            [1, 2]])
+    """
+    if not isinstance(input, _C.Tensor):
+        raise ArgumentError(
+            f"as_strided: input must be a Tensor; got {type(input).__name__}; use gleed.tensor()"
+        )
+    own = input.stride(), input.storage_offset()
+    return strided_view.public(input, size, stride, storage_offset, *own)
 
 
 # ---- several parts at once
@@ -489,7 +508,6 @@ def _view_samples() -> None:
         t: [((2, 3),), ((3,),)],
         movedim: [((2, 3, 4), 0, -1), ((2, 3, 4), (0, 1), (2, 0))],
         broadcast_to: [((3, 1), (2, 3, 4)), ((), (2,))],
-        as_strided: [((12,), (3, 2), (2, 3), 1), ((3, 4), (2, 2, 2), (4, 1, 2))],
     }
     for record, calls in shapes.items():
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from gleed.compiler.dims import maximum, minimum, product
 from gleed.compiler.graph import Shape, Value
 from gleed.primitives.core import Primitive, Types, require, same_shape
-from gleed.primitives.movement import reshape
 from gleed.primitives.pointwise import cast, eq, fill, where
 
 Axes = tuple[int, ...]
@@ -93,21 +93,41 @@ def _product_rule(g: Any, y: Any, base: Any, updates: Any, indices: Any, places:
 scatter = Primitive("scatter", "scatter", _scatter_types, None, _scatter_rule)
 
 
-# ---- as_strided: any view of the memory behind a row-major x; places may repeat. The offset counts
-# from the start of the storage, None is where x starts.
-def _as_strided_rule(g: Any, y: Any, x: Any, shape: Shape, strides: Shape, offset: Any) -> Any:
-    place = x.trace.full(shape, 0, "i64") + (0 if offset is None else offset)
-    for axis, stride in enumerate(strides):
-        place = place + x.trace.iota(shape, axis) * stride
-    flat = x.trace.full((x.numel(),), 0, x.dtype)
-    total = scatter(flat, g, place, axes=(0,), mapping=(), mode="add")
-    return reshape(total, shape=x.shape)
+# ---- as_strided: any view of the memory behind x, whose strides and offset `own` has; places may
+# repeat. The offset counts from the start of the storage, None is where x starts.
+def _places(trace: Any, shape: Shape, strides: Shape, offset: Any) -> tuple[Any, Any, Any]:
+    """Where in memory each element lies; the least and the greatest of these places."""
+    place, low, high = trace.full(shape, 0, "i64") + offset, offset, offset
+    for axis, (size, stride) in enumerate(zip(shape, strides, strict=True)):
+        place = place + trace.iota(shape, axis) * stride
+        reach = (size - 1) * stride
+        low, high = low + minimum(reach, 0), high + maximum(reach, 0)
+    return place, low, high
+
+
+def _as_strided_rule(
+    g: Any, y: Any, x: Any, shape: Shape, strides: Shape, offset: Any, own: Shape
+) -> Any:
+    """What lies on memory of x, shared evenly by the elements of x that lie there."""
+    trace, (*own_strides, start) = x.trace, own
+    if product(shape) == 0 or x.numel() == 0:
+        return trace.full(x.shape, 0, x.dtype)
+    seen, low, high = _places(trace, shape, strides, start if offset is None else offset)
+    held, own_low, own_high = _places(trace, x.shape, tuple(own_strides), start)
+    low, high = minimum(low, own_low), maximum(high, own_high)
+    memory = trace.full((high - low + 1,), 0, x.dtype)
+
+    def gathered(values: Any, places: Any) -> Any:
+        total = scatter(memory, values, places - low, axes=(0,), mapping=(), mode="add")
+        return gather(total, held - low, axes=(0,), mapping=())
+
+    return gathered(g, seen) / gathered(trace.full(x.shape, 1, x.dtype), held)
 
 
 as_strided = Primitive(
     "as_strided",
     "movement",
-    lambda x, shape, strides, offset: [(x.dtype, shape)],
+    lambda x, shape, strides, offset, own: [(x.dtype, shape)],
     None,
     _as_strided_rule,
 )

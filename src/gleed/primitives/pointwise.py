@@ -159,7 +159,7 @@ erf = _math("erf", lambda g, y, x: g * (exp(-(x * x)) * (2 / math.sqrt(math.pi))
 erfc = _math("erfc", lambda g, y, x: g * (exp(-(x * x)) * (-2 / math.sqrt(math.pi))))
 erfinv = _math("erfinv", lambda g, y, x: g * (exp(y * y) * (math.sqrt(math.pi) / 2)))
 lgamma = _math("lgamma", lambda g, y, x: g * digamma(x))
-digamma: Primitive = _math("digamma")
+digamma: Primitive = _math("digamma", lambda g, y, x: g * x.polygamma(1))
 
 # ---- bits and logic (on bool: logic)
 bitwise_and = _pointwise("bitwise_and", lambda x, y: x & y, _none)
