@@ -447,6 +447,90 @@ def conj_physical(input: Tensor) -> Tensor:
 def constant_pad_nd(input: Tensor, pad: Ints, value: Number = 0) -> Tensor:
     """As `nn.functional.pad` in mode "constant"."""
 
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: str | Int | Sequence[Int] = 0,
+    dilation: Int | Sequence[Int] = 1,
+    groups: Int = 1,
+) -> Tensor:
+    """The convolution of `input` (batch, in, length), or (in, length), with `weight` (out, in /
+    groups, kernel): at every position the sum of the products of a window and the weight,
+    plus `bias` (out,). See `conv2d`.
+    """
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: str | Int | Sequence[Int] = 0,
+    dilation: Int | Sequence[Int] = 1,
+    groups: Int = 1,
+) -> Tensor:
+    """The convolution of `input` (batch, in, height, width), or without batch, with `weight`
+    (out, in / groups, kernel height, kernel width), plus `bias` (out,).
+    """
+
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: str | Int | Sequence[Int] = 0,
+    dilation: Int | Sequence[Int] = 1,
+    groups: Int = 1,
+) -> Tensor:
+    """The convolution of `input` (batch, in, depth, height, width), or without batch, with
+    `weight` (out, in / groups, kernel depth, height, width), plus `bias` (out,). See
+    `conv2d`.
+    """
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: Int | Sequence[Int] = 0,
+    output_padding: Int | Sequence[Int] = 0,
+    groups: Int = 1,
+    dilation: Int | Sequence[Int] = 1,
+) -> Tensor:
+    """The transpose of the linear map `conv1d`: `input` (batch, in, length), `weight` (in, out /
+    groups, kernel). See `conv_transpose2d`.
+    """
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: Int | Sequence[Int] = 0,
+    output_padding: Int | Sequence[Int] = 0,
+    groups: Int = 1,
+    dilation: Int | Sequence[Int] = 1,
+) -> Tensor:
+    """The transpose of the linear map `conv2d`, which is the gradient of that for its input:
+    every element of `input` (batch, in, height, width) adds a multiple of `weight` (in, out /
+    groups, kernel height, kernel width) to a window of the result, plus `bias` (out,).
+    """
+
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: Int | Sequence[Int] = 0,
+    output_padding: Int | Sequence[Int] = 0,
+    groups: Int = 1,
+    dilation: Int | Sequence[Int] = 1,
+) -> Tensor:
+    """The transpose of the linear map `conv3d`: `input` (batch, in, depth, height, width),
+    `weight` (in, out / groups, kernel depth, height, width). See `conv_transpose2d`.
+    """
+
 def copysign(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The magnitude of `input` with the sign of `other`."""
 

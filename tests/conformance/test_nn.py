@@ -23,6 +23,12 @@ SHARED = sorted(
 ARGUMENTS = {
     "Linear": [(3, 2), (3, 2, False)],
     "Bilinear": [(2, 3, 4), (2, 3, 4, False)],
+    "Conv1d": [(4, 6, 3), (4, 6, 3, 2, "valid", 2, 2, False)],
+    "Conv2d": [(3, 8, 3), (4, 8, (3, 2), 1, "same", 1, 4), (3, 8, 3, 2, 1, 1, 1, True, "circular")],
+    "Conv3d": [(3, 8, 2), (4, 2, (1, 2, 3), 1, (0, 1, 0), 1, 2, False, "replicate")],
+    "ConvTranspose1d": [(4, 6, 3), (4, 6, 3, 2, 1, 1, 2, False, 2)],
+    "ConvTranspose2d": [(3, 8, 3), (4, 8, (3, 2), 2, 1, (1, 0), 4)],
+    "ConvTranspose3d": [(3, 8, 2)],
     "Embedding": [(5, 3), (5, 3, 1), (5, 3, -1, 2.0, 1.0)],
     "LayerNorm": [(3,), ((2, 3),), (3, 1e-3, False), (3, 1e-3, True, False)],
     "RMSNorm": [(3,), ((2, 3), 1e-3), (3, None, False)],
@@ -157,6 +163,34 @@ def test_results_and_gradients(name):
     np.testing.assert_allclose(x.grad.numpy(), t.grad.numpy(), rtol=1e-4, atol=1e-5)
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-4, atol=1e-5)
+
+
+IMAGES = np.random.default_rng(5).normal(size=(2, 4, 9, 7)).astype(np.float32)
+CONVOLUTIONS = [
+    ("Conv2d", (4, 6, 3), {"padding": 2}),
+    ("Conv2d", (4, 6, 3), {"padding": "same", "groups": 2, "dilation": 2}),
+    ("Conv2d", (4, 6, (3, 4)), {"padding": "same", "padding_mode": "reflect"}),
+    ("Conv2d", (4, 6, 3), {"padding": (2, 1), "padding_mode": "replicate", "stride": 2}),
+    ("Conv2d", (4, 6, 3), {"padding": 1, "padding_mode": "circular", "bias": False}),
+    ("ConvTranspose2d", (4, 6, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+    ("ConvTranspose2d", (4, 6, (2, 5)), {"stride": (3, 1), "groups": 2, "dilation": 2}),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "options"), CONVOLUTIONS)
+def test_convolutions(name, arguments, options):
+    gleed.manual_seed(7)
+    torch.manual_seed(7)
+    ours, theirs = (getattr(m, name)(*arguments, **options) for m in (nn, reference))
+    x, t = gleed.tensor(IMAGES).requires_grad_(), torch.tensor(IMAGES, requires_grad=True)
+    y, expected = ours(x), theirs(t)
+    np.testing.assert_allclose(y.detach().numpy(), expected.detach().numpy(), rtol=1e-4, atol=1e-5)
+    cotangent = np.random.default_rng(4).normal(size=tuple(expected.shape)).astype(np.float32)
+    y.backward(gleed.tensor(cotangent))
+    expected.backward(torch.tensor(cotangent))
+    np.testing.assert_allclose(x.grad.numpy(), t.grad.numpy(), rtol=1e-4, atol=1e-5)
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-4, atol=1e-4)
 
 
 def test_dropout_by_seed():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg, special
 
-from . import formulas
+from . import convolutions, formulas
 from .generate import Sample, named_arguments
 
 Array = np.ndarray
@@ -421,6 +421,8 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     # products
     "mm": np.matmul, "bmm": np.matmul, "mv": np.matmul, "dot": np.dot, "inner": np.inner,
     "addmm": _affine, "addmv": _affine, "baddbmm": _affine, "linear": _linear,
+    **{f"conv{n}d": convolutions.convolution for n in (1, 2, 3)},
+    **{f"conv_transpose{n}d": convolutions.transposed for n in (1, 2, 3)},
     # losses and normalization
     "mse_loss": _loss(lambda x, y: (x - y) ** 2),
     "l1_loss": _loss(lambda x, y: np.abs(x - y)),

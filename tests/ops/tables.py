@@ -9,6 +9,7 @@ def category(dtype: str) -> str:
     return "f" if dtype in FLOATS else "b" if dtype == "bool" else "i"
 
 
+CONVOLUTIONS = [f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)]
 # Categories of dtypes that ops refuse: "f" floating point, "i" integers, "b" bool.
 REFUSED = {
     **dict.fromkeys(("sub", "rsub", "neg", "floor_divide", "remainder", "fmod"), "b"),
@@ -17,7 +18,7 @@ REFUSED = {
     ),
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "inner", "addmm", "addmv", "baddbmm",
                      "linear"), "b"),
-    **dict.fromkeys(("cross",), "b"),
+    **dict.fromkeys(("cross", *CONVOLUTIONS), "b"),
     **dict.fromkeys(
         ("dist", "cdist", "renorm", "histc", "quantile", "nanquantile", "logcumsumexp"), "ib"
     ),
@@ -70,7 +71,8 @@ LOOSE = {
          "binary_cross_entropy_with_logits", "nll_loss", "cross_entropy", "cosine_similarity",
          "layer_norm", "rms_norm", "multi_dot", "chain_matmul", "cross", "linalg_cross", "ndtr",
          "sinc", "logaddexp2", "matrix_power", "triplet_margin_loss", "pairwise_distance",
-         "mvlgamma", "multigammaln", "scaled_dot_product_attention", "polygamma"), 16,
+         "mvlgamma", "multigammaln", "scaled_dot_product_attention", "polygamma",
+         *CONVOLUTIONS), 16,
     ),
 }  # fmt: skip
 # Ops that look at the memory behind a tensor, or need it in row-major order.

@@ -69,6 +69,13 @@ LARGE = {
     "matmul-vector": lambda d: large(900, 1100, dtype=d) @ large(1100, dtype=d),
     "dot": lambda d: large(1 << 20, dtype=d) @ large(1 << 20, dtype=d),
     "bmm": lambda d: large(33, 40, 50, dtype=d) @ large(33, 50, 60, dtype=d),
+    "conv2d": lambda d: F.conv2d(large(5, 19, 40, 41, dtype=d), large(33, 19, 3, 3, dtype=d)),
+    "conv2d-channelwise": lambda d: F.conv2d(
+        large(9, 50, 33, 40, dtype=d), large(50, 1, 3, 3, dtype=d), groups=50
+    ),
+    "conv_transpose2d": lambda d: F.conv_transpose2d(
+        large(5, 33, 20, 21, dtype=d), large(33, 19, 3, 3, dtype=d), stride=2
+    ),
     "cat": lambda d: gleed.cat([large(300_000, dtype=d), large(300_001, dtype=d)]),
     "index_select": lambda d: large(50_000, 16, dtype=d)[gleed.arange(50_000).flip(0)],
     "scatter_add": lambda d: gleed.zeros(100, dtype=getattr(gleed, d)).scatter_add(
@@ -87,11 +94,14 @@ def test_large(name: str, dtype: str, threads: Any) -> None:
     assert all(bits_ == found[0] for bits_ in found)
 
 
-@pytest.mark.parametrize("name", ["sum", "softmax", "matmul", "layer_norm", "scatter_add", "var"])
+@pytest.mark.parametrize(
+    "name", [*("sum", "softmax", "matmul", "layer_norm", "scatter_add", "var", "conv2d")]
+)
 def test_gradients(name: str, threads: Any) -> None:
     """Backward as well."""
     x = large(300, 2_003).requires_grad_()
     weight = large(2_003, 70).requires_grad_()
+    kernel = large(30, 5, 3, 1).requires_grad_()
     index = gleed.arange(300) % 7
     functions = {
         "sum": lambda: (x * x).sum(),
@@ -100,10 +110,11 @@ def test_gradients(name: str, threads: Any) -> None:
         "layer_norm": lambda: (F.layer_norm(x, (2_003,)) * x.detach()).sum(),
         "scatter_add": lambda: (gleed.zeros(7, 2_003).index_add(0, index, x) ** 2).sum(),
         "var": lambda: x.var(1).sum(),
+        "conv2d": lambda: (F.conv2d(x[:100].view(20, 5, 2_003, 1), kernel) ** 2).sum(),
     }
     found = []
     for count in (1, 2, 2):
         threads(count)
-        wanted = [x, weight] if name == "matmul" else [x]
+        wanted = {"matmul": [x, weight], "conv2d": [x, kernel]}.get(name, [x])
         found.append(bits(gleed.autograd.grad(functions[name](), wanted)))
     assert all(bits_ == found[0] for bits_ in found)

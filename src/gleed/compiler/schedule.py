@@ -6,7 +6,7 @@ is computed over one iteration space into one kernel. docs/architecture.md lists
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from gleed.compiler import kernel as k
@@ -238,8 +238,7 @@ class Schedule:
             self._alloc(v, like) if i < known else self._new(v.dtype, v.shape)
             for i, v in enumerate(node.outputs)
         )
-        attrs = node.attrs.values()
-        cells = tuple(self.cells(v if isinstance(v, Dim) else int(v)) for v in attrs if _whole(v))
+        cells = tuple(map(self.cells, _numbers(node.attrs.values())))
         routine = node.primitive.attributes.get("routine", node.op)
         self.steps.append(("library", routine, (*sources, *results), cells, scalars))
         self._numbers |= dict(zip(node.outputs, results, strict=True))
@@ -390,9 +389,13 @@ class Schedule:
         return False
 
 
-def _whole(attr: object) -> bool:
-    """Whether an attribute is a number that a routine is told."""
-    return isinstance(attr, int | Dim)
+def _numbers(attrs: Iterable[object]) -> Iterator[Size]:
+    """The attributes that a routine is told: numbers, and those in tuples."""
+    for attr in attrs:
+        if isinstance(attr, tuple):
+            yield from _numbers(attr)
+        elif isinstance(attr, int | Dim):
+            yield attr if isinstance(attr, Dim) else int(attr)
 
 
 def _arguments(movement: str, attrs: dict[str, Any], cell: Callable[[Size], int]) -> Any:

@@ -1,4 +1,5 @@
 # Made by tools/generate_stubs.py; `make format` makes it anew.
+from collections.abc import Sequence
 from typing import Any, overload
 
 from gleed import Generator, Tensor
@@ -53,6 +54,90 @@ def celu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Ten
 def channel_shuffle(input: Tensor, groups: Int) -> Tensor:
     """Dim 1 read across `groups` equal groups: the first channel of each, then the second, and
     so on (Zhang et al., 2018).
+    """
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: str | Int | Sequence[Int] = 0,
+    dilation: Int | Sequence[Int] = 1,
+    groups: Int = 1,
+) -> Tensor:
+    """The convolution of `input` (batch, in, length), or (in, length), with `weight` (out, in /
+    groups, kernel): at every position the sum of the products of a window and the weight,
+    plus `bias` (out,). See `conv2d`.
+    """
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: str | Int | Sequence[Int] = 0,
+    dilation: Int | Sequence[Int] = 1,
+    groups: Int = 1,
+) -> Tensor:
+    """The convolution of `input` (batch, in, height, width), or without batch, with `weight`
+    (out, in / groups, kernel height, kernel width), plus `bias` (out,).
+    """
+
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: str | Int | Sequence[Int] = 0,
+    dilation: Int | Sequence[Int] = 1,
+    groups: Int = 1,
+) -> Tensor:
+    """The convolution of `input` (batch, in, depth, height, width), or without batch, with
+    `weight` (out, in / groups, kernel depth, height, width), plus `bias` (out,). See
+    `conv2d`.
+    """
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: Int | Sequence[Int] = 0,
+    output_padding: Int | Sequence[Int] = 0,
+    groups: Int = 1,
+    dilation: Int | Sequence[Int] = 1,
+) -> Tensor:
+    """The transpose of the linear map `conv1d`: `input` (batch, in, length), `weight` (in, out /
+    groups, kernel). See `conv_transpose2d`.
+    """
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: Int | Sequence[Int] = 0,
+    output_padding: Int | Sequence[Int] = 0,
+    groups: Int = 1,
+    dilation: Int | Sequence[Int] = 1,
+) -> Tensor:
+    """The transpose of the linear map `conv2d`, which is the gradient of that for its input:
+    every element of `input` (batch, in, height, width) adds a multiple of `weight` (in, out /
+    groups, kernel height, kernel width) to a window of the result, plus `bias` (out,).
+    """
+
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Int | Sequence[Int] = 1,
+    padding: Int | Sequence[Int] = 0,
+    output_padding: Int | Sequence[Int] = 0,
+    groups: Int = 1,
+    dilation: Int | Sequence[Int] = 1,
+) -> Tensor:
+    """The transpose of the linear map `conv3d`: `input` (batch, in, depth, height, width),
+    `weight` (in, out / groups, kernel depth, height, width). See `conv_transpose2d`.
     """
 
 def cosine_embedding_loss(

@@ -14,6 +14,7 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     arrangement,
     attention,
     closeness,
+    convolution,
     copies,
     creation,
     distributions,

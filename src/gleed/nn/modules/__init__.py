@@ -30,6 +30,14 @@ from gleed.nn.modules.activation import (
 )
 from gleed.nn.modules.attention import MultiheadAttention
 from gleed.nn.modules.containers import ModuleDict, ModuleList, Sequential
+from gleed.nn.modules.conv import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from gleed.nn.modules.dropout import Dropout
 from gleed.nn.modules.flatten import Flatten, Unflatten
 from gleed.nn.modules.linear import Bilinear, Identity, Linear
@@ -66,6 +74,13 @@ __all__ = [
     "Identity",
     "Linear",
     "Bilinear",
+    # Convolutions
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     # Activation functions
     "CELU",
     "ELU",

@@ -1,0 +1,268 @@
+// The routine "convolution_weight": a product of the columns of x, which are rows here, and y.
+// Their depth is that of all outputs, slab by slab; parts of the slabs are summed apart by tasks of
+// their own, and then added.
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "contraction.h"
+#include "contraction_kernels.h"
+#include "contraction_pack.h"
+#include "convolution.h"
+#include "convolution_windows.h"
+#include "threads.h"
+
+namespace gleed {
+
+namespace {
+
+constexpr int64_t kRows = 160;              // of columns that lie in cache
+constexpr int64_t kPanelBytes = 256 << 10;  // of y
+constexpr int64_t kSums = 16 << 20;         // bytes of sums that are kept apart
+constexpr int64_t kUnits = 16;
+constexpr int64_t kVector = 64;
+
+// What a task does at a time: sums over a part of the slabs for some channels of a group.
+struct Unit {
+  int64_t part, group;
+  Range channels;
+};
+
+class WeightSums {
+ public:
+  explicit WeightSums(const Convolution& c) : c_(c), windows_(windows_of(c)) {}
+  bool init();
+  void run(const char* x, const char* y, char* w, char* workspace) const;
+
+  size_t workspace = 0;
+
+ private:
+  static int64_t padded_outputs(const Convolution& c) { return round_up(c.outputs, 16); }
+  static Windows windows_of(const Convolution& c);
+  static int64_t channels_at_once(const Convolution& c);
+  bool find_tiles();
+  void choose_units();
+  void run_unit(const Unit& unit, const char* x, const char* y, char* sums, char* scratch) const;
+  void pack_outputs(const Slab& slab, int64_t group, const char* y, char* panels) const;
+  void multiply(int64_t rows, int64_t depth, bool first, const char* columns, const char* panels,
+                char* sums) const;
+  template <class T>
+  void add_parts(const char* sums, int64_t group, Range outputs, char* w) const;
+
+  int64_t rows() const { return c_.channels * c_.taps(); }
+  int64_t width() const { return vectors_ * family_.lanes; }
+  int64_t most() const { return windows_.slabs() ? windows_.outputs(windows_.slab(0)) : 0; }
+  int64_t pitch() const { return round_up(most() * c_.itemsize, kVector) + kVector; }
+  int64_t panel_bytes() const { return round_up(most(), family_.lanes) * width() * c_.itemsize; }
+  int64_t sums_row() const { return padded_outputs(c_) * c_.itemsize; }
+  size_t kernel_index(int64_t rows, bool last) const { return rows * 2 + last; }
+
+  Convolution c_;
+  Windows windows_;
+  TileFamily family_;
+  int64_t vectors_, together_, parts_ = 1, divided_ = 1, units_ = 1, tasks_ = 1;
+  int64_t last_vectors_, last_columns_;
+  Packer pack_;
+  std::vector<MicroKernel> kernels_;
+  size_t padded_, columns_, scratch_;
+};
+
+// Kernels larger than `kRows` are walked tap by tap nevertheless: rows are cheap.
+int64_t WeightSums::channels_at_once(const Convolution& c) {
+  return std::clamp<int64_t>(kRows / std::max<int64_t>(1, c.taps()), 1,
+                             std::max<int64_t>(1, c.channels));
+}
+
+Windows WeightSums::windows_of(const Convolution& c) {
+  WindowAxes axes;
+  for (int a = 0; a < 3; ++a) {
+    const ConvolutionAxis& axis = c.axes[a];
+    axes[a] = {axis.output, axis.stride, axis.input, c.x.axes[a], {}};
+    for (int64_t t = 0; t < axis.kernel; ++t) {
+      axes[a].positions.push_back(t * axis.dilation - axis.padding);
+    }
+  }
+  const WindowInput input = {c.itemsize, c.images, c.x.first, c.groups * c.channels, c.x.second};
+  const int64_t most =
+      std::clamp<int64_t>(kPanelBytes / (padded_outputs(c) * c.itemsize), 128, 512);
+  return Windows(input, axes, most, channels_at_once(c));
+}
+
+bool WeightSums::init() {
+  const TileFamily* family = tile_family(c_.dtype);
+  if (!family) return false;
+  family_ = *family;
+  vectors_ = std::clamp<int64_t>(ceil_div(c_.outputs, family_.lanes), 1, family_.vectors);
+  together_ = channels_at_once(c_);
+  if (!pack_.init(c_.dtype, family_, c_.y.second, c_.y.axes[2], width())) return false;
+  if (!find_tiles()) return false;
+  choose_units();
+  return true;
+}
+
+bool WeightSums::find_tiles() {
+  const int64_t rest = c_.outputs % width();
+  last_vectors_ = rest ? ceil_div(rest, family_.lanes) : vectors_;
+  last_columns_ = (rest ? rest : width()) - (last_vectors_ - 1) * family_.lanes;
+  const Micro last_kind = last_columns_ == family_.lanes ? Micro::kTile : Micro::kRagged;
+  kernels_.resize(kernel_index(family_.rows + 1, false));
+  for (int64_t rows = 1; rows <= family_.rows; ++rows) {
+    MicroKernel& full = kernels_[kernel_index(rows, false)];
+    full = micro_kernel(Micro::kTile, c_.dtype, rows, vectors_);
+    MicroKernel& last = kernels_[kernel_index(rows, true)];
+    last = micro_kernel(last_kind, c_.dtype, rows, last_vectors_);
+    if (!full || !last) return false;
+  }
+  return true;
+}
+
+void WeightSums::choose_units() {
+  const int64_t all = c_.groups * rows() * sums_row(),
+                slabs = std::max<int64_t>(1, windows_.slabs());
+  parts_ = std::clamp<int64_t>(
+      std::min({kUnits / c_.groups, slabs, kSums / std::max<int64_t>(1, all)}), 1, kUnits);
+  divided_ =
+      std::clamp<int64_t>(kUnits / (parts_ * c_.groups), 1, ceil_div(c_.channels, together_));
+  units_ = parts_ * c_.groups * divided_;
+  tasks_ = std::min({task_count(c_.work()), units_, kUnits});
+  padded_ = round_up(windows_.padded_bytes(), 64);
+  columns_ = together_ * c_.taps() * pitch();
+  const int64_t panels =
+      ceil_div(c_.outputs, width()) * panel_bytes() + family_.lanes * width() * c_.itemsize;
+  scratch_ = padded_ + columns_ + round_up(panels, 64);
+  workspace = round_up(parts_ * all, 64) + tasks_ * scratch_;
+}
+
+void WeightSums::run(const char* x, const char* y, char* w, char* workspace) const {
+  const int64_t all = c_.groups * rows() * sums_row();
+  parallel_for(tasks_, [&](int64_t task) {
+    const Range mine = part(units_, tasks_, task);
+    for (int64_t number = mine.begin; number < mine.end; ++number) {
+      const int64_t group = number / divided_ % c_.groups, p = number / divided_ / c_.groups;
+      const Unit unit = {p, group, part(c_.channels, divided_, number % divided_)};
+      const int64_t row = group * rows() + unit.channels.begin * c_.taps();
+      run_unit(unit, x, y, workspace + p * all + row * sums_row(),
+               workspace + round_up(parts_ * all, 64) + task * scratch_);
+    }
+  });
+  const int64_t blocks = ceil_div(c_.outputs, 16);
+  parallel_for(c_.groups * blocks, [&](int64_t i) {
+    const int64_t first = i % blocks * 16;
+    const Range outputs = {first, std::min(c_.outputs, first + 16)};
+    if (c_.itemsize == 4) {
+      add_parts<float>(workspace, i / blocks, outputs, w);
+    } else {
+      add_parts<double>(workspace, i / blocks, outputs, w);
+    }
+  });
+}
+
+void WeightSums::run_unit(const Unit& unit, const char* x, const char* y, char* sums,
+                          char* scratch) const {
+  char *padded = scratch, *columns = padded + padded_, *panels = columns + columns_;
+  const Range slabs = part(windows_.slabs(), parts_, unit.part);
+  if (slabs.begin == slabs.end) {  // no images
+    std::memset(sums, 0, (unit.channels.end - unit.channels.begin) * c_.taps() * sums_row());
+  }
+  for (int64_t number = slabs.begin; number < slabs.end; ++number) {
+    const Slab slab = windows_.slab(number);
+    const int64_t outputs = windows_.outputs(slab), taps = c_.taps();
+    pack_outputs(slab, unit.group, y, panels);
+    for (int64_t c = unit.channels.begin; c < unit.channels.end; c += together_) {
+      const int64_t end = std::min(unit.channels.end, c + together_),
+                    first = unit.group * c_.channels;
+      windows_.pad(x, slab, {first + c, first + end}, padded);
+      windows_.pack(padded, slab, {0, outputs}, {0, (end - c) * taps}, columns, pitch());
+      multiply((end - c) * taps, outputs, number == slabs.begin, columns, panels,
+               sums + (c - unit.channels.begin) * taps * sums_row());
+    }
+  }
+}
+
+// Panels of channels, which become neighbours, stretch by stretch of equally spaced outputs.
+void WeightSums::pack_outputs(const Slab& slab, int64_t group, const char* y, char* panels) const {
+  const auto& s = c_.y.axes;
+  std::vector<std::array<int64_t, 3>> stretches;  // bytes in y, first output, count
+  windows_.each_row(
+      slab, {0, windows_.outputs(slab)},
+      [&](int64_t n, int64_t i, int64_t j, int64_t k, int64_t count, int64_t at) {
+        const int64_t from = n * c_.y.first + i * s[0] + j * s[1] + k * s[2];
+        if (!stretches.empty() && stretches.back()[0] + stretches.back()[2] * s[2] == from) {
+          stretches.back()[2] += count;
+        } else {
+          stretches.push_back({from, at, count});
+        }
+      });
+  for (int64_t k = 0; k < c_.outputs; k += width(), panels += panel_bytes()) {
+    const char* from = y + (group * c_.outputs + k) * c_.y.second;
+    for (const auto& [offset, at, count] : stretches) {
+      pack_({from + offset, c_.y.second, s[2], panels + at * width() * c_.itemsize, count,
+             std::min(width(), c_.outputs - k)});
+    }
+  }
+}
+
+void WeightSums::multiply(int64_t rows, int64_t depth, bool first, const char* columns,
+                          const char* panels, char* sums) const {
+  TileArguments t = {};
+  t.a_row = pitch();
+  t.a_step = c_.itemsize;
+  t.b_step = width() * c_.itemsize;
+  t.c_row = t.before_row = sums_row();
+  t.steps = depth;
+  t.columns = last_columns_;
+  const int64_t tiles = ceil_div(rows, family_.rows);
+  for (int64_t k = 0; k < c_.outputs; k += width(), panels += panel_bytes()) {
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const Range mine = part(rows, tiles, tile);
+      t.a = columns + mine.begin * pitch();
+      t.b = panels;
+      t.c = sums + mine.begin * sums_row() + k * c_.itemsize;
+      t.before = first ? nullptr : t.c;
+      kernels_[kernel_index(mine.end - mine.begin, k + width() >= c_.outputs)](&t);
+    }
+  }
+}
+
+// From sums [part][group][row][output] to w [output][row].
+template <class T>
+void WeightSums::add_parts(const char* sums, int64_t group, Range outputs, char* w) const {
+  const int64_t row_size = padded_outputs(c_);
+  const T* from = reinterpret_cast<const T*>(sums) + group * rows() * row_size;
+  T* to = reinterpret_cast<T*>(w) + group * c_.outputs * rows();
+  for (int64_t row = 0; row < rows(); ++row) {
+    for (int64_t k = outputs.begin; k < outputs.end; ++k) {
+      T sum = 0;
+      for (int64_t p = 0; p < parts_; ++p) {
+        sum += from[(p * c_.groups * rows() + row) * row_size + k];
+      }
+      to[k * rows() + row] = sum;
+    }
+  }
+}
+
+bool prepare(const RoutineGeometry& g, RoutinePlan& plan) {
+  Convolution c;
+  if (!describe_convolution(g, {0, 2, 1}, c)) return false;
+  if (g.operands[2].layout->numel == 0) return true;
+  auto sums = std::make_shared<WeightSums>(c);
+  if (!sums->init()) return false;
+  plan.state = sums;
+  plan.workspace = sums->workspace;
+  plan.nanoseconds = c.work() * 0.02;
+  return true;
+}
+
+void execute(const RoutineCall& call) {
+  if (!call.state) return;  // nothing to compute
+  static_cast<const WeightSums*>(call.state)
+      ->run(call.pointers[0], call.pointers[1], call.pointers[2], call.workspace);
+}
+
+const RegisterRoutine registered({.name = "convolution_weight",
+                                  .prepare = prepare,
+                                  .execute = execute});
+
+}  // namespace
+
+}  // namespace gleed

@@ -1,0 +1,89 @@
+"""Convolution: a sum over three tensors, of which each primitive leaves one out.
+
+    Σ x[n, g c, o * stride + t * dilation - padding] * w[g k, c, t] * y[n, g k, o]
+
+over images n, groups g, channels c, outputs k, taps t and positions o, with zeros around x. Leaving
+out y gives the convolution of x and w, leaving out x or w the gradient for it. So the gradient of
+each primitive is made of the other two, to any order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gleed.compiler.graph import Shape, Value
+from gleed.primitives.core import Primitive, Types, require
+from gleed.primitives.reduction import reduce_sum
+
+
+def _types(name: str, shape: Any) -> Any:
+    """A type rule: x or y and w, or x and y, with one dtype and rank; `sizes` are spatial ones."""
+
+    def rule(a: Value, b: Value, *bias: Value, groups: int, sizes: Shape, **window: Any) -> Types:
+        fits = a.dtype == b.dtype and a.dtype in ("f32", "f64")
+        fits = fits and len(a.shape) == len(b.shape) == len(sizes) + 2
+        fits = fits and all(c.dtype == a.dtype and len(c.shape) == 1 for c in bias)
+        require(fits, name, "two real tensors of equal rank, and a bias", (a, b, *bias))
+        return [(a.dtype, (*shape(a, b, groups), *sizes))]
+
+    return rule
+
+
+def _spatial(x: Any) -> Shape:
+    return tuple(x.shape[2:])
+
+
+def _sum_channels(g: Any, bias: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The gradient for a bias, if there is one."""
+    axes = (0, *range(2, g.ndim))
+    return (reduce_sum(g, axes=axes),) if bias else ()
+
+
+def _convolution_rule(
+    g: Any, y: Any, x: Any, w: Any, *bias: Any, sizes: Shape, **window: Any
+) -> Any:
+    return (
+        convolution_input(g, w, **window, sizes=_spatial(x)),
+        convolution_weight(x, g, **window, sizes=_spatial(w)),
+        *_sum_channels(g, bias),
+    )
+
+
+def _input_rule(g: Any, x: Any, y: Any, w: Any, *bias: Any, sizes: Shape, **window: Any) -> Any:
+    return (
+        convolution(g, w, **window, sizes=_spatial(y)),
+        convolution_weight(g, y, **window, sizes=_spatial(w)),
+        *_sum_channels(g, bias),
+    )
+
+
+def _weight_rule(g: Any, w: Any, x: Any, y: Any, sizes: Shape, **window: Any) -> Any:
+    return (
+        convolution_input(y, g, **window, sizes=_spatial(x)),
+        convolution(x, g, **window, sizes=_spatial(y)),
+    )
+
+
+# All take `groups`, and `stride`, `padding` (before) and `dilation` of every spatial axis; `sizes`
+# are those of the result. The first two take a bias per channel of the result.
+convolution: Primitive = Primitive(
+    "convolution",
+    "library",
+    _types("convolution", lambda x, w, groups: (x.shape[0], w.shape[0])),
+    None,
+    _convolution_rule,
+)
+convolution_input: Primitive = Primitive(
+    "convolution_input",
+    "library",
+    _types("convolution_input", lambda y, w, groups: (y.shape[0], w.shape[1] * groups)),
+    None,
+    _input_rule,
+)
+convolution_weight: Primitive = Primitive(
+    "convolution_weight",
+    "library",
+    _types("convolution_weight", lambda x, y, groups: (y.shape[1], x.shape[1] // groups)),
+    None,
+    _weight_rule,
+)

@@ -1,0 +1,246 @@
+"""Convolutions of sizes that are divided into slabs, blocks and tasks, and their error texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gleed
+from gleed.errors import DTypeError, GleedError, RangeError, ShapeError
+
+from . import convolutions
+
+F = gleed.nn.functional
+
+# Input, weight, and options: what is particular about them.
+CASES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
+    "slabs of rows": ((1, 3, 70, 61), (7, 3, 3, 3), {"padding": 1}),
+    "slabs of images": ((23, 5, 7, 9), (13, 5, 3, 3), {"padding": 1}),
+    "one output a row": ((2, 3, 40, 3), (5, 3, 5, 3), {}),
+    "long rows": ((2, 3, 5000), (17, 3, 5), {"stride": 3, "padding": 2}),
+    "blocks of channels": ((2, 150, 9, 10), (20, 150, 3, 3), {"padding": 1}),
+    "blocks of taps": ((1, 2, 30, 31), (3, 2, 25, 24), {"dilation": 1}),
+    "many outputs": ((1, 9, 6, 5), (150, 9, 3, 3), {}),
+    "one output": ((2, 9, 20, 21), (1, 9, 3, 3), {"padding": 1}),
+    "strides": ((3, 8, 33, 40), (70, 8, 5, 4), {"stride": (2, 3), "padding": (2, 1)}),
+    "taps apart": ((2, 4, 30, 30), (9, 4, 3, 3), {"dilation": (5, 3), "padding": 4}),
+    "stride beyond the kernel": ((2, 4, 20, 20), (9, 4, 2, 1), {"stride": 4}),
+    "padding beyond the kernel": ((2, 2, 6, 5), (3, 2, 2, 2), {"padding": (5, 4)}),
+    "same, unevenly": ((2, 3, 11, 12), (4, 3, 4, 2), {"padding": "same", "dilation": (1, 3)}),
+    "groups": ((2, 24, 15, 14), (36, 6, 3, 3), {"groups": 4, "padding": 1}),
+    "channelwise": ((3, 19, 37, 41), (19, 1, 3, 3), {"groups": 19, "padding": 1}),
+    "channelwise, strides": ((3, 5, 37, 41), (10, 1, 5, 3), {"groups": 5, "stride": 2}),
+    "volumes": ((2, 6, 9, 8, 11), (12, 3, 3, 2, 3), {"groups": 2, "stride": (1, 2, 2)}),
+    "no channels": ((2, 0, 5, 5), (3, 0, 3, 3), {}),
+}
+
+
+def numbers(seed: int, shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def layouts(array: np.ndarray, dtype: Any) -> list[Any]:
+    """The same tensor, row-major, with axes stored the other way round, and with channels last."""
+    around = np.ascontiguousarray(array.T).T
+    last = np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 1, -1)), -1, 1)
+    return [gleed.from_numpy(a).to(dtype) for a in (array, around, last)]
+
+
+def close(got: Any, wanted: np.ndarray, dtype: Any) -> None:
+    unit = 1e-5 if dtype == gleed.float32 else 1e-13
+    assert tuple(got.shape) == wanted.shape
+    scale = np.abs(wanted).max(initial=1)
+    np.testing.assert_allclose(got.detach().numpy(), wanted, rtol=0, atol=unit * scale)
+
+
+def function(weight: Any) -> Any:
+    return getattr(F, f"conv{weight.ndim - 2}d")
+
+
+@pytest.mark.parametrize("dtype", [gleed.float32, gleed.float64], ids=str)
+@pytest.mark.parametrize("name", CASES)
+def test_values(name: str, dtype: Any) -> None:
+    size, kernel, options = CASES[name]
+    x, w, b = numbers(0, size), numbers(1, kernel), numbers(2, kernel[:1])
+    wanted = convolutions.convolution(x, w, b, **options)
+    bias = gleed.tensor(b).to(dtype)
+    for input, weight in zip(layouts(x, dtype), layouts(w, dtype), strict=True):
+        close(function(weight)(input, weight, bias, **options), wanted, dtype)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients(name: str) -> None:
+    """The gradients are what makes the sum of y * conv(x, w) the same to x, w and y."""
+    size, kernel, options = CASES[name]
+    x, w, b = (gleed.tensor(numbers(i, s)) for i, s in enumerate((size, kernel, kernel[:1])))
+    leaves = [t.requires_grad_() for t in (x, w, b)]
+    result = function(w)(*leaves, **options)
+    y = gleed.tensor(numbers(3, tuple(result.shape)))
+    gradients = gleed.autograd.grad(result, leaves, y)
+    close(gradients[2], y.numpy().sum((0, *range(2, y.ndim))), gleed.float64)
+    for k in range(3):
+        step_x, step_w = numbers(10 + k, size), numbers(20 + k, kernel)
+        along_x = convolutions.convolution(step_x, w.detach().numpy(), **options)
+        along_w = convolutions.convolution(x.detach().numpy(), step_w, **options)
+        for gradient, step, along in zip(
+            gradients, (step_x, step_w), (along_x, along_w), strict=False
+        ):
+            wanted = (along * y.numpy()).sum()
+            got = (gradient.numpy() * step).sum()
+            assert got == pytest.approx(wanted, rel=1e-9, abs=1e-9 * (1 + y.numel()))
+
+
+def test_second_gradients_of_large_ones() -> None:
+    """A gradient's gradient is linear: compare with a difference, which is exact then."""
+    x, w = gleed.tensor(numbers(0, (2, 20, 9, 9))), gleed.tensor(numbers(1, (30, 20, 3, 3)))
+    x, w = x.requires_grad_(), w.requires_grad_()
+    y = gleed.tensor(numbers(2, (2, 30, 5, 5))).requires_grad_()
+
+    def slope(x: Any, y: Any) -> Any:
+        return gleed.autograd.grad(F.conv2d(x, w, stride=2, padding=1), w, y, create_graph=True)[0]
+
+    towards = gleed.tensor(numbers(3, tuple(w.shape)))
+    for place, start in ((0, x), (1, y)):
+        second = gleed.autograd.grad(slope(x, y), start, towards)[0]
+        step = gleed.tensor(numbers(4 + place, tuple(start.shape)))
+        moved = slope(start + step, y) if place == 0 else slope(x, start + step)
+        wanted = ((moved - slope(x, y)) * towards).sum().item()
+        assert (second * step).sum().item() == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [gleed.float16, gleed.bfloat16], ids=str)
+def test_halves_are_summed_in_float32(dtype: Any) -> None:
+    x, w = gleed.ones(1, 64, 9, 9, dtype=dtype), gleed.ones(1, 64, 8, 8, dtype=dtype)
+    assert F.conv2d(x, w).flatten().tolist() == [4096.0] * 4
+
+
+def test_integers_wrap_around() -> None:
+    x, w = gleed.full((1, 1, 4), 100, dtype=gleed.int8), gleed.ones(1, 1, 2, dtype=gleed.int8)
+    assert F.conv1d(x, w).flatten().tolist() == [-56] * 3
+    assert F.conv_transpose1d(x, w).flatten().tolist() == [100, -56, -56, -56, 100]
+
+
+def test_new_sizes_compile_nothing() -> None:
+    weight = gleed.ones(3, 2, 3, 3)
+    F.conv2d(gleed.ones(2, 2, 8, 9), weight, padding=1)
+    before = gleed._C.engine_stats()["misses"]
+    F.conv2d(gleed.ones(4, 2, 10, 13), weight, padding=1)
+    assert gleed._C.engine_stats()["misses"] == before
+
+
+def f(*shape: int) -> Any:
+    return gleed.zeros(*shape)
+
+
+# The call, the error, its text.
+BAD: list[tuple[str, type[Exception], str]] = [
+    (
+        "F.conv2d(f(1, 3, 8, 8), f(4, 2, 3, 3))",
+        ShapeError,
+        "conv2d: the weight takes 2 channels; got an input [1, 3, 8, 8] of 3, weight "
+        "[4, 2, 3, 3] (out, in / groups, …) and groups=1; check the channels",
+    ),
+    (
+        "F.conv_transpose1d(f(3, 8), f(4, 2, 3))",
+        ShapeError,
+        "conv_transpose1d: the weight takes 4 channels; got an input [3, 8] of 3, weight "
+        "[4, 2, 3] (in, out / groups, …) and groups=1; check the channels",
+    ),
+    (
+        "F.conv1d(f(1, 2, 4), f(3, 2, 6), padding=1, dilation=2)",
+        ShapeError,
+        "conv1d: the kernel must not be larger than the input with its padding; got a kernel "
+        "that reaches over [11] of [6]; pad more, or use a smaller kernel or dilation",
+    ),
+    (
+        "F.conv2d(f(8, 8), f(4, 2, 3, 3))",
+        ShapeError,
+        "conv2d: the input must be (batch, channels, height, width), or the same without batch; "
+        "got [8, 8]; reshape it",
+    ),
+    (
+        "F.conv2d(f(1, 2, 8, 8), f(4, 2, 3))",
+        ShapeError,
+        "conv2d: the weight must have 4 dims, the last 2 of them the kernel's; got [4, 2, 3]; "
+        "reshape it",
+    ),
+    (
+        "F.conv1d(f(1, 2, 8), f(4, 2, 0))",
+        ShapeError,
+        "conv1d: a kernel has at least one element; got weight [4, 2, 0]; choose another kernel "
+        "size",
+    ),
+    (
+        "F.conv1d(f(1, 4, 8), f(3, 2, 1), groups=2)",
+        ShapeError,
+        "conv1d: groups must divide the first size of the weight; got 2 and weight [3, 2, 1]; "
+        "choose other groups",
+    ),
+    (
+        "F.conv1d(f(1, 4, 8), f(3, 4, 1), groups=0)",
+        RangeError,
+        "conv1d: groups must be a positive number; got 0; use 1",
+    ),
+    (
+        "F.conv1d(f(1, 4, 8), f(3, 4, 1), f(2))",
+        ShapeError,
+        "conv1d: the bias must have one element per output channel; got [2] for 3 channels; check "
+        "the bias",
+    ),
+    (
+        "F.conv2d(f(1, 4, 8, 8), f(3, 4, 1, 1), stride=(1, 2, 3))",
+        RangeError,
+        "conv2d: stride must be a whole number of 1 or more, or 2 of them; got (1, 2, 3); give "
+        "one for each spatial dim",
+    ),
+    (
+        "F.conv1d(f(1, 4, 8), f(3, 4, 1), padding=-1)",
+        RangeError,
+        "conv1d: padding must be a whole number of 0 or more, or 1 of them; got -1; give one for "
+        "each spatial dim",
+    ),
+    (
+        "F.conv1d(f(1, 4, 8), f(3, 4, 1), padding='full')",
+        RangeError,
+        'conv1d: padding must be numbers, "same" or "valid"; got \'full\'; correct the name',
+    ),
+    (
+        "F.conv1d(f(1, 4, 8), f(3, 4, 1), stride=2, padding='same')",
+        RangeError,
+        'conv1d: padding="same" keeps the size, so the stride must be 1; got stride (2,); give the '
+        "padding in numbers",
+    ),
+    (
+        "F.conv1d(f(1, 4, 8), f(3, 4, 1).double())",
+        DTypeError,
+        "conv1d: input, weight and bias must have one dtype; got float32 and, for weight, float64; "
+        "convert one with .to(dtype)",
+    ),
+    (
+        "F.conv1d(f(1, 4, 8).bool(), f(3, 4, 1).bool())",
+        DTypeError,
+        "conv1d: bool has no convolution; got bool; convert it",
+    ),
+    (
+        "F.conv_transpose1d(f(1, 4, 8), f(4, 2, 1), stride=2, output_padding=2)",
+        RangeError,
+        "conv_transpose1d: output_padding must be less than the stride or the dilation; got (2,) "
+        "for stride (2,) and dilation (1,); choose a smaller one",
+    ),
+    (
+        "F.conv_transpose1d(f(1, 4, 2), f(4, 2, 1), padding=1)",
+        ShapeError,
+        "conv_transpose1d: the result must not be empty; got sizes [0] for input [1, 4, 2]; use "
+        "less padding",
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "error", "text"), BAD, ids=[source for source, _, _ in BAD])
+def test_bad_input(source: str, error: type[Exception], text: str) -> None:
+    with pytest.raises(error) as raised:
+        eval(source, {"F": F, "f": f})
+    assert str(raised.value) == text
+    assert isinstance(raised.value, GleedError)
