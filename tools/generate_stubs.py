@@ -30,7 +30,7 @@ PACKAGE = ROOT / "src/gleed"
 NOTE = "# Made by tools/generate_stubs.py; `make format` makes it anew.\n"
 IMPORTS = "from typing import Any, overload\nfrom gleed import Generator, Tensor, return_types\n"
 WORDS = """
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from gleed._typing import Bool, Device, Dims, DType, Float, Int, Ints, Layout, MemoryFormat
 from gleed._typing import Number, Operand, Tensors
 """
@@ -181,9 +181,14 @@ def members_text(members: Mapping[str, Any], home: str | None, *, method: bool =
             texts.append(function_text(name, op_forms(op), op.__doc__, method=method))
         elif isinstance(value, property):
             texts.append("@property\n" + python_text(name, value.fget, method=method))
-        elif isinstance(value, FunctionType) and home in (None, value.__module__):
+        elif isinstance(value, FunctionType) and home in (None, _home(value)):
             texts.append(python_text(name, value, method=method))
     return "\n".join([*texts, *aliases])
+
+
+def _home(function: FunctionType) -> str:
+    """The module that hands a function out."""
+    return {"gleed.nn.ctc": "gleed.nn.functional"}.get(function.__module__, function.__module__)
 
 
 def core_stub() -> str:

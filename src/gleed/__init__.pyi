@@ -837,6 +837,18 @@ def gather(
 def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether `input` is greater or equal."""
 
+def group_norm(
+    input: Tensor,
+    num_groups: Int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: Number = 1e-05,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias with the statistics of every sample's groups
+    of channels, of [batch, channels, …] (Wu and He, 2018). `weight` and `bias` hold one
+    number per channel. float16 and bfloat16 are computed in float32.
+    """
+
 def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether `input` is greater."""
 

@@ -7,6 +7,7 @@ import pytest
 
 import gleed
 from gleed import nn
+from gleed.errors import ShapeError
 
 X = np.array([-4.0, -1.5, -0.5, 0.0, 0.25, 1.0, 7.0, 30.0], dtype=np.float32)
 
@@ -66,6 +67,11 @@ ACTIVATIONS = [
     (nn.GLU(), lambda x: x[:4] * sigmoid(x[4:]), "GLU(dim=-1)"),
     (nn.Softmax(0), lambda x: np.exp(x) / np.exp(x).sum(), "Softmax(dim=0)"),
     (nn.LogSoftmax(0), lambda x: x - np.log(np.exp(x).sum()), "LogSoftmax(dim=0)"),
+    (
+        nn.RReLU(0.1, 0.3).eval(),
+        lambda x: np.where(x > 0, x, 0.2 * x),
+        "RReLU(lower=0.1, upper=0.3)",
+    ),
     (nn.Softmin(-1), lambda x: np.exp(-x) / np.exp(-x).sum(), "Softmin(dim=-1)"),
 ]
 
@@ -379,3 +385,41 @@ def test_errors(act, error, text):
     with pytest.raises(error) as caught:
         act()
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "kept"),
+    [
+        (nn.Dropout1d(0.4), (50, 40, 3), 2),
+        (nn.Dropout2d(0.4), (50, 40, 3, 2), 2),
+        (nn.Dropout3d(0.4), (50, 40, 3, 2, 2), 2),
+        (nn.AlphaDropout(0.4), (50, 40), None),
+        (nn.FeatureAlphaDropout(0.4), (50, 40, 3), 2),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_kinds_of_dropout(module, shape, kept):
+    x = gleed.ones(shape)
+    assert (module.eval()(x) == x).all()
+    y = module.train()(x)
+    if kept is not None:  # whole channels
+        flat = y.flatten(kept)
+        assert (flat == flat[..., :1]).all()
+    lowest = y.min()
+    share = float((y == lowest).float().mean())
+    assert abs(share - 0.4) < 0.05
+    assert repr(module) == f"{type(module).__name__}(p=0.4, inplace=False)"
+    overwritten = type(module)(1.0, inplace=True)(x)
+    assert overwritten.data_ptr() == x.data_ptr() and (x == 0).all()
+
+
+def test_softmax_of_channels():
+    x = gleed.randn(2, 3, 4, 5)
+    assert (nn.Softmax2d()(x) == x.softmax(1)).all()
+    assert (nn.Softmax2d()(x[0]) == x[0].softmax(0)).all()
+    with pytest.raises(ShapeError) as caught:
+        nn.Softmax2d()(x[0, 0])
+    assert str(caught.value).splitlines()[0] == (
+        "Softmax2d: the input must be (N, C, H, W) or (C, H, W); got shape (4, 5); use "
+        "Softmax(dim) for others"
+    )

@@ -53,6 +53,32 @@ def _multi_margin(x: Array, y: Array, p: int = 1, margin: float = 1.0, weight: A
     return reduced(each.sum(1) / x.shape[1], reduction)
 
 
+def _multilabel_margin(x: Array, y: Array, reduction: str = "mean") -> Array:
+    rows = []
+    for scores, listed in zip(np.atleast_2d(x), np.atleast_2d(y), strict=True):
+        own = listed[: np.argmax(listed < 0)] if (listed < 0).any() else listed
+        others = np.setdiff1d(np.arange(len(scores)), own)
+        margins = np.maximum(1 - scores[own][:, None] + scores[others], 0)
+        rows.append(margins.sum() / len(scores))
+    return reduced(np.reshape(rows, x.shape[:-1]), reduction)
+
+
+def _group_norm(x: Array, groups: int, weight: Any = 1, bias: Any = 0, eps: float = 1e-5) -> Array:
+    rows = x.reshape(len(x), groups, -1)
+    variance = rows.var(-1, keepdims=True)
+    y = ((rows - rows.mean(-1, keepdims=True)) / np.sqrt(variance + eps)).reshape(x.shape)
+    shape = (-1, *(1 for _ in x.shape[2:]))
+    return y * np.reshape(weight, shape) + np.reshape(bias, shape)
+
+
+def _local_response(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75,
+                    k: float = 1.0) -> Array:  # fmt: skip
+    edges = [(0, 0), (size // 2, (size - 1) // 2), *((0, 0) for _ in x.shape[2:])]
+    squares = np.pad(x**2, edges)
+    near = sum(squares[:, i : i + x.shape[1]] for i in range(size))
+    return x / (k + alpha * near / size) ** beta
+
+
 def _multilabel_soft(x: Array, y: Array) -> Array:
     return (y * np.logaddexp(0, -x) + (1 - y) * np.logaddexp(0, x)).mean(1).mean()
 
@@ -132,6 +158,8 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "soft_margin_loss": lambda x, y, reduction="mean": reduced(
         np.logaddexp(0, -y * x), reduction
     ),
+    "multilabel_margin_loss": _multilabel_margin, "group_norm": _group_norm,
+    "local_response_norm": _local_response,
     "multi_margin_loss": _multi_margin, "multilabel_soft_margin_loss": _multilabel_soft,
     "poisson_nll_loss": _poisson, "gaussian_nll_loss": _gaussian,
     "pad": _pad, "constant_pad_nd": lambda x, pad, value=0: _pad(x, pad, "constant", value),

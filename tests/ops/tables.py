@@ -28,7 +28,8 @@ REFUSED = {
          "mse_loss", "l1_loss", "kl_div", "binary_cross_entropy",
          "binary_cross_entropy_with_logits", "mean", "var", "std", "var_mean", "std_mean", "norm",
          "cross_entropy", "nll_loss", "smooth_l1_loss", "huber_loss",
-         "layer_norm", "rms_norm", "scaled_dot_product_attention"), "ib",
+         "layer_norm", "rms_norm", "scaled_dot_product_attention",
+         "group_norm", "local_response_norm", "multilabel_margin_loss"), "ib",
     ),
 }  # fmt: skip
 # The same for calls with certain arguments.
@@ -72,7 +73,7 @@ LOOSE = {
          "layer_norm", "rms_norm", "multi_dot", "chain_matmul", "cross", "linalg_cross", "ndtr",
          "sinc", "logaddexp2", "matrix_power", "triplet_margin_loss", "pairwise_distance",
          "mvlgamma", "multigammaln", "scaled_dot_product_attention", "polygamma",
-         *CONVOLUTIONS), 16,
+         "group_norm", "local_response_norm", "multilabel_margin_loss", *CONVOLUTIONS), 16,
     ),
 }  # fmt: skip
 # Ops that look at the memory behind a tensor, or need it in row-major order.

@@ -303,6 +303,8 @@ class Schedule:
             folds = inner_mapping(v, tuple(range(len(v.shape)))) is not None
             if v.node.kind not in COMPUTED and not folds:
                 return False
+            if v.node.kind == "gather" and not self.is_real(v.node.inputs[0]):
+                return False
             stack.extend(v.node.inputs)
         return True
 

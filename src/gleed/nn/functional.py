@@ -10,7 +10,8 @@ from typing import Any
 
 from gleed import _C, ops
 from gleed._C import Tensor
-from gleed.errors import BoundsError, DTypeError, ShapeError
+from gleed.errors import ArgumentError, BoundsError, DTypeError, RangeError, ShapeError
+from gleed.nn.ctc import ctc_loss as ctc_loss
 
 globals().update(ops.functions("nn.functional"))
 
@@ -63,12 +64,146 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return result if bias is None else result + bias
 
 
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(d(anchor, positive) − d(anchor, negative) + margin, 0) with d a `distance_function`.
+
+    It takes two tensors and gives their distances; None is `pairwise_distance`. With `swap`,
+    d(positive, negative) counts if it is smaller. Raises RangeError for another reduction than
+    "mean", "sum" and "none".
+
+    >>> import gleed
+    >>> near, far = gleed.zeros(1, 2), gleed.ones(1, 2)
+    >>> city_block = lambda a, b: (a - b).abs().sum(-1)
+    >>> triplet_margin_with_distance_loss(near, far, near, distance_function=city_block)
+    tensor(3.)
+    """
+    if reduction not in ("mean", "sum", "none"):
+        raise RangeError(
+            'triplet_margin_with_distance_loss: reduction must be "mean", "sum" or "none"; got '
+            f"{reduction!r}; correct the name"
+        )
+    distance = distance_function or ops.OPS["pairwise_distance"].public
+    far = distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    loss = (distance(anchor, positive) - far + margin).clamp_min(0)
+    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias for every channel of `(N, C, …)`.
+
+    In training the statistics are those of the batch, var being biased, and the running ones, if
+    given, move towards them by the share `momentum` (their var being unbiased); else the running
+    ones are used. float16 and bfloat16 are computed in float32. Raises ShapeError if a vector does
+    not hold one number per channel, or if statistics would be of one value.
+
+    Source: Ioffe and Szegedy, "Batch Normalization", 2015.
+
+    >>> import gleed
+    >>> batch_norm(gleed.tensor([[1.0], [3.0]]), None, None, training=True)
+    tensor([[-1.0000],
+            [ 1.0000]])
+    """
+    tracked = running_mean, running_var
+    return _normalize("batch_norm", input, *tracked, weight, bias, training, momentum, eps)
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """As `batch_norm`, with the statistics of every sample's channels by themselves.
+
+    The running statistics move towards the mean of those of the samples.
+
+    Source: Ulyanov, Vedaldi, Lempitsky, "Instance Normalization", 2016.
+
+    >>> import gleed
+    >>> instance_norm(gleed.tensor([[[1.0, 3.0]], [[5.0, 5.0]]]))
+    tensor([[[-1.0000,  1.0000]],
+    <BLANKLINE>
+            [[ 0.0000,  0.0000]]])
+    """
+    tracked = running_mean, running_var
+    return _normalize(
+        "instance_norm", input, *tracked, weight, bias, use_input_stats, momentum, eps
+    )
+
+
+def _normalize(
+    name: str,
+    input: Tensor,
+    mean: Tensor | None,
+    var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    own: bool,
+    momentum: float,
+    eps: float,
+) -> Tensor:
+    """Normalise channels by statistics of their `own`, or by those given."""
+    if input.ndim < 2:
+        raise ShapeError(
+            f"{name}: the input must be (batch, channels, …); got shape {tuple(input.shape)}; "
+            "use unsqueeze(0) for a single sample"
+        )
+    by_sample = name == "instance_norm"
+    # A batch that lies in memory with its channels last is normalised, and returned, that way.
+    last = input.ndim > 3 and input.stride(1) == 1 and input.stride(-1) == input.shape[1] > 1
+    last = last and not by_sample
+    x = input.movedim(1, -1) if last else input
+    options = name, input.ndim - 1 if last else 1
+    if not own:
+        if mean is None or var is None:
+            raise ArgumentError(
+                f"{name}: without statistics of the input running ones are needed; got None; pass "
+                "running_mean and running_var"
+            )
+        y = ops.OPS["normalize_by"].public(x, mean, var, weight, bias, eps, *options)
+    elif mean is None or var is None:
+        y = ops.OPS["normalize_channels"].public(x, weight, bias, eps, *options, by_sample, False)
+    else:
+        y, *found = ops.OPS["normalize_channels"].public(
+            x, weight, bias, eps, *options, by_sample, True
+        )
+        found = (statistic.detach() for statistic in found)
+        ops.OPS["track_statistics"].public(mean, var, *found, momentum, name)
+    return y.movedim(-1, 1) if last else y
+
+
 def _inplace(name: str) -> Callable[..., Tensor]:
     """An activation with PyTorch's `inplace` flag, which its op record need not know."""
     function = ops.OPS[name].public
+    parameters = ops.OPS[name].overloads[0].parameters
+    others = sum("k" not in parameter.flags for parameter in parameters) - 1
 
     def activation(input: Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> Tensor:
-        if args and isinstance(args[-1], bool):
+        if len(args) > others:
             *args, inplace = args  # type: ignore[assignment]
         # What the gradient needs of the input must outlive it.
         result = function(input.clone() if inplace else input, *args, **kwargs)

@@ -1,5 +1,5 @@
 # Made by tools/generate_stubs.py; `make format` makes it anew.
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 from gleed import Generator, Tensor
@@ -21,6 +21,18 @@ def alpha_dropout(
 
 @overload
 def alpha_dropout(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: Bool = False,
+    momentum: Float = 0.1,
+    eps: Float = 1e-05,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias for every channel of `(N, C, …)`."""
+
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y_k = x₁ᵀ W_k x₂ + b_k."""
 
@@ -170,6 +182,19 @@ def cross_entropy(
     with class indices, or with class probabilities of the logits' shape.
     """
 
+def ctc_loss(
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Tensor | Sequence[Int],
+    target_lengths: Tensor | Sequence[Int],
+    blank: Int = 0,
+    reduction: str = "mean",
+    zero_infinity: Bool = False,
+) -> Tensor:
+    """The negative log-likelihood of label sequences under log-probabilities per moment, summed
+    over all alignments; `blank` is the class of no label.
+    """
+
 @overload
 def dropout(
     input: Tensor, p: Number = 0.5, training: Bool = True, *, generator: Generator | None = None
@@ -262,6 +287,18 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 def glu(input: Tensor, dim: Int = -1) -> Tensor:
     """a * sigmoid(b), with a and b the halves of `input` along `dim` (Dauphin et al., 2016)."""
 
+def group_norm(
+    input: Tensor,
+    num_groups: Int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: Number = 1e-05,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias with the statistics of every sample's groups
+    of channels, of [batch, channels, …] (Wu and He, 2018). `weight` and `bias` hold one
+    number per channel. float16 and bfloat16 are computed in float32.
+    """
+
 def gumbel_softmax(
     logits: Tensor, tau: Number = 1.0, hard: Bool = False, eps: Float = 1e-10, dim: Int = -1
 ) -> Tensor:
@@ -312,6 +349,18 @@ def huber_loss(
     (Huber, 1964).
     """
 
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: Bool = True,
+    momentum: Float = 0.1,
+    eps: Float = 1e-05,
+) -> Tensor:
+    """As `batch_norm`, with the statistics of every sample's channels by themselves."""
+
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -353,6 +402,14 @@ def leaky_relu(input: Tensor, negative_slope: Number = 0.01) -> Tensor:
 def leaky_relu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias along the last dim; `weight` is (out_features, in_features)."""
+
+def local_response_norm(
+    input: Tensor, size: Int, alpha: Number = 0.0001, beta: Number = 0.75, k: Number = 1.0
+) -> Tensor:
+    """x / (k + alpha * m)**beta, where m is the mean of the squares of `size` neighbouring
+    channels, zeros beyond the first and last, of [batch, channels, …] (Krizhevsky et al.,
+    2012).
+    """
 
 def log_softmax(
     input: Tensor, dim: Int, _stacklevel: Int = 3, dtype: DType | None = None
@@ -431,6 +488,19 @@ def multi_margin_loss(
 ) -> Tensor:
     """max(margin - input[target] + input[i], 0)**p, times the weight of the target, summed over
     all other classes i and divided by the number of classes; `p` is 1 or 2.
+    """
+
+def multilabel_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Bool | None = None,
+    reduce: Bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(1 - input[j] + input[i], 0), summed over all pairs of a class j of the sample and a
+    class i that is none of its own, and divided by the number of classes. `target` has the
+    input's shape (batch, classes) or (classes) and lists the classes of a sample, up to the
+    first -1.
     """
 
 def multilabel_soft_margin_loss(
@@ -633,3 +703,15 @@ def triplet_margin_loss(
     `pairwise_distance`; with `swap`, d(positive, negative) counts if it is smaller (Balntas
     et al., 2016).
     """
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: Float = 1.0,
+    swap: Bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(d(anchor, positive) − d(anchor, negative) + margin, 0) with d a `distance_function`."""

@@ -17,6 +17,7 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     convolution,
     copies,
     creation,
+    ctc,
     distributions,
     dropout,
     einsum,

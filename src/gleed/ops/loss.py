@@ -11,6 +11,7 @@ from gleed.ops.activation import log_softmax
 from gleed.ops.logic import where
 from gleed.ops.promotion import common, convert, dtype_text, shape_text
 from gleed.ops.record import Number, Tensor, op
+from gleed.primitives.reduction import spread
 
 FUNCTIONAL = "nn.functional"
 
@@ -232,23 +233,42 @@ def _check_classes(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
         )
 
 
-def _picked(
-    name: str, scores: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
+def _counted(
+    target: Tensor, weight: Tensor | None, ignore_index: int, dtype: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """-score of the target class times its weight, the weight, and which samples count."""
-    axis = 1 if scores.ndim > 1 else 0
+    """Class indices, 0 where a sample is to be ignored; which samples count; their weights."""
     index = convert(target, "i64")
     counts = index != ignore_index
     safe = where(counts, index, 0)
-    mapping = tuple(range(target.ndim))
-    found = p.gather(scores, safe, axes=(axis,), mapping=mapping)
     if weight is None:
-        share = convert(counts, scores.dtype)
-    else:
-        own = p.gather(weight, safe, axes=(0,), mapping=())
-        share = where(counts, convert(own, scores.dtype), p.fill(found, 0))
-    loss = where(counts, -found, p.fill(found, 0)) * share
-    return loss, share, counts
+        return safe, counts, convert(counts, dtype)
+    own = convert(p.gather(weight, safe, axes=(0,), mapping=()), dtype)
+    return safe, counts, where(counts, own, p.fill(own, 0))
+
+
+def _at(scores: Tensor, index: Tensor, axis: int) -> Tensor:
+    """The scores of one class per sample."""
+    return p.gather(scores, index, axes=(axis,), mapping=tuple(range(index.ndim)))
+
+
+def _surprise(x: Tensor, index: Tensor, axis: int) -> Tensor:
+    """-log(softmax(x)) at one class per sample. Forward and gradient read the logits in order."""
+
+    def sums(x: Tensor) -> tuple[Tensor, Tensor]:
+        top = p.reduce_max(x, axes=(axis,))
+        return top, p.reduce_sum(p.exp(x - spread(top, x, (axis,))), axes=(axis,))
+
+    def body(x: Tensor) -> Tensor:
+        top, total = sums(x)
+        return p.log(total) - (_at(x, index, axis) - top)
+
+    def rule(g: Tensor, _: Tensor, x: Tensor) -> Tensor:
+        top, total = sums(x)
+        share = p.exp(x - spread(top, x, (axis,))) * spread(1 / total, x, (axis,))
+        here = x.trace.iota(x.shape, axis) == spread(index, x, (axis,))
+        return (share - convert(here, x.dtype)) * spread(g, x, (axis,))
+
+    return x.trace.with_rule("cross_entropy", rule, body, [x])
 
 
 def _weighted(name: str, loss: Tensor, share: Tensor, reduction: str) -> Tensor:
@@ -286,7 +306,9 @@ def nll_loss(
     """
     p.require_float(input.value)
     _check_classes("nll_loss", input, target, weight)
-    loss, share, _ = _picked("nll_loss", input, target, weight, ignore_index)
+    index, counts, share = _counted(target, weight, ignore_index, input.dtype)
+    found = _at(input, index, 1 if input.ndim > 1 else 0)
+    loss = where(counts, -found, p.fill(found, 0)) * share
     return _weighted("nll_loss", loss, share, legacy_reduction(reduction, size_average, reduce))
 
 
@@ -319,18 +341,23 @@ def cross_entropy(
             "say"
         )
     axis = 1 if input.ndim > 1 else 0
-    scores = log_softmax(input, axis)
+    p.require_float(input.value)
     if is_float(target.dtype):
+        scores = log_softmax(input, axis)
         return _soft_targets(scores, target, weight, axis, reduction, label_smoothing)
     _check_classes("cross_entropy", input, target, weight)
-    loss, share, counts = _picked("cross_entropy", scores, target, weight, ignore_index)
+    x = convert(input, "f32") if input.dtype in ("f16", "bf16") else input
+    index, counts, share = _counted(target, weight, ignore_index, x.dtype)
+    found = _surprise(x, index, axis)
+    loss = where(counts, found, p.fill(found, 0)) * share
     total = _weighted("cross_entropy", loss, share, reduction)
-    if label_smoothing == 0:
-        return total
-    weights = 1 if weight is None else _along(weight, scores, axis)
-    smooth = where(counts, -(scores * weights).sum(axis), p.fill(loss, 0))
-    even = _weighted("cross_entropy", smooth, share, reduction)
-    return total * (1 - label_smoothing) + even * label_smoothing / scores.shape[axis]
+    if label_smoothing != 0:
+        scores = log_softmax(x, axis)
+        weights = 1 if weight is None else _along(weight, scores, axis)
+        smooth = where(counts, -(scores * weights).sum(axis), p.fill(loss, 0))
+        even = _weighted("cross_entropy", smooth, share, reduction)
+        total = total * (1 - label_smoothing) + even * label_smoothing / x.shape[axis]
+    return convert(total, input.dtype)
 
 
 def _along(weight: Tensor, scores: Tensor, axis: int) -> Tensor:

@@ -7,10 +7,10 @@ from typing import Any
 
 from gleed import primitives
 from gleed import primitives as p
-from gleed.errors import RangeError, ShapeError
+from gleed.errors import BoundsError, RangeError, ShapeError
 from gleed.ops.logic import where
 from gleed.ops.loss import FUNCTIONAL, legacy_reduction, reduced_loss
-from gleed.ops.promotion import as_standins, common, shape_text
+from gleed.ops.promotion import as_standins, common, convert, shape_text
 from gleed.ops.record import Operand, Tensor, op
 
 POSITIVE = (0.2, 3.0)
@@ -234,6 +234,59 @@ def multilabel_soft_margin_loss(
     )
 
 
+@op(namespace=FUNCTIONAL)
+def multilabel_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(1 - input[j] + input[i], 0), summed over all pairs of a class j of the sample and a class
+    i that is none of its own, and divided by the number of classes. `target` has the input's shape
+    (batch, classes) or (classes) and lists the classes of a sample, up to the first -1.
+
+    >>> x = gleed.tensor([0.5, 1.0, 0.0])
+    >>> gleed.nn.functional.multilabel_margin_loss(x, gleed.tensor([0, -1, 2]))
+    tensor(0.6667)
+    """
+    p.require_float(input.value)
+    same = input.ndim == target.ndim and all(
+        m == n for m, n in zip(input.shape, target.shape, strict=True)
+    )
+    if input.ndim not in (1, 2) or not same:
+        raise ShapeError(
+            "multilabel_margin_loss: input and target must both be (batch, classes) or (classes); "
+            f"got {shape_text(input.shape)} and {shape_text(target.shape)}; fill the target up "
+            "with -1"
+        )
+    axis = input.ndim - 1
+    x, index = input.unsqueeze(axis), convert(target, "i64")
+    listed = p.scan_max(convert(index < 0, "i64"), axis=axis) == 0
+    found = input.gather(axis, where(listed, index, 0)).unsqueeze(-1)
+    pairs = (*input.shape, input.shape[axis])
+    places = input.trace.iota(pairs, axis + 1)
+    here = (places == index.unsqueeze(-1)) & listed.unsqueeze(-1)
+    own = p.reduce_any(here, axes=(axis,)).unsqueeze(axis)
+    margins = _positive_part(1 - found + x)
+    counted = where(listed.unsqueeze(-1) & ~own, margins, 0)
+    loss = p.reduce_sum(counted, axes=(axis, axis + 1)) / input.shape[axis]
+    return reduced_loss(
+        "multilabel_margin_loss", loss, legacy_reduction(reduction, size_average, reduce)
+    )
+
+
+@multilabel_margin_loss.explain
+def _(input: Any, target: Any, *rest: Any) -> None:
+    classes = input.shape[-1]
+    for index in target.reshape(-1).tolist():
+        if index >= classes:
+            raise BoundsError(
+                f"multilabel_margin_loss: classes must lie in 0 … {classes - 1}; got {index}; "
+                "check the labels"
+            )
+
+
 # ---- predicted distributions
 @op(namespace=FUNCTIONAL)
 def poisson_nll_loss(
@@ -327,6 +380,12 @@ def _samples() -> None:
         yield make.call(make.tensor((3, 4)), make.integers((3,), 0, 4))
         target, weight = make.integers((3,), 0, 4), make.tensor((4,), POSITIVE)
         yield make.call(make.tensor((3, 4)), target, 2, 0.5, weight, reduction="sum")
+
+    @multilabel_margin_loss.samples
+    def _(make: Any) -> Any:
+        target = make.integers((3, 4), -1, 4)
+        yield make.call(make.tensor((3, 4)), target, reduction="none")
+        yield make.call(make.tensor((5,)), make.integers((5,), -1, 5))
 
     @multilabel_soft_margin_loss.samples
     def _(make: Any) -> Any:

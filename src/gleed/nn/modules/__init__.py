@@ -17,9 +17,11 @@ from gleed.nn.modules.activation import (
     PReLU,
     ReLU,
     ReLU6,
+    RReLU,
     Sigmoid,
     SiLU,
     Softmax,
+    Softmax2d,
     Softmin,
     Softplus,
     Softshrink,
@@ -29,6 +31,15 @@ from gleed.nn.modules.activation import (
     Threshold,
 )
 from gleed.nn.modules.attention import MultiheadAttention
+from gleed.nn.modules.batchnorm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    SyncBatchNorm,
+)
 from gleed.nn.modules.containers import ModuleDict, ModuleList, Sequential
 from gleed.nn.modules.conv import (
     Conv1d,
@@ -38,7 +49,15 @@ from gleed.nn.modules.conv import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
-from gleed.nn.modules.dropout import Dropout
+from gleed.nn.modules.distance import CosineSimilarity, PairwiseDistance
+from gleed.nn.modules.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
 from gleed.nn.modules.flatten import Flatten, Unflatten
 from gleed.nn.modules.linear import Bilinear, Identity, Linear
 from gleed.nn.modules.loss import (
@@ -52,7 +71,27 @@ from gleed.nn.modules.loss import (
     NLLLoss,
     SmoothL1Loss,
 )
-from gleed.nn.modules.normalization import LayerNorm, RMSNorm
+from gleed.nn.modules.margin_loss import (
+    CosineEmbeddingLoss,
+    CTCLoss,
+    GaussianNLLLoss,
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    PoissonNLLLoss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
+)
+from gleed.nn.modules.normalization import (
+    CrossMapLRN2d,
+    GroupNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
 from gleed.nn.modules.parameter_containers import ParameterDict, ParameterList
 from gleed.nn.modules.sparse import Embedding
 from gleed.nn.modules.transformer import (
@@ -97,10 +136,12 @@ __all__ = [
     "PReLU",
     "ReLU",
     "ReLU6",
+    "RReLU",
     "SELU",
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softmax2d",
     "Softmin",
     "Softplus",
     "Softshrink",
@@ -109,9 +150,24 @@ __all__ = [
     "Tanhshrink",
     "Threshold",
     # Regularisation and normalisation
+    "AlphaDropout",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "CrossMapLRN2d",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "LayerNorm",
+    "LocalResponseNorm",
     "RMSNorm",
+    "SyncBatchNorm",
     # Attention
     "MultiheadAttention",
     "Transformer",
@@ -123,14 +179,28 @@ __all__ = [
     "Embedding",
     "Flatten",
     "Unflatten",
-    # Losses
+    # Distances and losses
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
+    "GaussianNLLLoss",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "KLDivLoss",
     "L1Loss",
     "MSELoss",
+    "MarginRankingLoss",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
     "NLLLoss",
+    "PairwiseDistance",
+    "PoissonNLLLoss",
     "SmoothL1Loss",
+    "SoftMarginLoss",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
 ]

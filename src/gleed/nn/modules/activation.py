@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import gleed
 from gleed import Tensor
-from gleed.errors import RangeError
+from gleed.errors import RangeError, ShapeError
 from gleed.nn import functional as F
 from gleed.nn import init
 from gleed.nn.module import Module
@@ -332,6 +332,31 @@ class Threshold(Activation):
         return F.threshold(input, self.threshold, self.value)
 
 
+class RReLU(Activation):
+    """x where it is positive, else a · x; in training a is drawn for every element, uniform from
+    `lower` to `upper`, in evaluation it is their mean.
+
+    Source: Xu et al., "Empirical Evaluation of Rectified Activations in Convolutional Network",
+    2015.
+    """
+
+    shown = ("lower", "upper")
+
+    def __init__(
+        self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
+    ) -> None:
+        super().__init__()
+        self.lower = lower
+        self.upper = upper
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The function of `input`."""
+        if self.inplace:
+            return F.rrelu(input, self.lower, self.upper, self.training, inplace=True)
+        return F.rrelu(input, self.lower, self.upper, self.training)
+
+
 class GLU(Activation):
     """a · sigmoid(b), a and b being the halves of the input along `dim`, of even size.
 
@@ -366,6 +391,24 @@ class Softmax(Activation):
     def forward(self, input: Tensor) -> Tensor:
         """The function of `input`."""
         return F.softmax(input, _dim(self, input))
+
+
+class Softmax2d(Activation):
+    """Softmax over the channels of every place. Shapes: `(N, C, H, W)` or `(C, H, W)`.
+
+    >>> import gleed
+    >>> gleed.nn.Softmax2d()(gleed.zeros(2, 1, 1)).flatten()
+    tensor([0.5000, 0.5000])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The function of `input`."""
+        if input.ndim not in (3, 4):
+            raise ShapeError(
+                "Softmax2d: the input must be (N, C, H, W) or (C, H, W); got shape "
+                f"{tuple(input.shape)}; use Softmax(dim) for others"
+            )
+        return F.softmax(input, -3)
 
 
 class LogSoftmax(Softmax):
