@@ -90,7 +90,9 @@ bool accumulate_into(AutogradMeta* meta, Tensor* gradient, bool create_graph) {
   if (!same_sizes(owner->layout, gradient->layout) || owner->dtype != gradient->dtype ||
       !same_sizes(owner->layout, known_grad->layout)) {
     PyObject* wanted = size_object(owner->layout.shape());
-    const Tensor* odd = same_sizes(owner->layout, gradient->layout) ? known_grad : gradient;
+    const bool fits =
+        same_sizes(owner->layout, gradient->layout) && owner->dtype == gradient->dtype;
+    const Tensor* odd = fits ? known_grad : gradient;
     PyObject* got = size_object(odd->layout.shape());
     if (wanted && got) {
       raise("ShapeError",

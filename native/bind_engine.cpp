@@ -188,6 +188,18 @@ PyObject* set_interceptor(PyObject*, PyObject* callable) {
   return exchange_interceptor(callable);
 }
 
+PyObject* set_converter(PyObject*, PyObject* args) {
+  PyObject *callable, *ops;
+  if (!PyArg_ParseTuple(args, "OO:set_converter", &callable, &ops)) return nullptr;
+  if (callable != Py_None && !(PyCallable_Check(callable) && PyAnySet_Check(ops))) {
+    return raise("TypeError",
+                 "set_converter: it takes a callable and a set of ops, or None; got %s"
+                 " and %s",
+                 Py_TYPE(callable)->tp_name, Py_TYPE(ops)->tp_name);
+  }
+  return exchange_converter(callable, ops);
+}
+
 PyObject* set_identity_kernels(PyObject*, PyObject* kernels) {
   if (!PyDict_Check(kernels)) {
     return raise("TypeError",
@@ -251,6 +263,9 @@ PyMethodDef functions[] = {
     {"set_interceptor", set_interceptor, METH_O,
      "set_interceptor(callable) -> previous. Calls interceptor(op, overload, arguments) instead of "
      "every op of this thread; None: none."},
+    {"set_converter", set_converter, METH_VARARGS,
+     "set_converter(callable, ops) -> previous. Calls converter(op, *args, **kwargs) instead of "
+     "those ops in this thread; None, None: none."},
     {"set_identity_kernels", set_identity_kernels, METH_O,
      "set_identity_kernels({dtype: kernel}). Copying kernels, for operands that need staging."},
     {"set_out_helper", set_helper, METH_O,

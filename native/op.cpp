@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include <cstddef>
+#include <utility>
 
 #include "tape.h"
 
@@ -13,10 +14,12 @@ PyTypeObject* OpType = nullptr;
 
 namespace {
 
-// Counts threads with an interceptor, so that calls look at thread-local state only where there is
-// one.
+// Counts threads with an interceptor or a converter, so that calls look at thread-local state only
+// where there is one.
 int intercepting_threads = 0;
 thread_local PyObject* interceptor = nullptr;
+thread_local PyObject* converter = nullptr;
+thread_local PyObject* converted = nullptr;  // the set of ops that go through it
 
 const char* const kKindNames[] = {"tensor", "tensor?", "operand",  "operand?", "tensors",
                                   "scalar", "scalar?", "int",      "int?",     "ints",
@@ -73,6 +76,19 @@ PyObject* call_intercepted(Op& op, PyObject* const* args, Py_ssize_t nargs, PyOb
   return raise_mismatch(op, mismatch.empty() ? "the arguments do not fit" : mismatch);
 }
 
+// Calls converter(op, *args, **kwargs), which calls the op itself.
+PyObject* call_converted(PyObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  SmallBuffer<PyObject*, 16> all;
+  all.push(op);
+  const Py_ssize_t count = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+  for (Py_ssize_t i = 0; i < count; ++i) all.push(args[i]);
+  PyObject* outer = std::exchange(converter, nullptr);
+  PyObject* result =
+      PyObject_Vectorcall(outer, all.data(), static_cast<size_t>(nargs + 1), kwnames);
+  converter = outer;
+  return result;
+}
+
 PyObject* raise_traced(const Op& op) {
   return raise(
       "TraceError",
@@ -84,8 +100,10 @@ PyObject* raise_traced(const Op& op) {
 PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   Op& op = *reinterpret_cast<Op*>(self);
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-  if (intercepting_threads && interceptor) [[unlikely]] {
-    return call_intercepted(op, args, nargs, kwnames);
+  if (intercepting_threads) [[unlikely]] {
+    const int converts = converter ? PySet_Contains(converted, self) : 0;
+    if (converts) return converts < 0 ? nullptr : call_converted(self, args, nargs, kwnames);
+    if (interceptor) return call_intercepted(op, args, nargs, kwnames);
   }
   Mismatch mismatch;
   const int overloads = static_cast<int>(op.overloads->size());
@@ -369,6 +387,16 @@ PyObject* exchange_interceptor(PyObject* next) {
   interceptor = next == Py_None ? nullptr : Py_NewRef(next);
   intercepting_threads += (interceptor != nullptr) - (previous != nullptr);
   return previous ? previous : Py_NewRef(Py_None);
+}
+
+PyObject* exchange_converter(PyObject* next, PyObject* ops) {
+  PyObject* previous =
+      converter ? PyTuple_Pack(2, converter, converted) : PyTuple_Pack(2, Py_None, Py_None);
+  if (!previous) return nullptr;
+  intercepting_threads += (next != Py_None) - (converter != nullptr);
+  Py_XSETREF(converter, next == Py_None ? nullptr : Py_NewRef(next));
+  Py_XSETREF(converted, next == Py_None ? nullptr : Py_NewRef(ops));
+  return previous;
 }
 
 PyObject* intercept(Op& op, int overload, PyObject* arguments) {

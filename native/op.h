@@ -117,6 +117,9 @@ PyObject* call_overload(Op& op, int number, const Arguments& sorted, Frame& fram
 // Interception: called instead of every op of this thread as interceptor(op, overload, arguments).
 PyObject* exchange_interceptor(
     PyObject* interceptor);  // returns the previous one, or None; new refs
+// Conversion: called instead of some ops of this thread as converter(op, *args, **kwargs), while
+// which it is off. Returns the previous (converter, ops), both None if there was none.
+PyObject* exchange_converter(PyObject* converter, PyObject* ops);
 // The result of an intercepted call; null with an exception set.
 PyObject* intercept(Op& op, int overload, PyObject* arguments);
 

@@ -47,6 +47,14 @@ from gleed.tensor_types import *  # noqa: F403
 
 # Where to find what is loaded at its first use, which keeps `import gleed` quick.
 LAZY = {
+    "amp": "gleed.amp",
+    "autocast": "gleed.amp",
+    "get_autocast_cpu_dtype": "gleed.amp",
+    "get_autocast_dtype": "gleed.amp",
+    "get_autocast_gpu_dtype": "gleed.amp",
+    "is_autocast_cache_enabled": "gleed.amp",
+    "is_autocast_cpu_enabled": "gleed.amp",
+    "is_autocast_enabled": "gleed.amp",
     "load": "gleed.serialization",
     "nn": "gleed.nn",
     "optim": "gleed.optim",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, overload
 
 from gleed import _C as _C
+from gleed import amp as amp
 from gleed import autograd as autograd
 from gleed import cuda as cuda
 from gleed import devices as devices
@@ -42,6 +43,13 @@ from gleed._typing import (
     Operand,
     Tensors,
 )
+from gleed.amp import autocast as autocast
+from gleed.amp import get_autocast_cpu_dtype as get_autocast_cpu_dtype
+from gleed.amp import get_autocast_dtype as get_autocast_dtype
+from gleed.amp import get_autocast_gpu_dtype as get_autocast_gpu_dtype
+from gleed.amp import is_autocast_cache_enabled as is_autocast_cache_enabled
+from gleed.amp import is_autocast_cpu_enabled as is_autocast_cpu_enabled
+from gleed.amp import is_autocast_enabled as is_autocast_enabled
 from gleed.autograd import enable_grad as enable_grad
 from gleed.autograd import inference_mode as inference_mode
 from gleed.autograd import is_grad_enabled as is_grad_enabled

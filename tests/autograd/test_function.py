@@ -322,3 +322,21 @@ def test_views_returned_by_forward(x):
     base.mul_(2)
     with pytest.raises(GradientError, match=r"^view: its history does not follow its memory"):
         v.sum().backward()
+
+
+def test_gradients_take_the_dtypes_of_their_inputs():
+    class Scale(Function):
+        @staticmethod
+        def forward(ctx, x, factor, y):
+            return x.double() * factor + y
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 3, None, g
+
+    x = gleed.ones(2, dtype=gleed.bfloat16, requires_grad=True)
+    y = gleed.ones(2, requires_grad=True)
+    Scale.apply(x, 3, y).sum().backward()
+    assert x.grad.dtype is gleed.bfloat16
+    assert y.grad.dtype is gleed.float32
+    assert x.grad.tolist() == [3, 3]

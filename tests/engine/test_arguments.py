@@ -265,6 +265,30 @@ def test_interception(x):
     assert f(x) is x
 
 
+def test_conversion(x):
+    f, record = recorder(("a", "scalar", 1, ""), ("n", "ints?", None, "*"))
+    g, _ = recorder(("a", "scalar", 1, ""))
+    seen = []
+
+    def converter(operation, *args, **kwargs):
+        seen.append((operation, args, kwargs))
+        return operation(*args, **kwargs)  # which does not come here again
+
+    assert _C.set_converter(converter, {f}) == (None, None)
+    try:
+        assert f(x, a=2) is x
+        assert g(x) is x
+        with pytest.raises(TypeError, match="set_converter: it takes a callable and a set"):
+            _C.set_converter(converter, [f])
+        with pytest.raises(TypeError, match="set_converter: it takes a callable and a set"):
+            _C.set_converter(3, {f})
+    finally:
+        assert _C.set_converter(None, None) == (converter, {f})
+    assert f(x) is x
+    assert seen == [(f, (x,), {"a": 2})]
+    assert len(record.calls) == 2
+
+
 def test_out_keeps_its_memory():
     compiler = Broadcast(pointwise(lambda x, y: x + y, ("f32", "f32")))
     f = op(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -23,7 +22,7 @@ class FunctionCtx(_C.FunctionContext):
 
     _function: ClassVar[type[Function]]
     _name: ClassVar[str]
-    _tensor_inputs: tuple[bool, ...]
+    _dtypes: tuple[Any, ...]  # of the inputs; None for one that is no tensor
 
     def _backward(self, cotangents: tuple[Any, ...]) -> tuple[Any, ...]:
         """One gradient per tensor among the inputs; called by the engine."""
@@ -31,7 +30,7 @@ class FunctionCtx(_C.FunctionContext):
         gradients = function.backward(self, *cotangents)
         if not isinstance(gradients, tuple):
             gradients = (gradients,)
-        expected = len(self._tensor_inputs)
+        expected = len(self._dtypes)
         if len(gradients) > expected and all(g is None for g in gradients[expected:]):
             gradients = gradients[:expected]
         if len(gradients) != expected:
@@ -39,13 +38,17 @@ class FunctionCtx(_C.FunctionContext):
                 f"{function.__name__}.backward: one gradient per input of forward is expected; "
                 f"{len(gradients)} came for {expected}; return None for inputs without one"
             )
-        for i, (gradient, is_tensor) in enumerate(zip(gradients, self._tensor_inputs, strict=True)):
-            if gradient is not None and not is_tensor:
+        for i, (gradient, dtype) in enumerate(zip(gradients, self._dtypes, strict=True)):
+            if gradient is not None and dtype is None:
                 raise GradientError(
                     f"{function.__name__}.backward: only tensors have gradients; one came for "
                     f"input {i}, which is none; return None in its place"
                 )
-        return tuple(itertools.compress(gradients, self._tensor_inputs))
+        return tuple(
+            gradient.to(dtype) if isinstance(gradient, Tensor) else gradient
+            for gradient, dtype in zip(gradients, self._dtypes, strict=True)
+            if dtype is not None
+        )
 
 
 class Function:
@@ -108,9 +111,9 @@ class Function:
         separate = cls.setup_context is not Function.setup_context
         if separate and (kwargs or len(args) < len(_signature(cls.forward).parameters)):
             args, kwargs = _bind(cls.forward, args, kwargs), {}
-        context._tensor_inputs = is_tensor = tuple([isinstance(a, Tensor) for a in args])
+        context._dtypes = tuple([a.dtype if isinstance(a, Tensor) else None for a in args])
         context.needs_input_grad = tuple(
-            [t and a.requires_grad for t, a in zip(is_tensor, args, strict=True)]
+            [t is not None and a.requires_grad for t, a in zip(context._dtypes, args, strict=True)]
         )
         with _C.no_grad():
             if separate:

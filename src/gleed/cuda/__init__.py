@@ -6,7 +6,16 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 from gleed.errors import DeviceError
+
+
+def __getattr__(name: str) -> Any:
+    if name != "amp":
+        raise AttributeError(f"module 'gleed.cuda' has no attribute {name!r}")
+    return importlib.import_module("gleed.cuda.amp")
 
 
 def is_available() -> bool:
