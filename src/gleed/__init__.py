@@ -20,6 +20,7 @@ from gleed import (
     tensor_types,
 )
 from gleed._C import Size, Tensor, __version__, get_num_threads, memory_stats, set_num_threads
+from gleed._C import reset_peak_memory as reset_peak_memory_stats
 from gleed.autograd import (
     enable_grad,
     inference_mode,
@@ -85,6 +86,7 @@ __all__ = [
     "memory_stats",
     "no_grad",
     "printoptions",
+    "reset_peak_memory_stats",
     "seed",
     "set_grad_enabled",
     "set_num_threads",

@@ -28,6 +28,7 @@ from gleed._C import Tensor as Tensor
 from gleed._C import __version__ as __version__
 from gleed._C import get_num_threads as get_num_threads
 from gleed._C import memory_stats as memory_stats
+from gleed._C import reset_peak_memory as reset_peak_memory
 from gleed._C import set_num_threads as set_num_threads
 from gleed._typing import (
     Bool,

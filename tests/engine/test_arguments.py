@@ -286,7 +286,7 @@ def test_conversion(x):
         assert _C.set_converter(None, None) == (converter, {f})
     assert f(x) is x
     assert seen == [(f, (x,), {"a": 2})]
-    assert len(record.calls) == 2
+    assert len(record.calls) == 1  # both came to the op itself, which compiled once
 
 
 def test_out_keeps_its_memory():
@@ -330,7 +330,7 @@ def test_binding_survives_hostile_equality(x):
 
     f, record = recorder(("key", "static", REQUIRED, ""))
     f(x, Odd(1)), f(x, Odd(2)), f(x, Odd(1))
-    assert len(record.calls) == 2
+    assert len(record.calls) == 1  # both came to the op itself, which compiled once
     with pytest.raises(TypeError, match="unhashable"):
         f(x, {})
     nested = []

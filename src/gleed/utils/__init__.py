@@ -1,5 +1,5 @@
-"""Tools around training; see `gleed.utils.data`."""
+"""Tools around training: data (`gleed.utils.data`) and checkpointing (`gleed.utils.checkpoint`)."""
 
-from gleed.utils import data
+from gleed.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]
