@@ -1,6 +1,7 @@
 // The Python module gleed._C.
 #include <nanobind/nanobind.h>
 
+#include "attention.h"
 #include "bind_autograd.h"
 #include "bind_engine.h"
 #include "bind_tensor.h"
@@ -14,4 +15,5 @@ NB_MODULE(_C, m) {
   gleed::bind_autograd(m);
   if (!gleed::init_generator_type(m.ptr())) throw nanobind::python_error();
   gleed::bind_contraction(m);
+  gleed::bind_attention(m);
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from gleed import _C
 from gleed.compiler import kernel as k
+from gleed.compiler.attention import attention_kernel
 from gleed.compiler.contraction import compile_contraction
 from gleed.compiler.dims import Dim, Scope
 from gleed.compiler.graph import Graph
@@ -74,5 +75,11 @@ def _compile(ir: k.Kernel, orientation: str, strides: str) -> tuple[bytes, str]:
     return object_for(ir, variant), variant.symbol(ir)
 
 
+@cache
+def _attention_kernel(name: str, dtype: str) -> Any:
+    return _kernel(attention_kernel(name, dtype))
+
+
 _C.set_contraction_compiler(compile_contraction)
+_C.set_attention_kernels(_attention_kernel)
 _C.set_identity_kernels({name: core_kernel(identity_kernel(name)) for name in k.DTYPES})

@@ -52,7 +52,7 @@ def scaled_dot_product_attention(
     wide = "f64" if query.dtype == "f64" else "f32"
     factor = p.rsqrt(convert(query.trace.size(query.shape[-1]), wide))
     if scale is not None:
-        factor = convert(scale, wide)
+        factor = p.copy(convert(scale, wide))
     mask = None if attn_mask is None else _additive(attn_mask, wide)
     q, k, v = (convert(x, wide) for x in (query, key, value))
     if enable_gqa:
@@ -61,14 +61,18 @@ def scaled_dot_product_attention(
     q, k, v = (expand_to(x, (*lead, *x.shape[-2:])) for x in (q, k, v))
     if mask is not None:
         mask = _fitted(mask, (*lead, q.shape[-2], k.shape[-2]))
-    y = p.matmul(_weights(q, k, factor, mask, is_causal, dropout_p), v)
+    if dropout_p:
+        y = p.matmul(_weights(q, k, factor, mask, is_causal, dropout_p), v)
+    else:
+        masks = () if mask is None else (mask,)
+        y, _ = p.attention(q, k, v, factor, *masks, causal=is_causal)
     return convert(y, query.dtype)
 
 
 def _weights(
     q: Tensor, k: Tensor, factor: Tensor, mask: Tensor | None, causal: bool, dropout_p: float
 ) -> Tensor:
-    """How much of each value goes into each result."""
+    """How much of each value goes into each result, some dropped."""
     scores = p.matmul(q, transposed(k))
     scores = scores * expand_to(factor, scores.shape)
     if mask is not None:
@@ -81,7 +85,7 @@ def _weights(
     nothing = expand_to(p.eq(top, p.fill(top, float("-inf"))), scores.shape)
     zeros = p.fill(scores, 0)
     weights = p.where(nothing, zeros, softmax(p.where(nothing, zeros, scores), -1))
-    return dropout(weights, dropout_p) if dropout_p else weights
+    return dropout(weights, dropout_p)
 
 
 def _additive(mask: Tensor, dtype: str) -> Tensor:

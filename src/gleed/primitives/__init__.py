@@ -3,6 +3,7 @@
 A record holds the type rule, the scalar code or scheduling kind, and the gradient; see `core`.
 """
 
+from gleed.primitives.attention import attention
 from gleed.primitives.convolution import convolution, convolution_input, convolution_weight
 from gleed.primitives.core import PRIMITIVES, FloatNeededError, IRError, Primitive, require_float
 from gleed.primitives.indexing import as_strided, gather, iota, scatter, window

@@ -1,0 +1,181 @@
+"""Attention by blocks against its plain definition: sizes around blocks, masks, gradients, memory,
+threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gleed
+from gleed import _C
+
+from .formulas import FORMULAS
+
+attention = gleed.nn.functional.scaled_dot_product_attention
+formula = FORMULAS["scaled_dot_product_attention"]
+# L, S, E, Ev: blocks are 48 queries and 384 keys, tiles 6 rows and 16 · 4 columns.
+SIZES = [
+    (1, 1, 1, 1),
+    (5, 7, 3, 2),
+    (48, 384, 16, 64),
+    (49, 385, 17, 65),
+    (97, 1000, 8, 5),
+    (500, 50, 64, 130),
+    (7, 0, 3, 2),
+    (0, 5, 3, 2),
+]
+OPTIONS = ("plain", "causal", "bool", "float", "row", "scale", "negative", "zero")
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng((seed, *shape)).standard_normal(shape)
+
+
+def tensors(lead: tuple[int, ...], sizes: tuple[int, ...], dtype: Any) -> list[Any]:
+    queries, keys, depth, columns = sizes
+    shapes = ((queries, depth), (keys, depth), (keys, columns))
+    return [
+        gleed.tensor(numbers(*lead, *shape, seed=i), dtype=dtype) for i, shape in enumerate(shapes)
+    ]
+
+
+def options(name: str, queries: int, keys: int, dtype: Any) -> dict[str, Any]:
+    """Options of a call; of masks some rows hide every key."""
+    if name in ("plain", "causal"):
+        return {"is_causal": name == "causal"}
+    if name in ("scale", "negative", "zero"):
+        return {"scale": {"scale": 0.3, "negative": -0.5, "zero": 0.0}[name], "is_causal": True}
+    visible = numbers(queries, keys, seed=5) > -0.5
+    visible[:1] = False
+    if name == "bool":
+        return {"attn_mask": gleed.tensor(visible)}
+    if name == "row":
+        return {"attn_mask": gleed.tensor(numbers(1, keys, seed=6), dtype=dtype)}
+    mask = np.where(visible, numbers(queries, keys, seed=7), -np.inf)
+    return {"attn_mask": gleed.tensor(mask, dtype=dtype)}
+
+
+def exact(x: Any) -> Any:
+    """What the formula takes in place of a tensor."""
+    if not isinstance(x, _C.Tensor):
+        return x
+    return x.detach().numpy().astype(int if x.dtype is gleed.bool else float)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("sizes", SIZES)
+def test_values(sizes: tuple[int, ...], option: str, dtype: str) -> None:
+    kind = getattr(gleed, dtype)
+    for lead in ((), (2, 3)) if sizes[1] < 500 else ((2,),):
+        xs = tensors(lead, sizes, kind)
+        chosen = options(option, *sizes[:2], kind)
+        got = attention(*xs, **chosen)
+        wanted = formula(*map(exact, xs), **{n: exact(x) for n, x in chosen.items()})
+        tolerance = 1e-5 if dtype == "float32" else 1e-13
+        np.testing.assert_allclose(got.numpy(), wanted, rtol=tolerance, atol=tolerance)
+
+
+def definition(q: Any, k: Any, v: Any, mask: Any = None, causal: bool = False) -> Any:
+    """The same by whole matrices; every row sees something."""
+    scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+    if causal:
+        hidden = gleed.ones(*scores.shape[-2:], dtype=gleed.bool).triu(1)
+        scores = scores.masked_fill(hidden, float("-inf"))
+    return (scores if mask is None else scores + mask).softmax(-1) @ v
+
+
+@pytest.mark.parametrize("option", ["plain", "causal", "mask"])
+@pytest.mark.parametrize("sizes", [(5, 7, 3, 2), (49, 385, 17, 65), (500, 50, 64, 13)])
+def test_gradients(sizes: tuple[int, ...], option: str) -> None:
+    mine = [x.requires_grad_() for x in tensors((1, 2), sizes, gleed.float64)]
+    if option == "mask":
+        mine.append(gleed.tensor(numbers(2, 1, sizes[1]), requires_grad=True))
+    theirs = [x.detach().clone().requires_grad_() for x in mine]
+    causal = option == "causal"
+    got = attention(*mine, is_causal=causal)
+    wanted = definition(*theirs, causal=causal)
+    cotangent = gleed.tensor(numbers(*wanted.shape, seed=9))
+    got.backward(cotangent)
+    wanted.backward(cotangent)
+    for x, y in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_gradients_of_any_order() -> None:
+    """The third derivative, too, is that of the definition."""
+    found = []
+    for function in (attention, definition):
+        xs = [x.requires_grad_() for x in tensors((2,), (3, 4, 3, 2), gleed.float64)]
+        total = (function(*xs) ** 2).sum()
+        for _ in range(3):
+            gradients = gleed.autograd.grad(total, xs, create_graph=True)
+            total = sum((g * g * w).sum() for w, g in enumerate(gradients, 1))
+        found.append([g.detach().numpy() for g in gradients])
+    for x, y in zip(*found, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-9)
+
+
+def test_rows_that_see_nothing_have_no_gradient() -> None:
+    xs = [x.requires_grad_() for x in tensors((), (3, 4, 3, 2), gleed.float32)]
+    mask = gleed.ones(3, 4, dtype=gleed.bool)
+    mask[1] = False
+    y = attention(*xs, mask)
+    y.sum().backward()
+    assert (y[1] == 0).all() and (xs[0].grad[1] == 0).all()
+    assert all(x.grad.isfinite().all() for x in xs)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_halves(dtype: str) -> None:
+    xs = tensors((2,), (20, 30, 8, 5), getattr(gleed, dtype))
+    got = attention(*xs, is_causal=True)
+    wanted = attention(*(x.float() for x in xs), is_causal=True)
+    assert got.dtype is xs[0].dtype
+    assert (got == wanted.to(got.dtype)).all()
+
+
+def test_views_are_read_where_they_lie() -> None:
+    packed = gleed.tensor(numbers(20, 2, 3, 4, 6), dtype=gleed.float32)  # L, N, qkv, heads, E
+    q, k, v = packed.permute(2, 1, 3, 0, 4).unbind(0)
+    wanted = attention(*(x.contiguous() for x in (q, k, v)))
+    np.testing.assert_array_equal(attention(q, k, v).numpy(), wanted.numpy())
+
+
+def test_shared_heads() -> None:
+    q, k, v = tensors((2, 6), (5, 7, 4, 3), gleed.float64)
+    k, v = k[:, :2], v[:, :2]
+    wanted = attention(q, k.repeat_interleave(3, 1), v.repeat_interleave(3, 1))
+    got = attention(q, k, v, enable_gqa=True)
+    np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=1e-14)
+
+
+@pytest.fixture
+def restored_threads() -> Iterator[None]:
+    before = _C.get_num_threads()
+    yield
+    _C.set_num_threads(before)
+
+
+@pytest.mark.parametrize("lead", [(1,), (3, 8)])
+def test_threads_do_not_change_a_bit(lead: tuple[int, ...], restored_threads: None) -> None:
+    found = []
+    for count in (1, 2):
+        _C.set_num_threads(count)
+        xs = [x.requires_grad_() for x in tensors(lead, (400, 800, 16, 16), gleed.float32)]
+        y = attention(*xs, is_causal=True)
+        y.sum().backward()
+        found.append([z.detach().numpy().tobytes() for z in (y, *(x.grad for x in xs))])
+    assert found[0] == found[1]
+
+
+def test_memory_grows_with_the_length_alone() -> None:
+    length = 3000
+    xs = [x.requires_grad_() for x in tensors((1,), (length, length, 8, 8), gleed.float32)]
+    _C.reset_peak_memory()
+    before = _C.memory_stats()["peak"]
+    attention(*xs, is_causal=True).sum().backward()
+    assert _C.memory_stats()["peak"] - before < 4 * length * length / 2
