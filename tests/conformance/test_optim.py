@@ -27,6 +27,29 @@ CASES = [
         )
     ),
     ("Adam", {"betas": (0.5, 0.7), "eps": 1e-3}),
+    ("Adadelta", {}),
+    ("Adadelta", {"lr": 0.5, "rho": 0.7, "eps": 1e-3, "weight_decay": 0.1, "maximize": True}),
+    ("Adagrad", {}),
+    (
+        "Adagrad",
+        {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5},
+    ),
+    *(
+        ("RMSprop", {"momentum": m, "centered": c, "weight_decay": w})
+        for m, c, w in itertools.product([0, 0.9], [False, True], [0, 0.1])
+    ),
+    ("Adamax", {}),
+    ("Adamax", {"lr": 0.1, "betas": (0.5, 0.7), "weight_decay": 0.1, "maximize": True}),
+    ("NAdam", {}),
+    ("NAdam", {"lr": 0.1, "weight_decay": 0.1, "momentum_decay": 0.1}),
+    ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    ("RAdam", {}),
+    ("RAdam", {"lr": 0.1, "betas": (0.5, 0.9), "weight_decay": 0.1}),
+    ("RAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    ("ASGD", {}),
+    ("ASGD", {"lr": 0.1, "lambd": 0.1, "t0": 5, "weight_decay": 0.1, "maximize": True}),
+    ("Rprop", {}),
+    ("Rprop", {"lr": 0.1, "etas": (0.3, 1.5), "step_sizes": (0.01, 0.2), "maximize": True}),
     ("Adam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
 ]
 
@@ -103,7 +126,7 @@ def test_state_goes_both_ways(kind, options):
     close(run(gleed, resumed, range(6, 9)), run(torch, others, range(6, 9)))
 
 
-@pytest.mark.parametrize("kind", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("kind", sorted({kind for kind, _ in CASES}))
 def test_signatures(kind):
     ours = inspect.signature(getattr(optim, kind)).parameters
     theirs = inspect.signature(getattr(torch.optim, kind)).parameters

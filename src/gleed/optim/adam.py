@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
 from typing import Any
 
-import gleed
 from gleed import Tensor
-from gleed.errors import RangeError
 from gleed.ops import optimizer as steps
-from gleed.optim.optimizer import (
-    Optimizer,
-    check_option,
-    refuse_differentiable,
-    with_gradients,
-)
+from gleed.optim.counted import CountedOptimizer, check_betas
+from gleed.optim.optimizer import check_option, refuse_differentiable
 
 adam_step = steps.adam_step.public
-# What is kept for a parameter, without and with amsgrad.
-NAMES = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
-KEPT = {False: itemgetter(*NAMES[:3]), True: itemgetter(*NAMES)}
+NAMES = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")  # the last with amsgrad only
 
 
-class Adam(Optimizer):
+class Adam(CountedOptimizer):
     """Descent by a running mean of the gradient, divided by the root of one of its square.
 
     m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  p ← p − lr · m̂ / (√v̂ + eps), where m̂ and v̂
@@ -75,12 +66,7 @@ class Adam(Optimizer):
         check_option(who, "eps", eps, "1e-8 is usual")
         check_option(who, "weight_decay", weight_decay, "0 means none")
         refuse_differentiable(who, differentiable)
-        for i, beta in enumerate(betas):
-            if not 0 <= beta < 1:
-                raise RangeError(
-                    f"{who}: betas are from 0 to below 1; got {beta} at index {i}; "
-                    "(0.9, 0.999) is usual"
-                )
+        check_betas(who, betas)
         options = {
             "lr": lr,
             "betas": betas,
@@ -96,34 +82,38 @@ class Adam(Optimizer):
         }
         super().__init__(params, options)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        # Old checkpoints hold the number of steps as a plain number.
-        for kept in self.state.values():
-            if "step" in kept and not isinstance(kept["step"], Tensor):
-                kept["step"] = gleed.tensor(float(kept["step"]))
+    def _names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return NAMES if group["amsgrad"] else NAMES[:2]
 
-    def _update(self, group: dict[str, Any]) -> None:
-        params, grads = with_gradients(group)
-        if not params:
-            return
-        states = [self.state[parameter] for parameter in params]
-        if not all(states):
-            for state, parameter in zip(states, params, strict=True):
-                if not state:
-                    _begin(state, parameter, group["amsgrad"])
-        kept = list(zip(*map(KEPT[group["amsgrad"]], states), strict=True))
-        counts = list(map(Tensor.item, kept[0]))
-        if len(set(counts)) == 1:
-            _step(group, params, grads, kept, counts[0])
-            return
-        # Parameters that missed some steps are at another count, with other bias corrections.
-        for count in sorted(set(counts)):
-            part = [i for i, c in enumerate(counts) if c == count]
-            own_params, own_grads, *own_kept = (
-                [values[i] for i in part] for values in (params, grads, *kept)
-            )
-            _step(group, own_params, own_grads, own_kept, count)
+    def _advance(
+        self,
+        group: dict[str, Any],
+        params: Sequence[Tensor],
+        grads: Sequence[Tensor],
+        kept: Sequence[Sequence[Tensor]],
+        count: float,
+    ) -> None:
+        exp_avgs, exp_avg_sqs, *highest, steps = kept
+        beta1, beta2 = group["betas"]
+        lr, weight_decay = float(group["lr"]), group["weight_decay"]
+        decoupled = group["decoupled_weight_decay"]
+        adam_step(
+            params,
+            grads,
+            exp_avgs,
+            exp_avg_sqs,
+            highest[0] if highest else (),
+            steps,
+            lr / (1 - beta1 ** (count + 1)),
+            1 - beta1,
+            beta2,
+            1 - beta2,
+            1 / math.sqrt(1 - beta2 ** (count + 1)),
+            group["eps"],
+            weight_decay if weight_decay and not decoupled else None,
+            1 - lr * weight_decay if weight_decay and decoupled else None,
+            maximize=group["maximize"],
+        )
 
 
 class AdamW(Adam):
@@ -163,40 +153,3 @@ class AdamW(Adam):
             fused=fused,
             decoupled_weight_decay=True,
         )
-
-
-def _begin(state: dict[str, Any], parameter: Tensor, amsgrad: bool) -> None:
-    state["step"] = gleed.tensor(0.0)
-    for name in NAMES[1:] if amsgrad else NAMES[1:3]:
-        state[name] = gleed.zeros_like(parameter).detach()
-
-
-def _step(
-    group: dict[str, Any],
-    params: list[Tensor],
-    grads: list[Tensor],
-    kept: Sequence[Sequence[Tensor]],
-    count: float,
-) -> None:
-    """The step after `count` steps; `kept` are the lists of what `KEPT` names."""
-    steps, exp_avgs, exp_avg_sqs, *rest = kept
-    beta1, beta2 = group["betas"]
-    lr, weight_decay = float(group["lr"]), group["weight_decay"]
-    decoupled = group["decoupled_weight_decay"]
-    adam_step(
-        params,
-        grads,
-        exp_avgs,
-        exp_avg_sqs,
-        rest[0] if rest else (),
-        steps,
-        lr / (1 - beta1 ** (count + 1)),
-        1 - beta1,
-        beta2,
-        1 - beta2,
-        1 / math.sqrt(1 - beta2 ** (count + 1)),
-        group["eps"],
-        weight_decay if weight_decay and not decoupled else None,
-        1 - lr * weight_decay if weight_decay and decoupled else None,
-        maximize=group["maximize"],
-    )
