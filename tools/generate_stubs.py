@@ -35,7 +35,13 @@ from gleed._typing import Bool, Device, Dims, DType, Float, Int, Ints, Layout, M
 from gleed._typing import Number, Operand, Tensors
 """
 # What annotations of bodies say, and what users may pass.
-MEANING = {"bool": "Bool", "float": "Float", "int": "Int", "Source": "Generator | None"}
+MEANING = {
+    "bool": "Bool",
+    "float": "Float",
+    "int": "Int",
+    "Sizes": "Ints",
+    "Source": "Generator | None",
+}
 # What a parameter of this name takes where its annotation says Any.
 BY_NAME = {
     "device": "Device | None",
@@ -188,7 +194,8 @@ def members_text(members: Mapping[str, Any], home: str | None, *, method: bool =
 
 def _home(function: FunctionType) -> str:
     """The module that hands a function out."""
-    return {"gleed.nn.ctc": "gleed.nn.functional"}.get(function.__module__, function.__module__)
+    module = function.__module__
+    return "gleed.nn.functional" if module in ("gleed.nn.ctc", "gleed.nn.windows") else module
 
 
 def core_stub() -> str:

@@ -95,6 +95,14 @@ def acosh_(input: Tensor) -> Tensor:
     """In-place version of `acosh`; returns the tensor itself."""
 
 @overload
+def adaptive_avg_pool1d(input: Tensor, output_size: Ints) -> Tensor:
+    """`avg_pool1d` with as many windows as `output_size` says; see `adaptive_avg_pool2d`."""
+
+@overload
+def adaptive_avg_pool1d(
+    input: Any, output_size: Any = None, *args: Any, **kwargs: Any
+) -> Tensor: ...
+@overload
 def add(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """input + alpha * other, with broadcasting and type promotion."""
 
@@ -271,6 +279,18 @@ def atleast_3d(input: Tensor) -> Tensor:
 def atleast_3d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
 @overload
 def atleast_3d(tensors: Tensors) -> tuple[Tensor, ...]: ...
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = ...,
+    ceil_mode: Bool = False,
+    count_include_pad: Bool = True,
+) -> Tensor:
+    """The mean of every window along the last dim of (batch, channels, length) or (channels,
+    length); see `avg_pool2d`.
+    """
+
 def baddbmm(
     input: Tensor,
     batch1: Tensor,
@@ -1120,6 +1140,55 @@ def max(input: Tensor, dim: Int, keepdim: Bool = False) -> return_types.max:
 def max(input: Tensor) -> Tensor: ...
 @overload
 def max(input: Tensor, other: Tensor) -> Tensor: ...
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = ...,
+    dilation: Ints = ...,
+    ceil_mode: Bool = False,
+    return_indices: Bool = False,
+) -> Any:
+    """The maximum of every window along the last dim of (batch, channels, length) or (channels,
+    length); see `max_pool2d`.
+    """
+
+def max_pool1d_with_indices(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = ...,
+    dilation: Ints = ...,
+    ceil_mode: Bool = False,
+) -> tuple[Tensor, Tensor]:
+    """`max_pool1d` with `return_indices`."""
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = ...,
+    dilation: Ints = ...,
+    ceil_mode: Bool = False,
+    return_indices: Bool = False,
+) -> Any:
+    """The maximum of every window of (batch, channels, height, width) or (channels, height,
+    width).
+    """
+
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = ...,
+    dilation: Ints = ...,
+    ceil_mode: Bool = False,
+    return_indices: Bool = False,
+) -> Any:
+    """The maximum of every window of (batch, channels, depth, height, width) or (channels,
+    depth, height, width); see `max_pool2d`.
+    """
+
 def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The greater of two elements; NaN if either is NaN."""
 

@@ -11,7 +11,7 @@ from gleed.devices import device, layout, memory_format
 Bool: TypeAlias = builtins.bool
 Int: TypeAlias = builtins.int
 Float: TypeAlias = builtins.float
-Ints: TypeAlias = Sequence[builtins.int]
+Ints: TypeAlias = builtins.int | Sequence[builtins.int]
 Number: TypeAlias = builtins.int | builtins.float | builtins.bool
 Operand: TypeAlias = Tensor | Number
 Tensors: TypeAlias = Sequence[Tensor]

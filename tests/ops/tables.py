@@ -10,6 +10,9 @@ def category(dtype: str) -> str:
 
 
 CONVOLUTIONS = [f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)]
+MAX_POOLS = ("max_pool1d_with_indices",
+             *(f"{kind}max_pool{n}d" for kind in ("", "adaptive_") for n in (1, 2, 3)))  # fmt: skip
+MEAN_POOLS = tuple(f"{kind}_pool{n}d" for kind in ("avg", "adaptive_avg", "lp") for n in (1, 2, 3))
 # Categories of dtypes that ops refuse: "f" floating point, "i" integers, "b" bool.
 REFUSED = {
     **dict.fromkeys(("sub", "rsub", "neg", "floor_divide", "remainder", "fmod"), "b"),
@@ -32,6 +35,10 @@ REFUSED = {
          "group_norm", "local_response_norm", "multilabel_margin_loss"), "ib",
     ),
 }  # fmt: skip
+REFUSED |= {
+    **dict.fromkeys(MAX_POOLS, "b"),
+    **{name: "b" if name.startswith("avg") else "ib" for name in MEAN_POOLS},
+}
 # The same for calls with certain arguments.
 REFUSED_WITH = {("add", "alpha"): "b"}
 # Dtypes in which a call is right but not what the reference computes.
@@ -64,7 +71,8 @@ LOOSE = {
          "cumsum", "cumprod", "trace", "scatter", "scatter_add", "index_add", "pow", "normalize",
          "cross", "multi_dot",
          "glu", "softplus", "logsigmoid", "elu", "celu", "selu", "hardswish", "hardsigmoid",
-         "softshrink", "frac", "prelu", "softsign"), 8,
+         "softshrink", "frac", "prelu", "softsign",
+         *(f"{kind}avg_pool{n}d" for kind in ("", "adaptive_") for n in (1, 2, 3))), 8,
     ),
     **dict.fromkeys(
         ("matmul", "mm", "bmm", "mv", "dot", "inner", "addmm", "addmv", "baddbmm", "linear",
@@ -76,6 +84,7 @@ LOOSE = {
          "group_norm", "local_response_norm", "multilabel_margin_loss", *CONVOLUTIONS), 16,
     ),
 }  # fmt: skip
+LOOSE |= dict.fromkeys(MEAN_POOLS, 16)
 # Ops that look at the memory behind a tensor, or need it in row-major order.
 ONE_LAYOUT = {"view", "view_as", "view_copy"}
 # Ops that write to their first argument.

@@ -7,6 +7,9 @@ iteration space; what it cannot express there it asks the scheduler to make real
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +18,20 @@ from gleed.compiler import kernel as k
 from gleed.compiler.dims import Dim, Size
 from gleed.compiler.graph import Value
 
-# For every axis of a value, the axis of the iteration space it runs along; None: it does not move.
-Mapping = tuple[int | None, ...]
+
+@dataclass(frozen=True)
+class Fixed:
+    """One place on an axis."""
+
+    place: int
+
+
+# For every axis of a value, the axis of the iteration space it runs along, or the one place where
+# it stays; None: it does not move.
+Mapping = tuple[int | Fixed | None, ...]
+
+# A reduction over at most so many places, a number known to the program, is written out.
+_WRITTEN_OUT = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +57,7 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
     in the way of fusion, that reduction: make it real, then ask again."""
     shape, node = root.shape, root.node
     identity: Mapping = tuple(range(len(shape)))
-    if node.kind == "reduce":
+    if node.kind == "reduce" and not _places(root):
         axes = node.attrs["axes"]
         reduced = tuple(node.inputs[0].shape[a] for a in axes)
         return Space((*shape, *reduced), len(shape)), identity, None
@@ -63,6 +78,24 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
     if not [a for a in rows if shape[a] != 1] or not _identical([shape[a] for a in free], reduced):
         return Space(shape, len(shape)), identity, value
     return _with_last(shape, rows, free)
+
+
+def _places(value: Value) -> list[tuple[Fixed, ...]]:
+    """The places on the axes of a reduction that is short enough to be written out, in order."""
+    if value.node.kind != "reduce":
+        return []
+    sizes = [value.node.inputs[0].shape[a] for a in value.node.attrs["axes"]]
+    if any(isinstance(n, Dim) for n in sizes) or math.prod(map(int, sizes)) > _WRITTEN_OUT:
+        return []
+    return list(itertools.product(*([Fixed(i) for i in range(int(n))] for n in sizes)))
+
+
+def _opened(value: Value, mapping: Mapping, along: Sequence[int | Fixed]) -> Mapping:
+    """The mapping of what a reduction reduces, its reduced axes lying `along`."""
+    axes, rest = value.node.attrs["axes"], iter(mapping)
+    inner = dict(zip(axes, along, strict=True))
+    ndim = len(value.node.inputs[0].shape)
+    return tuple(inner[a] if a in inner else next(rest) for a in range(ndim))
 
 
 def _with_last(
@@ -99,9 +132,13 @@ def _first_reduction(
         if (value, where) in seen or is_real(value):
             continue
         seen.add((value, where))
+        places = _places(value)
+        if places:
+            stack.append((value.node.inputs[0], _opened(value, where, places[0])))
+            continue
         if value.node.kind == "reduce":
             return value, where
-        if value.node.kind == "scan" and where[value.node.attrs["axis"]] is not None:
+        if value.node.kind == "scan" and isinstance(where[value.node.attrs["axis"]], int):
             return value, where
         if value.node.kind in ("pointwise", "gather"):
             sources = value.node.inputs if value.node.kind == "pointwise" else value.node.inputs[1:]
@@ -125,7 +162,7 @@ def inner_mapping(value: Value, mapping: Mapping) -> Mapping | None:
             for n, a in pairs
         )
     if node.kind == "permute":
-        inner: list[int | None] = [None] * len(mapping)
+        inner: list[int | Fixed | None] = [None] * len(mapping)
         for axis, source_axis in enumerate(node.attrs["axes"]):
             inner[source_axis] = mapping[axis]
         return tuple(inner)
@@ -150,8 +187,12 @@ def _is_unit(n: Size) -> bool:
 
 
 class KernelBuilder:
-    """Builds the scalar code of one kernel. `real(value)` gives a value memory and returns its
-    number in the plan; `cell(size)` the number of a size's cell."""
+    """Builds the scalar code of one kernel.
+
+    `real(value)` gives a value memory and returns its number in the plan; `cell(size)` is the
+    number of a size's cell; `at(number, value, axis, place)` that of the part of a value in memory
+    at one place of an axis.
+    """
 
     def __init__(
         self,
@@ -159,8 +200,10 @@ class KernelBuilder:
         is_real: Callable[[Value], bool],
         real: Callable[[Value], int],
         cell: Callable[[Size], int],
+        at: Callable[[int, Value, int, int], int],
     ) -> None:
         self.space, self.is_real, self.real, self.cell = space, is_real, real, cell
+        self.at = at
         self.operands: list[k.Operand] = []
         self.bindings: list[tuple[Any, ...]] = []
         self.params: list[str] = []
@@ -187,12 +230,19 @@ class KernelBuilder:
             self.params.append(dtype)
         return k.param(self.param_sources.index(source), dtype)
 
+    def held(self, number: int, value: Value, mapping: Mapping) -> int:
+        """The number of the part of a value in memory at the places where the mapping fixes it."""
+        for axis, target in enumerate(mapping):
+            if isinstance(target, Fixed):
+                number = self.at(number, value, axis, target.place)
+        return number
+
     def place(self, mapping: Mapping) -> tuple[tuple[int, ...], bool]:
         """A mapping turned round: for every axis of the space the value's axis or -1; and whether
         it moves along a reduced axis."""
         axes = [-1] * len(self.space.sizes)
         for axis, target in enumerate(mapping):
-            if target is not None:
+            if isinstance(target, int):
                 axes[target] = axis
         return tuple(axes), any(axes[a] >= 0 for a in self.space.reduced)
 
@@ -210,7 +260,8 @@ class KernelBuilder:
 
     def _load(self, value: Value, mapping: Mapping) -> k.Node:
         axes, element = self.place(mapping)
-        k_number = self.operand(value.dtype, "in", (self.real(value), axes), element)
+        number = self.held(self.real(value), value, mapping)
+        k_number = self.operand(value.dtype, "in", (number, axes), element)
         return k.load(k_number, value.dtype)
 
     def _compute(self, value: Value, mapping: Mapping) -> k.Node:
@@ -239,9 +290,9 @@ class KernelBuilder:
             return self.build(node.inputs[0], inner)
         return self._load(value, mapping)
 
-    def _iota(self, axis: int | None) -> k.Node:
-        if axis is None:
-            return k.const(0, "i64")
+    def _iota(self, axis: int | Fixed | None) -> k.Node:
+        if not isinstance(axis, int):
+            return k.const(axis.place if axis else 0, "i64")
         one = self.cell(1)
         coefficients = tuple(one if a == axis else -1 for a in range(len(self.space.sizes)))
         element = axis >= self.space.parallel
@@ -249,24 +300,22 @@ class KernelBuilder:
 
     def _reduce(self, value: Value, mapping: Mapping) -> k.Node:
         node, source = value.node, value.node.inputs[0]
-        axes = node.attrs["axes"]
+        axes, op = node.attrs["axes"], node.primitive.attributes["op"]  # type: ignore[union-attr]
+        places = _places(value)
+        if places:
+            return _written_out(
+                op, [self.build(source, _opened(value, mapping, along)) for along in places]
+            )
         reduced = self.space.reduced
         sizes = [self.space.sizes[a] for a in reduced]
         fits = _identical([source.shape[a] for a in axes], sizes)
         fits = fits and not any(m in reduced for m in mapping)
         if not fits or (self._nested and self.space.parallel == 0):
             return self._load(value, mapping)
-        inner: list[int | None] = [None] * len(source.shape)
-        for axis, target in zip(axes, reduced, strict=True):
-            inner[axis] = target
-        rest = iter(mapping)
-        for axis in range(len(source.shape)):
-            if axis not in axes:
-                inner[axis] = next(rest)
         self._nested += 1
-        element = self.build(source, tuple(inner))
+        element = self.build(source, _opened(value, mapping, reduced))
         self._nested -= 1
-        return _reduced(node.primitive.attributes["op"], element)  # type: ignore[union-attr]
+        return _reduced(op, element)
 
     _nested = 0  # how many reductions the value being built lies inside
 
@@ -301,7 +350,10 @@ class KernelBuilder:
     def check(
         self, value: Value, indices: Sequence[Value], attrs: dict[str, Any], mapping: Mapping
     ) -> list[k.Node]:
-        """Have the kernel report indices outside of `value`; whether each is inside."""
+        """Have the kernel report indices outside of `value`; whether each is inside. Nothing to do
+        where the body vouches for them."""
+        if not attrs.get("checked", True):
+            return []
         status = self.operand("i64", "status", ("status",), False)
         found = []
         for axis, index in zip(attrs["axes"], indices, strict=True):
@@ -317,11 +369,12 @@ class KernelBuilder:
         offset = self.offset(number, source, indices, attrs, mapping)
         for inside in self.check(source, indices, attrs, mapping):
             offset = k.select(inside, offset, 0)
-        places: list[int | None] = [None] * len(source.shape)
+        places: list[int | Fixed | None] = [None] * len(source.shape)
         others = [a for a in range(len(source.shape)) if a not in attrs["axes"]]
         for axis, target in zip(others, attrs["mapping"], strict=True):
             places[axis] = mapping[target]
         axes, element = self.place(tuple(places))
+        number = self.held(number, source, tuple(places))
         return k.gather(
             self.operand(source.dtype, "in", (number, axes), element), offset, source.dtype
         )
@@ -349,6 +402,36 @@ class KernelBuilder:
     def kernel(self, name: str) -> k.Kernel:
         """The finished kernel."""
         return k.Kernel(name, tuple(self.operands), tuple(self.params), tuple(self.stores))
+
+
+def _written_out(op: str, values: list[k.Node]) -> k.Node:
+    """A reduction of a few values, the same as the loop over them gives."""
+    if values[0].dtype == "bool":
+        op = {"max": "any", "min": "all"}.get(op, op)
+        if op in ("argmax", "argmin"):
+            values = [k.cast(x, "u8") for x in values]
+    if op not in ("argmax", "argmin"):
+        narrow = values[0].dtype in ("f16", "bf16") and op in ("sum", "prod")
+        terms = [k.cast(x, "f32") for x in values] if narrow else values
+        return k.cast(functools.reduce(_COMBINED[op], terms), values[0].dtype)
+    better = k.gt if op == "argmax" else k.lt
+    best, found = values[0], k.const(0, "i64")
+    for i, x in enumerate(values[1:], 1):
+        beats = better(x, best)
+        if k.is_float(x.dtype):
+            beats = beats | (k.ne(x, x) & k.eq(best, best))
+        best, found = k.select(beats, x, best), k.select(beats, i, found)
+    return found
+
+
+_COMBINED: dict[str, Callable[[k.Node, k.Node], k.Node]] = {
+    "sum": lambda x, y: x + y,
+    "prod": lambda x, y: x * y,
+    "max": k.maximum,
+    "min": k.minimum,
+    "any": lambda x, y: x | y,
+    "all": lambda x, y: x & y,
+}
 
 
 def _reduced(op: str, x: k.Node) -> k.Node:

@@ -67,6 +67,7 @@ class Schedule:
         self.graph, self.cells = graph, cells
         self.values: list[tuple[str, tuple[int, ...]]] = []
         self.steps: list[Step] = []
+        self._parts: dict[tuple[int, int, int], int] = {}
         self._numbers: dict[Value, int] = {v: i for i, v in enumerate(graph.inputs)}
         self._order = {node: i for i, node in enumerate(graph.nodes)}
         self._begun: set[Value] = set()  # being built, which may wait for others
@@ -213,7 +214,8 @@ class Schedule:
         # All indices are checked before anything is written.
         checker = self._builder(space)
         checker.check(base, indices, attrs, mapping)
-        self._launch(checker, "check_indices")
+        if checker.stores:
+            self._launch(checker, "check_indices")
         builder = self._builder(space)
         offset = builder.offset(number, base, indices, attrs, mapping)
         target: list[int | None] = [None] * len(base.shape)
@@ -245,7 +247,16 @@ class Schedule:
 
     # ---- kernels
     def _builder(self, space: Space) -> KernelBuilder:
-        return KernelBuilder(space, self.is_real, self.real, self.cells)
+        return KernelBuilder(space, self.is_real, self.real, self.cells, self._at)
+
+    def _at(self, number: int, value: Value, axis: int, place: int) -> int:
+        """The part of a value in memory at one place of an axis, of which a size of 1 is left."""
+        key = (number, axis, place)
+        if key not in self._parts:
+            shape = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
+            where = (axis, self.cells(place), 1, self.cells(1))
+            self._parts[key] = self._view(number, value.dtype, shape, "slice", where)
+        return self._parts[key]
 
     def _space(self, value: Value) -> tuple[Space, Mapping]:
         while True:
@@ -260,12 +271,12 @@ class Schedule:
         space, mapping = self._space(values[0])
         builder = self._builder(space)
         group = {v: self._space(v)[1] for v in values}
-        if not targets:
-            group |= self._companions(values[0], space, mapping)
         self._begun |= group.keys()
         for value, place in group.items():
             builder.build(value, place)  # first what must become real by steps of its own
         self._begun -= group.keys()
+        if not targets:
+            group |= self._companions(values[0], space, mapping)
         written: dict[Value, int] = {}
         for value, place in group.items():
             if value not in targets and self.is_real(value):

@@ -12,6 +12,17 @@ from gleed import _C, ops
 from gleed._C import Tensor
 from gleed.errors import ArgumentError, BoundsError, DTypeError, RangeError, ShapeError
 from gleed.nn.ctc import ctc_loss as ctc_loss
+from gleed.nn.windows import (  # noqa: F401 (functions of this module too)
+    fold,
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+    unfold,
+)
 
 globals().update(ops.functions("nn.functional"))
 

@@ -14,6 +14,50 @@ from gleed._typing import (
 )
 
 @overload
+def adaptive_avg_pool1d(input: Tensor, output_size: Ints) -> Tensor:
+    """`avg_pool1d` with as many windows as `output_size` says; see `adaptive_avg_pool2d`."""
+
+@overload
+def adaptive_avg_pool1d(
+    input: Any, output_size: Any = None, *args: Any, **kwargs: Any
+) -> Tensor: ...
+@overload
+def adaptive_avg_pool2d(input: Tensor, output_size: Ints) -> Tensor:
+    """The mean of every window of (batch, channels, height, width) or (channels, height, width)."""
+
+@overload
+def adaptive_avg_pool2d(
+    input: Any, output_size: Any = None, *args: Any, **kwargs: Any
+) -> Tensor: ...
+@overload
+def adaptive_avg_pool3d(input: Tensor, output_size: Ints) -> Tensor:
+    """The mean of every window of (batch, channels, depth, height, width) or (channels, depth,
+    height, width); see `adaptive_avg_pool2d`.
+    """
+
+@overload
+def adaptive_avg_pool3d(
+    input: Any, output_size: Any = None, *args: Any, **kwargs: Any
+) -> Tensor: ...
+@overload
+def adaptive_max_pool1d(input: Tensor, output_size: Ints, return_indices: Bool = False) -> Any:
+    """`max_pool1d` with as many windows as `output_size` says; see `adaptive_avg_pool2d`."""
+
+@overload
+def adaptive_max_pool1d(input: Any, output_size: Any = None, *args: Any, **kwargs: Any) -> Any: ...
+@overload
+def adaptive_max_pool2d(input: Tensor, output_size: Ints, return_indices: Bool = False) -> Any:
+    """`max_pool2d` with as many windows as `output_size` says; see `adaptive_avg_pool2d`."""
+
+@overload
+def adaptive_max_pool2d(input: Any, output_size: Any = None, *args: Any, **kwargs: Any) -> Any: ...
+@overload
+def adaptive_max_pool3d(input: Tensor, output_size: Ints, return_indices: Bool = False) -> Any:
+    """`max_pool3d` with as many windows as `output_size` says; see `adaptive_avg_pool2d`."""
+
+@overload
+def adaptive_max_pool3d(input: Any, output_size: Any = None, *args: Any, **kwargs: Any) -> Any: ...
+@overload
 def alpha_dropout(
     input: Tensor, p: Number = 0.5, training: Bool = False, *, generator: Generator | None = None
 ) -> Tensor:
@@ -21,6 +65,42 @@ def alpha_dropout(
 
 @overload
 def alpha_dropout(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = ...,
+    ceil_mode: Bool = False,
+    count_include_pad: Bool = True,
+) -> Tensor:
+    """The mean of every window along the last dim of (batch, channels, length) or (channels,
+    length); see `avg_pool2d`.
+    """
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = ...,
+    ceil_mode: Bool = False,
+    count_include_pad: Bool = True,
+    divisor_override: Int | None = None,
+) -> Tensor:
+    """The mean of every window of (batch, channels, height, width) or (channels, height, width)."""
+
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = ...,
+    ceil_mode: Bool = False,
+    count_include_pad: Bool = True,
+    divisor_override: Int | None = None,
+) -> Tensor:
+    """The mean of every window of (batch, channels, depth, height, width) or (channels, depth,
+    height, width); see `avg_pool2d`.
+    """
+
 def batch_norm(
     input: Tensor,
     running_mean: Tensor | None,
@@ -267,6 +347,58 @@ def feature_alpha_dropout(
 def feature_alpha_dropout(
     input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any
 ) -> Tensor: ...
+def fold(
+    input: Tensor,
+    output_size: Ints,
+    kernel_size: Ints,
+    dilation: Ints = 1,
+    padding: Ints = 0,
+    stride: Ints = 1,
+) -> Tensor:
+    """The image of `output_size` in which columns as from `unfold` are added where they were
+    read.
+    """
+
+def fractional_max_pool2d(
+    input: Tensor,
+    kernel_size: Ints,
+    output_size: Ints | None = None,
+    output_ratio: Float | Sequence[Float] | None = None,
+    return_indices: Bool = False,
+    _random_samples: Tensor | None = None,
+) -> Any:
+    """The maximum of windows at pseudo-random places (Graham, 2014)."""
+
+def fractional_max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: Ints,
+    output_size: Ints | None = None,
+    output_ratio: Float | Sequence[Float] | None = None,
+    return_indices: Bool = True,
+    _random_samples: Tensor | None = None,
+) -> Any:
+    """The maximum of windows at pseudo-random places (Graham, 2014)."""
+
+def fractional_max_pool3d(
+    input: Tensor,
+    kernel_size: Ints,
+    output_size: Ints | None = None,
+    output_ratio: Float | Sequence[Float] | None = None,
+    return_indices: Bool = False,
+    _random_samples: Tensor | None = None,
+) -> Any:
+    """The maximum of windows at pseudo-random places (Graham, 2014)."""
+
+def fractional_max_pool3d_with_indices(
+    input: Tensor,
+    kernel_size: Ints,
+    output_size: Ints | None = None,
+    output_ratio: Float | Sequence[Float] | None = None,
+    return_indices: Bool = True,
+    _random_samples: Tensor | None = None,
+) -> Any:
+    """The maximum of windows at pseudo-random places (Graham, 2014)."""
+
 def gaussian_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -419,6 +551,39 @@ def log_softmax(
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(x)) without overflow."""
 
+def lp_pool1d(
+    input: Tensor,
+    norm_type: Number,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    ceil_mode: Bool = False,
+) -> Tensor:
+    """(Σ x^p)^(1/p) over every window along the last dim, with p = `norm_type`; see
+    `avg_pool1d`.
+    """
+
+def lp_pool2d(
+    input: Tensor,
+    norm_type: Number,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    ceil_mode: Bool = False,
+) -> Tensor:
+    """(Σ x^p)^(1/p) over every window of the last two dims, with p = `norm_type`; see
+    `avg_pool2d`.
+    """
+
+def lp_pool3d(
+    input: Tensor,
+    norm_type: Number,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    ceil_mode: Bool = False,
+) -> Tensor:
+    """(Σ x^p)^(1/p) over every window of the last three dims, with p = `norm_type`; see
+    `avg_pool2d`.
+    """
+
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -430,6 +595,81 @@ def margin_ranking_loss(
 ) -> Tensor:
     """max(-target * (input1 - input2) + margin, 0): target 1 wants input1 ranked higher, -1
     input2.
+    """
+
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = ...,
+    dilation: Ints = ...,
+    ceil_mode: Bool = False,
+    return_indices: Bool = False,
+) -> Any:
+    """The maximum of every window along the last dim of (batch, channels, length) or (channels,
+    length); see `max_pool2d`.
+    """
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = ...,
+    dilation: Ints = ...,
+    ceil_mode: Bool = False,
+    return_indices: Bool = False,
+) -> Any:
+    """The maximum of every window of (batch, channels, height, width) or (channels, height,
+    width).
+    """
+
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = ...,
+    dilation: Ints = ...,
+    ceil_mode: Bool = False,
+    return_indices: Bool = False,
+) -> Any:
+    """The maximum of every window of (batch, channels, depth, height, width) or (channels,
+    depth, height, width); see `max_pool2d`.
+    """
+
+def max_unpool1d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    output_size: Sequence[Int] | None = None,
+) -> Tensor:
+    """Zeros, but for the elements of `input` at `indices`: what `max_pool1d(…,
+    return_indices=True)` took them from, as far as it is known.
+    """
+
+def max_unpool2d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    output_size: Sequence[Int] | None = None,
+) -> Tensor:
+    """Zeros, but for the elements of `input` at `indices`: what `max_pool2d(…,
+    return_indices=True)` took them from, as far as it is known.
+    """
+
+def max_unpool3d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    output_size: Sequence[Int] | None = None,
+) -> Tensor:
+    """Zeros, but for the elements of `input` at `indices`: what `max_pool3d(…,
+    return_indices=True)` took them from, as far as it is known.
     """
 
 @overload
@@ -715,3 +955,10 @@ def triplet_margin_with_distance_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """max(d(anchor, positive) − d(anchor, negative) + margin, 0) with d a `distance_function`."""
+
+def unfold(
+    input: Tensor, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1
+) -> Tensor:
+    """The windows of (batch, channels, height, width) as columns: (batch, channels * window,
+    windows), both counted row by row; without a batch too. Zeros are read in the padding.
+    """

@@ -16,9 +16,15 @@ iota = Primitive("iota", "iota", lambda shape, axis: [("i64", shape)], None, lam
 
 
 # ---- gather: result[p] = x[indices at p along `axes`, p[mapping] along the other axes]
-# Indices out of range are an error; with `wrap`, negative ones count from the end.
+# Indices out of range are an error, looked for unless the body vouches for them (`checked`); with
+# `wrap`, negative ones count from the end.
 def _gather_types(
-    x: Value, *indices: Value, axes: Axes, mapping: Axes, wrap: bool = False
+    x: Value,
+    *indices: Value,
+    axes: Axes,
+    mapping: Axes,
+    wrap: bool = False,
+    checked: bool = True,
 ) -> Types:
     shape = indices[0].shape
     fits = len(axes) == len(indices) and len(axes) + len(mapping) == len(x.shape)
@@ -46,6 +52,7 @@ def _scatter_types(
     mapping: Axes,
     mode: str,
     wrap: bool = False,
+    checked: bool = True,
 ) -> Types:
     fits = base.dtype == updates.dtype and mode in ("set", "add", "mul", "max", "min")
     fits = fits and all(v.dtype == "i64" and same_shape(v.shape, updates.shape) for v in indices)

@@ -30,6 +30,14 @@ from gleed.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )
+from gleed.nn.modules.adaptive_pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+)
 from gleed.nn.modules.attention import MultiheadAttention
 from gleed.nn.modules.batchnorm import (
     BatchNorm1d,
@@ -59,6 +67,10 @@ from gleed.nn.modules.dropout import (
     FeatureAlphaDropout,
 )
 from gleed.nn.modules.flatten import Flatten, Unflatten
+from gleed.nn.modules.fold import (
+    Fold,
+    Unfold,
+)
 from gleed.nn.modules.linear import Bilinear, Identity, Linear
 from gleed.nn.modules.loss import (
     BCELoss,
@@ -92,7 +104,45 @@ from gleed.nn.modules.normalization import (
     LocalResponseNorm,
     RMSNorm,
 )
+from gleed.nn.modules.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from gleed.nn.modules.parameter_containers import ParameterDict, ParameterList
+from gleed.nn.modules.pooling import (
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+)
+from gleed.nn.modules.shuffle import (
+    ChannelShuffle,
+    PixelShuffle,
+    PixelUnshuffle,
+)
 from gleed.nn.modules.sparse import Embedding
 from gleed.nn.modules.transformer import (
     Transformer,
@@ -179,6 +229,48 @@ __all__ = [
     "Embedding",
     "Flatten",
     "Unflatten",
+    # Windows
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "Fold",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
+    "Unfold",
+    # Padding and resampling
+    "ChannelShuffle",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     # Distances and losses
     "BCELoss",
     "BCEWithLogitsLoss",
