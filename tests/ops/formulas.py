@@ -76,7 +76,8 @@ def _local_response(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75
     edges = [(0, 0), (size // 2, (size - 1) // 2), *((0, 0) for _ in x.shape[2:])]
     squares = np.pad(x**2, edges)
     near = sum(squares[:, i : i + x.shape[1]] for i in range(size))
-    return x / (k + alpha * near / size) ** beta
+    mean = near / size if x.dtype.kind == "f" else near // size
+    return x / (k + alpha * mean) ** beta
 
 
 def _multilabel_soft(x: Array, y: Array) -> Array:

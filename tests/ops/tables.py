@@ -32,7 +32,7 @@ REFUSED = {
          "binary_cross_entropy_with_logits", "mean", "var", "std", "var_mean", "std_mean", "norm",
          "cross_entropy", "nll_loss", "smooth_l1_loss", "huber_loss",
          "layer_norm", "rms_norm", "scaled_dot_product_attention",
-         "group_norm", "local_response_norm", "multilabel_margin_loss"), "ib",
+         "group_norm", "multilabel_margin_loss"), "ib",
     ),
 }  # fmt: skip
 REFUSED |= {

@@ -178,6 +178,8 @@ def _normalize(
     eps: float,
 ) -> Tensor:
     """Normalise channels by statistics of their `own`, or by those given."""
+    if input.numel() == 0:
+        return input.clone()
     if input.ndim < 2:
         raise ShapeError(
             f"{name}: the input must be (batch, channels, …); got shape {tuple(input.shape)}; "

@@ -335,6 +335,21 @@ def embedding(
     scale_grad_by_freq: Bool = False,
     sparse: Bool = False,
 ) -> Tensor: ...
+def embedding_bag(
+    input: Any,
+    weight: Any,
+    offsets: Any = None,
+    max_norm: Float | None = None,
+    norm_type: Float = 2,
+    scale_grad_by_freq: Bool = False,
+    mode: str = "mean",
+    sparse: Bool = False,
+    per_sample_weights: Any = None,
+    include_last_offset: Bool = False,
+    padding_idx: Int | None = None,
+) -> Any:
+    """The sum, mean or maximum (`mode`) of the rows of `weight` at each bag of integers."""
+
 @overload
 def feature_alpha_dropout(
     input: Tensor, p: Number = 0.5, training: Bool = False, *, generator: Generator | None = None

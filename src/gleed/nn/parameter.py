@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from gleed import Tensor, empty
-from gleed.errors import ArgumentError
+from gleed.errors import ArgumentError, ShapeError
 
 
 class Parameter(Tensor):
@@ -64,6 +65,93 @@ class Buffer(Tensor):
         buffer = Tensor._make_subclass(cls, values, values.requires_grad)
         buffer.persistent = persistent
         return buffer
+
+
+class Uninitialized(Tensor):
+    """What a parameter and a buffer without a shape share; a lazy module gives them theirs."""
+
+    becomes: ClassVar[type[Tensor]]
+
+    @property
+    def shape(self) -> Any:
+        """Raises ShapeError: there is none yet."""
+        raise ShapeError(
+            f"{type(self).__name__}: it has a shape only after the first call of its lazy module; "
+            "it was asked for before; run a batch through the model first"
+        )
+
+    def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
+        """Become a parameter, or buffer, of this shape with undefined values."""
+        self.data = empty(tuple(shape), device=device, dtype=dtype or self.dtype)
+        self.__class__ = self.becomes  # type: ignore[assignment]
+
+
+class UninitializedParameter(Uninitialized, Parameter):
+    """A parameter whose shape is not known yet; it becomes a Parameter when it is.
+
+    >>> import gleed
+    >>> weight = gleed.nn.UninitializedParameter()
+    >>> weight.materialize((2, 3))
+    >>> type(weight).__name__, weight.shape
+    ('Parameter', gleed.Size([2, 3]))
+    """
+
+    becomes = Parameter
+
+    def __new__(
+        cls, requires_grad: bool = True, device: Any = None, dtype: Any = None
+    ) -> UninitializedParameter:
+        """Without values."""
+        values = empty(0, device=device, dtype=dtype)
+        return Tensor._make_subclass(cls, values, requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedParameter:
+        """Another one without a shape."""
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, dtype=self.dtype)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Pickle as what makes another."""
+        return type(self), (self.requires_grad, None, self.dtype)
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
+        """Its kind."""
+        return "<UninitializedParameter>"
+
+
+class UninitializedBuffer(Uninitialized, Buffer):
+    """A buffer whose shape is not known yet; it becomes a Buffer when it is."""
+
+    becomes = Buffer
+
+    def __new__(
+        cls,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        persistent: bool = True,
+    ) -> UninitializedBuffer:
+        """Without values."""
+        values = empty(0, device=device, dtype=dtype)
+        buffer = Tensor._make_subclass(cls, values, requires_grad)
+        buffer.persistent = persistent
+        return buffer
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedBuffer:
+        """Another one without a shape."""
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(dtype=self.dtype, persistent=self.persistent)
+        return memo[id(self)]
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether a parameter or buffer has no shape yet.
+
+    >>> is_lazy(UninitializedParameter()), is_lazy(Parameter())
+    (True, False)
+    """
+    return isinstance(value, Uninitialized)
 
 
 def _values(cls: type, data: Any) -> Tensor:

@@ -23,6 +23,7 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     dropout,
     einsum,
     elementary,
+    embedding_bag,
     folding,
     indexing,
     joining,

@@ -450,21 +450,25 @@ def _(
     sparse: bool = False,
 ) -> Any:
     if max_norm is not None:
-        rows = input.reshape(-1)
-        table = weight.detach()
-        norms = table.norm(norm_type, 1, True)
-        short = table * (max_norm / (norms + 1e-7))
-        used = norms.new_zeros(norms.shape[0]).index_fill(0, rows, 1).view(-1, 1) > 0
-        table.copy_(OPS["where"].public(used.logical_and(norms > max_norm), short, table))
+        renormalize(input, weight, max_norm, norm_type)
     if scale_grad_by_freq:
         return scaled_embedding.public(input, weight, padding_idx)
     return embedding.public(input, weight, padding_idx)
 
 
-@op(name="_scaled_embedding", namespace="", grad_name="embedding")
-def scaled_embedding(input: Tensor, weight: Tensor, padding_idx: Int | None = None) -> Tensor:
-    """`embedding` with the gradient of every row divided by how often it occurs."""
-    at = p.reshape(convert(input, "i64"), shape=(input.numel(),))
+def renormalize(input: Any, weight: Any, max_norm: float, norm_type: float) -> None:
+    """Scale the rows of `weight` at `input` in place to at most `max_norm`."""
+    rows = input.reshape(-1)
+    table = weight.detach()
+    norms = table.norm(norm_type, 1, True)
+    short = table * (max_norm / (norms + 1e-7))
+    used = norms.new_zeros(norms.shape[0]).index_fill(0, rows, 1).view(-1, 1) > 0
+    table.copy_(OPS["where"].public(used.logical_and(norms > max_norm), short, table))
+
+
+def by_frequency(index: Tensor, weight: Tensor) -> Tensor:
+    """`weight` itself; the gradient of every row is divided by how often `index` has it."""
+    at = p.reshape(index, shape=(index.numel(),))
     ones = weight.trace.full(at.shape, 1, weight.dtype)
     counts = weight.trace.full(weight.shape[:1], 0, weight.dtype)
     counts = p.scatter(counts, ones, at, axes=(0,), mapping=(), mode="add", wrap=False)
@@ -473,8 +477,13 @@ def scaled_embedding(input: Tensor, weight: Tensor, padding_idx: Int | None = No
         rows = p.reshape(counts.clamp_min(1), shape=(g.shape[0], 1))
         return g / rows
 
-    scaled = weight.trace.with_rule("embedding", rule, lambda w: w, [weight])
-    return embedding(input, scaled, padding_idx)
+    return weight.trace.with_rule("embedding", rule, lambda w: w, [weight])
+
+
+@op(name="_scaled_embedding", namespace="", grad_name="embedding")
+def scaled_embedding(input: Tensor, weight: Tensor, padding_idx: Int | None = None) -> Tensor:
+    """`embedding` with the gradient of every row divided by how often it occurs."""
+    return embedding(input, by_frequency(convert(input, "i64"), weight), padding_idx)
 
 
 scaled_embedding.explain(

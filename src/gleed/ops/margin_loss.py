@@ -254,12 +254,14 @@ def multilabel_margin_loss(
     same = input.ndim == target.ndim and all(
         m == n for m, n in zip(input.shape, target.shape, strict=True)
     )
-    if input.ndim not in (1, 2) or not same:
+    if input.ndim > 2 or not same:
         raise ShapeError(
             "multilabel_margin_loss: input and target must both be (batch, classes) or (classes); "
             f"got {shape_text(input.shape)} and {shape_text(target.shape)}; fill the target up "
             "with -1"
         )
+    if input.ndim == 0:
+        input, target = input.unsqueeze(0), target.unsqueeze(0)
     axis = input.ndim - 1
     x, index = input.unsqueeze(axis), convert(target, "i64")
     listed = p.scan_max(convert(index < 0, "i64"), axis=axis) == 0
@@ -278,7 +280,7 @@ def multilabel_margin_loss(
 
 @multilabel_margin_loss.explain
 def _(input: Any, target: Any, *rest: Any) -> None:
-    classes = input.shape[-1]
+    classes = input.shape[-1] if input.ndim else 1
     for index in target.reshape(-1).tolist():
         if index >= classes:
             raise BoundsError(

@@ -7,6 +7,7 @@ from typing import Any
 
 from gleed import primitives as p
 from gleed.compiler.dims import product
+from gleed.compiler.kernel import is_float
 from gleed.errors import ShapeError
 from gleed.ops.padding import constant_pad_nd
 from gleed.ops.promotion import convert, shape_text
@@ -292,17 +293,19 @@ def local_response_norm(
              [0.5000],
              [0.5000]]])
     """
-    p.require_float(input.value)
     if input.ndim < 3:
         raise ShapeError(
             "local_response_norm: the input must be (batch, channels, …) of 3 dims or more; got "
             f"shape {shape_text(input.shape)}; use unsqueeze"
         )
+    if input.numel() == 0:
+        return input
     squares = input * input
     edges = (0, 0) * (input.ndim - 2)
     padded = constant_pad_nd(squares, (*edges, size // 2, (size - 1) // 2), 0.0)
     total = padded.unfold(1, size, 1).sum(-1)
-    return input / (total * alpha / size + k) ** beta
+    mean = total / size if is_float(input.dtype) else total // size
+    return input / (mean * alpha + k) ** beta
 
 
 @layer_norm.samples

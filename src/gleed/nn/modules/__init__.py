@@ -30,6 +30,7 @@ from gleed.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )
+from gleed.nn.modules.adaptive import AdaptiveLogSoftmaxWithLoss
 from gleed.nn.modules.adaptive_pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -70,6 +71,21 @@ from gleed.nn.modules.flatten import Flatten, Unflatten
 from gleed.nn.modules.fold import (
     Fold,
     Unfold,
+)
+from gleed.nn.modules.lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+    LazyLinear,
 )
 from gleed.nn.modules.linear import Bilinear, Identity, Linear
 from gleed.nn.modules.loss import (
@@ -143,7 +159,7 @@ from gleed.nn.modules.shuffle import (
     PixelShuffle,
     PixelUnshuffle,
 )
-from gleed.nn.modules.sparse import Embedding
+from gleed.nn.modules.sparse import Embedding, EmbeddingBag
 from gleed.nn.modules.transformer import (
     Transformer,
     TransformerDecoder,
@@ -227,6 +243,7 @@ __all__ = [
     "TransformerEncoderLayer",
     # Tables and shapes
     "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "Unflatten",
     # Windows
@@ -271,7 +288,22 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    # Modules that read sizes off their first input
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "LazyLinear",
     # Distances and losses
+    "AdaptiveLogSoftmaxWithLoss",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CTCLoss",
