@@ -5,6 +5,7 @@
 
 #include "launch.h"
 #include "pointwise_layout.h"
+#include "temporaries.h"
 
 namespace gleed {
 
@@ -15,48 +16,11 @@ Binding::~Binding() {
 
 namespace {
 
-constexpr int64_t kAlignment = 64;
-
 struct BoundValue {
   Place place;    // of the first element; a negative root -1-t is temporary t
   Layout layout;  // its offset is 0: it is in the place
   DType dtype;
 };
-
-// Memory that steps [first, last] of the plan use.
-struct Temporary {
-  size_t bytes;
-  int first, last;
-  size_t offset = 0;
-};
-
-size_t aligned(size_t bytes) {
-  return bytes > SIZE_MAX - kAlignment ? SIZE_MAX : (bytes + kAlignment - 1) & -kAlignment;
-}
-
-// Gives every temporary the lowest place that nothing alive at the same time has. Returns the
-// bytes.
-size_t place_temporaries(std::vector<Temporary>& temporaries) {
-  size_t total = 0;
-  for (size_t i = 0; i < temporaries.size(); ++i) {
-    Temporary& t = temporaries[i];
-    std::vector<std::pair<size_t, size_t>> taken;
-    for (size_t j = 0; j < i; ++j) {
-      const Temporary& other = temporaries[j];
-      if (other.first <= t.last && t.first <= other.last) {
-        taken.emplace_back(other.offset, other.offset + other.bytes);
-      }
-    }
-    std::sort(taken.begin(), taken.end());
-    for (const auto& [lo, hi] : taken) {
-      if (lo >= t.offset && lo - t.offset >= t.bytes) break;
-      t.offset = std::max(t.offset, hi);
-    }
-    total = t.bytes > SIZE_MAX - t.offset ? SIZE_MAX : std::max(total, t.offset + t.bytes);
-    if (total == SIZE_MAX) break;
-  }
-  return total;
-}
 
 class Binder {
  public:
@@ -74,15 +38,13 @@ class Binder {
   }
 
   bool bind() {
-    LaunchTarget target{binding_.steps,
-                        [this](int64_t bytes, Place& place) { return scratch(bytes, place); }};
-    target_ = &target;
     for (; step_ < static_cast<int>(plan_.steps.size()); ++step_) {
-      if (!std::visit([this](const auto& s) { return step(s); }, plan_.steps[step_])) return false;
+      if (!bind_step(plan_.steps[step_])) return false;
     }
     if (!bind_results()) return false;
     binding_.arena = place_temporaries(temporaries_);
-    settle_places();
+    settle_places(binding_.steps);
+    for (const BoundStep& step : binding_.steps) binding_.nanoseconds += nanoseconds(step);
     binding_.simple = is_simple();
     return true;
   }
@@ -123,12 +85,13 @@ class Binder {
       binding_.fresh.push_back(bytes);
       return {binding_.fresh_root(static_cast<int>(binding_.fresh.size()) - 1), 0};
     }
-    temporaries_.push_back({aligned(bytes), step_, step_});
+    temporaries_.push_back({.bytes = aligned(bytes), .first = step_, .last = step_});
     return {-static_cast<int32_t>(temporaries_.size()), 0};
   }
 
   bool scratch(int64_t bytes, Place& place) {
-    temporaries_.push_back({aligned(static_cast<size_t>(bytes)), step_, step_});
+    temporaries_.push_back(
+        {.bytes = aligned(static_cast<size_t>(bytes)), .first = step_, .last = step_});
     place = {-static_cast<int32_t>(temporaries_.size()), 0};
     return true;
   }
@@ -140,6 +103,10 @@ class Binder {
   }
 
   // ---- steps
+
+  bool bind_step(const Step& s) {
+    return std::visit([this](const auto& s) { return step(s); }, s);
+  }
 
   bool step(const AllocStep& s) {
     Layout layout;
@@ -303,7 +270,7 @@ class Binder {
       target.strides[i] = packed.strides[i] * item;
     }
     launch.operands = {source, target};
-    return bind_launch(std::move(launch), *target_);
+    return bind_launch(std::move(launch), target_);
   }
 
   bool step(const KernelStep& s) {
@@ -330,7 +297,7 @@ class Binder {
     for (const ParamEntry& param : s.params) {
       if (!add_param(param, launch)) return false;
     }
-    return bind_launch(std::move(launch), *target_);
+    return bind_launch(std::move(launch), target_);
   }
 
   bool access_of(const OperandEntry& entry, bool writes, const Launch& launch, Access& access) {
@@ -490,7 +457,40 @@ class Binder {
     if (!scratch(static_cast<int64_t>(bound.plan.workspace), bound.workspace)) return false;
     std::fill(binding_.alike.begin(), binding_.alike.end(), 0);
     // Moving the vectors keeps their elements, and with them what `operands` points to.
-    binding_.steps.emplace_back(std::move(bound));
+    target_.steps->emplace_back(std::move(bound));
+    return true;
+  }
+
+  // All that its turns use is alive during the whole loop, which is one step.
+  bool step(const std::unique_ptr<LoopStep>& s) {
+    auto loop = std::make_unique<BoundLoop>(BoundLoop{cells_[s->count], {}, {}});
+    for (const CursorEntry& cursor : s->cursors) {
+      if (!bind_cursor(cursor, *loop)) return false;
+    }
+    std::vector<BoundStep>* outer = std::exchange(target_.steps, &loop->steps);
+    for (const Step& inner : s->steps) {
+      if (!bind_step(inner)) return false;
+    }
+    target_.steps = outer;
+    std::fill(binding_.alike.begin(), binding_.alike.end(), 0);
+    target_.steps->emplace_back(std::move(loop));
+    return true;
+  }
+
+  bool bind_cursor(const CursorEntry& s, BoundLoop& loop) {
+    const BoundValue& source = use(s.source);
+    const int64_t start = cells_[s.start], last = start + (loop.count - 1) * s.step;
+    const int64_t size = source.layout.sizes[0];
+    const bool inside = start >= 0 && start < size && last >= 0 && last < size;
+    if (loop.count > 0 && !inside) return outside("loop", start, loop.count, size);
+    const int64_t stride = source.layout.strides[0] * itemsize(source.dtype);
+    Place place = source.place;
+    place.offset += start * stride;
+    loop.cursors.push_back({binding_.cursors, place, stride * s.step});
+    temporaries_.push_back({0, step_, step_, binding_.cursors++});
+    Layout row = select(source.layout, 0, 0);
+    row.offset = 0;
+    values_[s.value] = {{-static_cast<int32_t>(temporaries_.size()), 0}, row, source.dtype};
     return true;
   }
 
@@ -538,20 +538,25 @@ class Binder {
 
   void settle(Place& place) const {
     if (place.root >= 0) return;
-    place.offset += static_cast<int64_t>(temporaries_[-1 - place.root].offset);
-    place.root = kArenaRoot;
+    const Temporary& t = temporaries_[-1 - place.root];
+    place.offset += static_cast<int64_t>(t.offset);
+    place.root = t.cursor < 0 ? static_cast<int32_t>(kArenaRoot) : binding_.cursor_root(t.cursor);
   }
 
-  void settle_places() {
-    for (BoundStep& step : binding_.steps) {
+  void settle_places(std::vector<BoundStep>& steps) const {
+    for (BoundStep& step : steps) {
       if (auto* kernel = std::get_if<BoundKernel>(&step)) {
         for (Place& place : kernel->places) settle(place);
-        binding_.nanoseconds += kernel->nanoseconds;
+      } else if (auto* routine = std::get_if<BoundRoutine>(&step)) {
+        for (Place& place : routine->places) settle(place);
+        settle(routine->workspace);
       } else {
-        auto& routine = std::get<BoundRoutine>(step);
-        for (Place& place : routine.places) settle(place);
-        settle(routine.workspace);
-        binding_.nanoseconds += routine.plan.nanoseconds;
+        BoundLoop& loop = *std::get<std::unique_ptr<BoundLoop>>(step);
+        for (Cursor& cursor : loop.cursors) {
+          cursor.root = binding_.cursor_root(cursor.root);
+          settle(cursor.start);
+        }
+        settle_places(loop.steps);
       }
     }
   }
@@ -574,7 +579,8 @@ class Binder {
   std::vector<bool> escapes_, written_;
   std::vector<Temporary> temporaries_;
   std::vector<std::pair<int, int>> dynamic_;  // value, number
-  LaunchTarget* target_ = nullptr;
+  LaunchTarget target_{&binding_.steps,
+                       [this](int64_t bytes, Place& place) { return scratch(bytes, place); }};
   int step_ = 0;
 };
 

@@ -17,7 +17,7 @@ enum Root : int32_t {
   kNoRoot,      // the offset is the value itself ("index" operands)
   kStatusRoot,  // the status cell
   kArenaRoot,   // temporaries, in one block
-  kFirstRoot,   // then the inputs, the starts of the inputs' storages, and fresh storages
+  kFirstRoot,   // then the inputs, the starts of the inputs' storages, fresh storages, and cursors
 };
 
 struct Place {
@@ -52,7 +52,23 @@ struct BoundRoutine {
   std::vector<int> dynamic;  // values whose memory this makes: numbers of dynamic outputs
 };
 
-using BoundStep = std::variant<BoundKernel, BoundRoutine>;
+struct BoundLoop;
+using BoundStep = std::variant<BoundKernel, BoundRoutine, std::unique_ptr<BoundLoop>>;
+
+// A root that moves: in turn t it is `stride * t` bytes behind `start`.
+struct Cursor {
+  int32_t root;
+  Place start;
+  int64_t stride;
+};
+
+struct BoundLoop {
+  int64_t count;
+  std::vector<Cursor> cursors;
+  std::vector<BoundStep> steps;
+};
+
+double nanoseconds(const BoundStep& step);  // estimated, on one thread
 
 struct BoundOutput {
   enum class Kind : uint8_t {
@@ -85,6 +101,7 @@ struct Binding {
   std::vector<uint64_t> key;    // what a call must be to use this binding
   std::vector<BoundStep> steps;
   std::vector<size_t> fresh;         // bytes of each fresh storage
+  int cursors = 0;                   // of all loops
   size_t arena = 0;                  // bytes of all temporaries together
   std::vector<BoundOutput> outputs;  // residuals follow
   int dynamic = 0;                   // outputs that routines make
@@ -101,7 +118,8 @@ struct Binding {
   int input_root(int k) const { return kFirstRoot + k; }
   int storage_root(int k) const { return kFirstRoot + inputs + k; }
   int fresh_root(int k) const { return kFirstRoot + 2 * inputs + k; }
-  int roots() const { return fresh_root(static_cast<int>(fresh.size())); }
+  int cursor_root(int k) const { return fresh_root(static_cast<int>(fresh.size())) + k; }
+  int roots() const { return cursor_root(cursors); }
 
   Binding() = default;
   Binding(const Binding&) = delete;

@@ -300,7 +300,7 @@ bool add_kernel(const Launch& launch, LaunchTarget& target) {
   bound.nanoseconds = estimate(launch);
   bound.tiled = wants_tiles(launch, loops, orientation);
   divide(launch, loops, orientation, bound);
-  target.steps.emplace_back(std::move(bound));
+  target.steps->emplace_back(std::move(bound));
   return true;
 }
 
@@ -425,6 +425,15 @@ Kernel* identity_kernel(DType dtype) {
           info(dtype).name);
   }
   return kernel;
+}
+
+double nanoseconds(const BoundStep& step) {
+  if (const auto* kernel = std::get_if<BoundKernel>(&step)) return kernel->nanoseconds;
+  if (const auto* routine = std::get_if<BoundRoutine>(&step)) return routine->plan.nanoseconds;
+  const BoundLoop& loop = *std::get<std::unique_ptr<BoundLoop>>(step);
+  double total = 0;
+  for (const BoundStep& inner : loop.steps) total += nanoseconds(inner);
+  return total * static_cast<double>(loop.count);
 }
 
 bool bind_launch(Launch launch, LaunchTarget& target) {

@@ -35,7 +35,7 @@ struct Launch {
 
 // What launches are bound into.
 struct LaunchTarget {
-  std::vector<BoundStep>& steps;
+  std::vector<BoundStep>* steps;
   // Memory that lives during the steps being added; false with an exception set.
   std::function<bool(int64_t bytes, Place& place)> scratch;
 };

@@ -105,8 +105,8 @@ class Reader {
   }
 
   void steps(nb::handle o) {
-    static constexpr std::array<const char*, 6> kSteps = {"alloc",   "view",   "reshape",
-                                                          "compact", "kernel", "library"};
+    static constexpr std::array<const char*, 7> kSteps = {"alloc",  "view",    "reshape", "compact",
+                                                          "kernel", "library", "loop"};
     for (nb::handle entry : tuple_of(o, "steps")) {
       nb::tuple parts = tuple_of(entry, "a step");
       if (parts.size() == 0) reject("a step is empty");
@@ -126,8 +126,11 @@ class Reader {
         case 4:
           kernel_step(sized(entry, 6, "kernel"));
           break;
-        default:
+        case 5:
           library_step(sized(entry, 5, "library"));
+          break;
+        default:
+          loop_step(sized(entry, 4, "loop"));
       }
     }
   }
@@ -213,7 +216,7 @@ class Reader {
     for (int like : step.like) {
       if (rank(like) > rank(step.value)) reject("alloc is like a value of higher rank");
     }
-    plan_.steps.push_back(std::move(step));
+    steps_->push_back(std::move(step));
   }
 
   void view_step(nb::tuple parts) {
@@ -264,14 +267,14 @@ class Reader {
         step.arguments.push_back(number(a[1], -1, plan_.dims.size(), "a dim"));
         break;
     }
-    plan_.steps.push_back(std::move(step));
+    steps_->push_back(std::move(step));
   }
 
   void compact_step(nb::tuple parts, bool row_major) {
     const int source = value(parts[2]);
     Kernel* copy = kernel(parts[3]);
     if (copy->inputs != 1 || copy->reduces) reject("a reshape needs an identity kernel");
-    plan_.steps.push_back(CompactStep{define(parts[1]), source, copy, row_major});
+    steps_->push_back(CompactStep{define(parts[1]), source, copy, row_major});
   }
 
   void kernel_step(nb::tuple parts) {
@@ -289,7 +292,7 @@ class Reader {
     for (nb::handle param : tuple_of(parts[5], "params")) {
       step.params.push_back(param_entry(tuple_of(param, "a param")));
     }
-    plan_.steps.push_back(std::move(step));
+    steps_->push_back(std::move(step));
   }
 
   OperandEntry operand_entry(nb::tuple parts, int axes) {
@@ -339,10 +342,27 @@ class Reader {
     for (nb::handle scalar : tuple_of(parts[4], "scalars")) {
       step.scalars.push_back(number(scalar, 0, INT32_MAX, "a scalar"));
     }
-    plan_.steps.push_back(std::move(step));
+    steps_->push_back(std::move(step));
+  }
+
+  void loop_step(nb::tuple parts) {
+    auto loop = std::make_unique<LoopStep>();
+    loop->count = dim(parts[1]);
+    for (nb::handle cursor : tuple_of(parts[2], "cursors")) {
+      nb::tuple entry = sized(cursor, 4, "a cursor");
+      const int source = value(entry[1]);
+      const int step = number(entry[3], -1, 2, "a cursor's step");
+      loop->cursors.push_back({define(entry[0]), source, dim(entry[2]), step});
+      if (rank(source) != rank(loop->cursors.back().value) + 1) reject("a cursor keeps its rank");
+    }
+    std::vector<Step>* outer = std::exchange(steps_, &loop->steps);
+    steps(parts[3]);
+    steps_ = outer;
+    steps_->push_back(std::move(loop));
   }
 
   Plan& plan_;
+  std::vector<Step>* steps_ = &plan_.steps;  // those being read: of the plan, or of a loop
   std::vector<bool> defined_;
 };
 

@@ -250,21 +250,23 @@ class Run {
   bool run_released() {
     for (Tensor* t : call_.tensors) held_.push(keep(t->storage));
     PyThreadState* thread = PyEval_SaveThread();
-    double unchecked = 0;
     for (const BoundStep& step : binding_.steps) {
-      if (unchecked > kBetweenSignals) {
-        PyEval_RestoreThread(thread);
-        if (PyErr_CheckSignals() != 0) return false;
-        thread = PyEval_SaveThread();
-        unchecked = 0;
-      }
       if (!run_step(step, &thread)) return false;
       if (status_ != 0) break;
-      const auto* kernel = std::get_if<BoundKernel>(&step);
-      unchecked += kernel ? kernel->nanoseconds : std::get<BoundRoutine>(step).plan.nanoseconds;
     }
     PyEval_RestoreThread(thread);
     return PyErr_CheckSignals() == 0;
+  }
+
+  // Looks for Ctrl-C after a while of work without the GIL. As `run_step`, false if it came.
+  bool check_signals(double worked, PyThreadState** thread) {
+    unchecked_ += worked;
+    if (!thread || unchecked_ < kBetweenSignals) return true;
+    unchecked_ = 0;
+    PyEval_RestoreThread(*thread);
+    if (PyErr_CheckSignals() != 0) return false;
+    *thread = PyEval_SaveThread();
+    return true;
   }
 
   // `thread`: the released thread state, or null if the GIL is held. False with an exception set
@@ -272,9 +274,26 @@ class Run {
   bool run_step(const BoundStep& step, PyThreadState** thread) {
     if (const auto* kernel = std::get_if<BoundKernel>(&step)) {
       run_kernel(*kernel, roots_.data(), call_.scalars.data());
-      return true;
+      return check_signals(kernel->nanoseconds, thread);
     }
-    return run_routine(std::get<BoundRoutine>(step), thread);
+    if (const auto* routine = std::get_if<BoundRoutine>(&step)) {
+      return run_routine(*routine, thread) && check_signals(routine->plan.nanoseconds, thread);
+    }
+    return run_loop(*std::get<std::unique_ptr<BoundLoop>>(step), thread);
+  }
+
+  bool run_loop(const BoundLoop& loop, PyThreadState** thread) {
+    for (int64_t turn = 0; turn < loop.count && status_ == 0; ++turn) {
+      for (const Cursor& cursor : loop.cursors) {
+        roots_[cursor.root] =
+            roots_[cursor.start.root] + cursor.start.offset + turn * cursor.stride;
+      }
+      for (const BoundStep& step : loop.steps) {
+        if (!run_step(step, thread)) return false;
+        if (status_ != 0) break;
+      }
+    }
+    return true;
   }
 
   bool run_routine(const BoundRoutine& bound, PyThreadState** thread) {
@@ -360,6 +379,7 @@ class Run {
   const Binding& binding_;
   const Call& call_;
   int64_t status_ = 0;
+  double unchecked_ = 0;  // nanoseconds of work since the last look for Ctrl-C
   Storage* arena_ = nullptr;
   SmallBuffer<char*, kFewRoots> roots_;
   SmallBuffer<Storage*, kFewStorages> fresh_, held_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -92,7 +93,22 @@ struct LibraryStep {
   std::vector<int> values, dims, scalars;
 };
 
-using Step = std::variant<AllocStep, ViewStep, CompactStep, KernelStep, LibraryStep>;
+struct LoopStep;
+using Step = std::variant<AllocStep, ViewStep, CompactStep, KernelStep, LibraryStep,
+                          std::unique_ptr<LoopStep>>;
+
+// In turn t of a loop `value` is row `start + t * step` of `source`.
+struct CursorEntry {
+  int value, source;
+  int start;  // dim
+  int step;   // 1 or -1
+};
+
+struct LoopStep {
+  int count;  // dim
+  std::vector<CursorEntry> cursors;
+  std::vector<Step> steps;
+};
 
 struct Plan {
   PyObject_HEAD;

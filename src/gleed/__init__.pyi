@@ -878,6 +878,31 @@ def group_norm(
     number per channel. float16 and bfloat16 are computed in float32.
     """
 
+def gru(
+    input: Tensor,
+    hx: Tensor,
+    params: Tensors,
+    has_biases: Bool,
+    num_layers: Int,
+    dropout: Float,
+    train: Bool,
+    bidirectional: Bool,
+    batch_first: Bool = False,
+    *,
+    mask: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """A GRU over whole sequences: the outputs of all steps, and the last states."""
+
+def gru_cell(
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:
+    """One step of a GRU: the hidden state that follows `hx`."""
+
 def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether `input` is greater."""
 
@@ -1103,6 +1128,31 @@ def logsumexp(
     input: Tensor, dim: Dims, keepdim: Bool = False, *, out: Tensor | None = None
 ) -> Tensor:
     """log(sum(exp(x))) over `dim`, without overflow."""
+
+def lstm(
+    input: Tensor,
+    hx: Tensors,
+    params: Tensors,
+    has_biases: Bool,
+    num_layers: Int,
+    dropout: Float,
+    train: Bool,
+    bidirectional: Bool,
+    batch_first: Bool = False,
+    *,
+    mask: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """An LSTM over whole sequences: the outputs of all steps, the last hidden and cell states."""
+
+def lstm_cell(
+    input: Tensor,
+    hx: Tensors,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """One step of an LSTM: the hidden and the cell state that follow `hx`, a pair of them."""
 
 def lt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether `input` is less."""
@@ -1704,6 +1754,56 @@ def rms_norm(
     """x / sqrt(mean(x**2) + eps) * weight over the last dims (Zhang and Sennrich, 2019); eps
     None is the dtype's machine epsilon.
     """
+
+def rnn_relu(
+    input: Tensor,
+    hx: Tensor,
+    params: Tensors,
+    has_biases: Bool,
+    num_layers: Int,
+    dropout: Float,
+    train: Bool,
+    bidirectional: Bool,
+    batch_first: Bool = False,
+    *,
+    mask: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """As `rnn_tanh`, with relu."""
+
+def rnn_relu_cell(
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:
+    """As `rnn_tanh_cell`, with relu."""
+
+def rnn_tanh(
+    input: Tensor,
+    hx: Tensor,
+    params: Tensors,
+    has_biases: Bool,
+    num_layers: Int,
+    dropout: Float,
+    train: Bool,
+    bidirectional: Bool,
+    batch_first: Bool = False,
+    *,
+    mask: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """An Elman network over whole sequences: the outputs of all steps, and the last states."""
+
+def rnn_tanh_cell(
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:
+    """One step of an Elman network: tanh(input @ w_ih.T + b_ih + hx @ w_hh.T + b_hh)."""
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements moved along `dims` by `shifts`; what leaves at the end comes in at the start."""

@@ -18,10 +18,10 @@ from gleed.compiler.planning import build_plan
 from gleed.compiler.schedule import Step
 from gleed.dtypes import dtype_of
 from gleed.errors import DTypeError, ShapeError
-from gleed.gradient import Partition, differentiate
+from gleed.gradient import Partition, differentiate, substitute
 from gleed.ops.promotion import category, convert, default_float, dtype_text, shape_text
 from gleed.ops.record import Op, Overload, Parameter
-from gleed.trace import Standin, Trace
+from gleed.trace import Standin, Trace, replay
 
 
 class Arguments:
@@ -355,7 +355,6 @@ class _Replay:
         sizes: dict[Dim, Size] = {}
         for symbol, (kind, k, *axis) in self._symbols.items():
             sizes[symbol] = tensors[k].shape[axis[0]] if kind == "size" else ints[k]
-        made: dict[Value, Standin] = dict(zip(self._graph.inputs, tensors, strict=True))
         params = dict(zip(self._numbers, numbers, strict=True))
 
         def moved(attr: Any) -> Any:
@@ -363,22 +362,7 @@ class _Replay:
                 return tuple(map(moved, attr))
             return _translate(self._scope.resolve(attr), sizes) if isinstance(attr, Dim) else attr
 
-        for node in self._graph.nodes:
-            if node.outputs[0] in made:
-                continue
-            if node.op == "param":
-                made[node.outputs[0]] = params[node.attrs["key"]]
-            elif node.op == "const":
-                made[node.outputs[0]] = trace.const(node.attrs["key"], node.outputs[0].dtype)
-            elif node.op == "dim":
-                made[node.outputs[0]] = trace.size(moved(node.attrs["key"]))
-            else:
-                assert node.primitive is not None  # so have leaves only
-                attrs = {name: moved(attr) for name, attr in node.attrs.items()}
-                results = trace.emit(node.primitive, tuple(made[v] for v in node.inputs), attrs)
-                results = results if isinstance(results, tuple) else (results,)
-                made |= dict(zip(node.outputs, results, strict=True))
-        return tuple(made[v] for v in self._graph.outputs)
+        return replay(trace, self._graph, tensors, params, moved)
 
 
 def _translate(size: Size, sizes: dict[Dim, Size]) -> Size:
@@ -390,39 +374,6 @@ def _translate(size: Size, sizes: dict[Dim, Size]) -> Size:
     a, b = (_translate(arg, sizes) for arg in size.args)
     scope = next(d.scope for d in (a, b, *sizes.values()) if isinstance(d, Dim))
     return scope.combine(size.op, a, b)
-
-
-def substitute(values: Sequence[Value], replaced: dict[Value, Value]) -> list[Value]:
-    """The same values computed from others."""
-    made = dict(replaced)
-
-    def now(value: Value) -> Value:
-        return made.get(value, value)
-
-    pending = [v.node for v in values if v not in made]
-    for node in _topological_until(pending, made):
-        inputs = tuple(now(v) for v in node.inputs)
-        if inputs != node.inputs:
-            types = [(v.dtype, v.shape) for v in node.outputs]
-            copy = Node(node.op, node.primitive, inputs, node.attrs, types)
-            made |= {
-                v: w for v, w in zip(node.outputs, copy.outputs, strict=True) if v not in replaced
-            }
-    return [now(v) for v in values]
-
-
-def _topological_until(roots: Sequence[Node], stop: dict[Value, Value]) -> list[Node]:
-    """As `topological`, not going beyond values in `stop`."""
-    order: dict[Node, None] = {}
-    stack = list(roots)[::-1]
-    while stack:
-        node = stack[-1]
-        pending = [v.node for v in node.inputs if v not in stop and v.node not in order]
-        if node in order or not pending:
-            order[stack.pop()] = None
-        else:
-            stack.extend(reversed(pending))
-    return list(order)
 
 
 def _sizes_of(node: Node) -> Any:

@@ -79,6 +79,39 @@ def _accumulate(total: dict[Value, Standin], x: Standin, g: Standin) -> None:
     total[x.value] = g if known is None else known + g
 
 
+def substitute(values: Sequence[Value], replaced: dict[Value, Value]) -> list[Value]:
+    """The same values computed from others."""
+    made = dict(replaced)
+
+    def now(value: Value) -> Value:
+        return made.get(value, value)
+
+    pending = [v.node for v in values if v not in made]
+    for node in _topological_until(pending, made):
+        inputs = tuple(now(v) for v in node.inputs)
+        if inputs != node.inputs:
+            types = [(v.dtype, v.shape) for v in node.outputs]
+            copy = Node(node.op, node.primitive, inputs, node.attrs, types)
+            made |= {
+                v: w for v, w in zip(node.outputs, copy.outputs, strict=True) if v not in replaced
+            }
+    return [now(v) for v in values]
+
+
+def _topological_until(roots: Sequence[Node], stop: dict[Value, Value]) -> list[Node]:
+    """As `topological`, not going beyond values in `stop`."""
+    order: dict[Node, None] = {}
+    stack = list(roots)[::-1]
+    while stack:
+        node = stack[-1]
+        pending = [v.node for v in node.inputs if v not in stop and v.node not in order]
+        if node in order or not pending:
+            order[stack.pop()] = None
+        else:
+            stack.extend(reversed(pending))
+    return list(order)
+
+
 class Partition:
     """What a gradient program takes over from the forward one."""
 

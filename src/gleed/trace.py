@@ -8,7 +8,7 @@ there with its gradient rule, for `gleed.autograd.derive`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -238,6 +238,38 @@ class Trace:
     def graph(self, outputs: Sequence[Standin]) -> Graph:
         """The program that computes `outputs`."""
         return Graph(list(self.inputs), [y.value for y in outputs])
+
+
+def replay(
+    trace: Trace,
+    graph: Graph,
+    inputs: Sequence[Standin],
+    params: Mapping[int, Standin] | None = None,
+    moved: Callable[[Any], Any] = lambda attr: attr,
+) -> tuple[Standin, ...]:
+    """Add the nodes of a graph to a trace, computed from `inputs`; its outputs there.
+
+    params: the run-time numbers by their number. moved: an attribute, for a trace of other sizes.
+    """
+    made: dict[Value, Standin] = dict(zip(graph.inputs, inputs, strict=True))
+    for node in graph.nodes:
+        result = node.outputs[0]
+        if result in made:
+            continue
+        if node.op == "param":
+            assert params is not None  # whoever has such nodes gives them
+            made[result] = params[node.attrs["key"]]
+        elif node.op == "const":
+            made[result] = trace.const(node.attrs["key"], result.dtype)
+        elif node.op == "dim":
+            made[result] = trace.size(moved(node.attrs["key"]))
+        else:
+            assert node.primitive is not None  # so have leaves only
+            attrs = {name: moved(attr) for name, attr in node.attrs.items()}
+            results = trace.emit(node.primitive, tuple(made[v] for v in node.inputs), attrs)
+            results = results if isinstance(results, tuple) else (results,)
+            made |= dict(zip(node.outputs, results, strict=True))
+    return tuple(made[v] for v in graph.outputs)
 
 
 def _key(attr: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg, special
 
-from . import convolutions, formulas, windows
+from . import convolutions, formulas, recurrent_formulas, windows
 from .generate import Sample, named_arguments
 
 Array = np.ndarray
@@ -485,7 +485,7 @@ def _polygamma(x: Array, n: int) -> Array:
     return special.polygamma(n, x + 4) - (-1) ** n * special.factorial(n) * steps
 
 
-FORMULAS |= formulas.FORMULAS | windows.FORMULAS | {
+FORMULAS |= formulas.FORMULAS | windows.FORMULAS | recurrent_formulas.FORMULAS | {
     "polygamma": _polygamma,
     "cross": np.cross, "dist": lambda x, y, p=2: _vector_norm(x - y, p),
     "logcumsumexp": lambda x, dim: np.logaddexp.accumulate(x, dim),

@@ -66,8 +66,11 @@ class Replay:
 
     def run(self) -> list[np.ndarray]:
         for step in self.plan.steps:
-            getattr(self, f"_{step[0]}", self._library)(*step[1:])
+            self._take(step)
         return [self.values[number] for number in self.plan.outputs]
+
+    def _take(self, step: Any) -> None:
+        getattr(self, f"_{step[0]}", self._library)(*step[1:])
 
     def _cell(self, kind: str, *args: Any) -> int:
         if kind == "const":
@@ -119,8 +122,20 @@ class Replay:
 
     _compact = _reshape
 
+    def _loop(self, count: int, cursors: Any, steps: Any) -> None:
+        for turn in range(self.cells[count]):
+            for number, source, start, step in cursors:
+                self.values[number] = self.values[source][self.cells[start] + turn * step]
+            for step in steps:
+                self._take(step)
+
     def _library(self, *step: Any) -> None:
-        raise Unplayable(str(step[0]))
+        if step[0] != "matmul" or self.values[step[1][0]].dtype.kind != "f":
+            raise Unplayable(str(step[0]))
+        a, b, *bias, result = (self.values[number] for number in step[1])
+        result[...] = sum(bias, a @ b)
+        if bias and self.cells[step[2][0]]:
+            np.maximum(result, 0, out=result)
 
     def _kernel(self, ir: k.Kernel, axes: Any, parallel: int, operands: Any, params: Any) -> None:
         sizes = tuple(self.cells[d] for d in axes)
@@ -162,5 +177,11 @@ class Replay:
 
 
 def kernels(plan: Any) -> Iterator[k.Kernel]:
-    for step in plan.steps:
+    yield from _kernels(plan.steps)
+
+
+def _kernels(steps: Sequence[Any]) -> Iterator[k.Kernel]:
+    for step in steps:
         yield from (part for part in step if isinstance(part, k.Kernel))
+        if step[0] == "loop":
+            yield from _kernels(step[3])

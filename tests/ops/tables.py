@@ -32,7 +32,8 @@ REFUSED = {
          "binary_cross_entropy_with_logits", "mean", "var", "std", "var_mean", "std_mean", "norm",
          "cross_entropy", "nll_loss", "smooth_l1_loss", "huber_loss",
          "layer_norm", "rms_norm", "scaled_dot_product_attention",
-         "group_norm", "multilabel_margin_loss"), "ib",
+         "group_norm", "multilabel_margin_loss", "lstm_cell", "gru_cell",
+         "rnn_tanh_cell", "rnn_relu_cell", "lstm", "gru", "rnn_tanh", "rnn_relu"), "ib",
     ),
 }  # fmt: skip
 REFUSED |= {
@@ -81,7 +82,9 @@ LOOSE = {
          "layer_norm", "rms_norm", "multi_dot", "chain_matmul", "cross", "linalg_cross", "ndtr",
          "sinc", "logaddexp2", "matrix_power", "triplet_margin_loss", "pairwise_distance",
          "mvlgamma", "multigammaln", "scaled_dot_product_attention", "polygamma",
-         "group_norm", "local_response_norm", "multilabel_margin_loss", *CONVOLUTIONS), 16,
+         "group_norm", "local_response_norm", "multilabel_margin_loss", "lstm_cell", "gru_cell",
+         "rnn_tanh_cell", "rnn_relu_cell", "lstm", "gru", "rnn_tanh", "rnn_relu",
+         *CONVOLUTIONS), 16,
     ),
 }  # fmt: skip
 LOOSE |= dict.fromkeys(MEAN_POOLS, 16)

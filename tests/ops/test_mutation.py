@@ -138,6 +138,8 @@ def mutated(mutant: Mutant) -> Rule:
 
     def wrong(*args: Any, **kwargs: Any) -> Any:
         cotangents = list(_tuple(rule(*args, **kwargs)))
+        if mutant.place >= len(cotangents):  # of a primitive with any number of operands
+            return tuple(cotangents)
         g = cotangents[mutant.place]
         if isinstance(g, Standin):
             cotangents[mutant.place] = g + 1 if mutant.owner.name in ZERO_RULES else g * 3

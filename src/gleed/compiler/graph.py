@@ -10,6 +10,7 @@ graph(%0: f32[8, 8])
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gleed.compiler.dims import Size
@@ -88,6 +89,23 @@ class Graph:
             lines.append(f"  {results} = {node.op}({', '.join(operands)})")
         lines.append(f"  return {', '.join(map(name, self.outputs))}")
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What happens in a loop: `graph` computes one turn, from states, rows of sequences and
+    constants to the next states and to rows of results."""
+
+    graph: Graph
+    carried: int
+    sequences: int
+    count: Size
+    reverse: bool
+
+    def rows(self, shift: int) -> tuple[Size, int]:
+        """Where the first turn finds its row, and how far on is the next; `shift` is 1 for the
+        states that a turn ends with where it runs forwards, and begins with where backwards."""
+        return (self.count - 1 + shift, -1) if self.reverse else (shift, 1)
 
 
 def topological(roots: Iterable[Node]) -> list[Node]:

@@ -53,6 +53,8 @@ def build_plan(
 
 def _with_machine_code(step: Step) -> Step:
     """A step with each kernel's IR replaced by the core's kernel object."""
+    if step[0] == "loop":
+        return (*step[:3], tuple(map(_with_machine_code, step[3])))
     return tuple(core_kernel(part) if isinstance(part, k.Kernel) else part for part in step)
 
 

@@ -6,13 +6,14 @@ is computed over one iteration space into one kernel. docs/architecture.md lists
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from gleed.compiler import kernel as k
 from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.fuse import KernelBuilder, Mapping, Space, inner_mapping, space_of
-from gleed.compiler.graph import Graph, Node, Shape, Value, topological
+from gleed.compiler.graph import Graph, Node, Shape, Turns, Value, topological
 
 Step = tuple[Any, ...]
 # Kinds whose result a kernel computes; the others have steps of their own.
@@ -71,6 +72,7 @@ class Schedule:
         self._numbers: dict[Value, int] = {v: i for i, v in enumerate(graph.inputs)}
         self._order = {node: i for i, node in enumerate(graph.nodes)}
         self._begun: set[Value] = set()  # being built, which may wait for others
+        self._used = {v for node in graph.nodes for v in node.inputs} | set(graph.outputs)
         plain = [v for i, v in enumerate(graph.outputs) if i not in written]
         self._wanted = sorted(
             (v for v in dict.fromkeys(plain) if v.node.kind in COMPUTED),
@@ -114,6 +116,8 @@ class Schedule:
             self._compute([value])
         elif kind == "library":
             self._library(value.node)
+        elif kind == "loop":
+            self._loop(value.node)
         elif kind in ("insert", "scatter", "concat"):
             number = self._alloc(value)
             self._fill(value, number)
@@ -226,9 +230,9 @@ class Schedule:
         builder.store_at(update, base.dtype, number, tuple(target), offset, attrs["mode"])
         self._launch(builder, "scatter_" + attrs["mode"])
 
-    def _library(self, node: Node) -> None:
+    def _library(self, node: Node, targets: dict[Value, int] | None = None) -> None:
         """A routine's step. Run-time numbers go to it as they are; `lent`: the first input only
-        lends the results its stride order."""
+        lends the results its stride order. `targets`: memory that some results have already."""
         assert node.primitive is not None  # so have leaves only
         lenders = node.inputs[: node.attrs.get("lent", 0)]
         like = [self.real(v) for v in lenders if self.is_real(v)]
@@ -236,14 +240,81 @@ class Schedule:
         scalars = tuple(v.node.attrs["key"] for v in node.inputs if v.node.op == "param")
         sources = tuple(map(self.real, operands))
         known = len(node.outputs) - node.primitive.attributes.get("dynamic", 0)
+        there = targets or {}
         results = tuple(
-            self._alloc(v, like) if i < known else self._new(v.dtype, v.shape)
+            there[v]
+            if v in there
+            else self._alloc(v, like)
+            if i < known
+            else self._new(v.dtype, v.shape)
             for i, v in enumerate(node.outputs)
         )
         cells = tuple(map(self.cells, _numbers(node.attrs.values())))
         routine = node.primitive.attributes.get("routine", node.op)
         self.steps.append(("library", routine, (*sources, *results), cells, scalars))
         self._numbers |= dict(zip(node.outputs, results, strict=True))
+
+    # ---- loops
+    def _loop(self, node: Node) -> None:
+        """A step whose turns read rows of some values and write rows of others."""
+        assert node.primitive is not None  # so have leaves only
+        turns: Turns = node.primitive.attributes["turns"](node)
+        graph, carried, rows = turns.graph, turns.carried, turns.carried + turns.sequences
+        stacks = {
+            i: self._alloc(v) for i, v in enumerate(node.outputs) if i < carried or v in self._used
+        }
+        self._order |= {n: len(self._order) + i for i, n in enumerate(graph.nodes)}
+        self._used |= {v for n in graph.nodes for v in n.inputs}
+        self._used |= {graph.outputs[i] for i in stacks}
+        for i, start in enumerate(node.inputs[:carried]):
+            self._fill_row(start, stacks[i], turns.count if turns.reverse else 0)
+        sources = [
+            stacks[i] if i < carried else self.real(v) if inner in self._used else None
+            for i, (v, inner) in enumerate(zip(node.inputs, graph.inputs, strict=True))
+        ]
+        cursors: list[tuple[int, int, int, int]] = []
+
+        def row(value: Value, stack: int, shift: int) -> int:
+            start, step = turns.rows(shift)
+            number = self._new(value.dtype, value.shape)
+            cursors.append((number, stack, self.cells(start), step))
+            return number
+
+        for i, (value, source) in enumerate(zip(graph.inputs, sources, strict=True)):
+            if source is not None:
+                shift = int(turns.reverse and i < carried)
+                self._numbers[value] = row(value, source, shift) if i < rows else source
+        targets = [
+            (v, row(v, stacks[i], int(i < carried and not turns.reverse)))
+            for i, v in enumerate(graph.outputs)
+            if i in stacks
+        ]
+        steps, wanted = self.steps, self._wanted
+        self.steps, self._wanted = [], []
+        self._turn(targets)
+        steps.append(("loop", self.cells(turns.count), tuple(cursors), tuple(self.steps)))
+        self.steps, self._wanted = steps, wanted
+        self._numbers |= {node.outputs[i]: number for i, number in stacks.items()}
+
+    def _fill_row(self, value: Value, stack: int, index: Size) -> None:
+        where = (0, self.cells(index), 1, self.cells(1))
+        row = self._view(stack, value.dtype, (1, *value.shape), "slice", where)
+        self._store([(value, self._view(row, value.dtype, value.shape, "reshape", ()))])
+
+    def _turn(self, targets: list[tuple[Value, int]]) -> None:
+        """One turn of a loop: its outputs written to rows, what others need of them first."""
+        late: list[tuple[Value, int]] = []
+        often = Counter(value for value, _ in targets)
+        for value, target in sorted(targets, key=lambda pair: self._order[pair[0].node]):
+            kind = value.node.kind
+            if self.is_real(value) or (kind in COMPUTED and often[value] == 1):
+                late.append((value, target))
+            elif kind == "library":
+                self._library(value.node, {value: target})
+            else:
+                self._fill(value, target)
+                self._numbers[value] = target
+        self._store(late)
 
     # ---- kernels
     def _builder(self, space: Space) -> KernelBuilder:
@@ -358,8 +429,13 @@ class Schedule:
             for value, target, _ in writes:
                 if self._numbers.get(value) != target:
                     self.real(value)
+        self._store((value, target) for value, target, _ in writes)
+        return {position: target for _, target, position in writes}
+
+    def _store(self, writes: Iterable[tuple[Value, int]]) -> None:
+        """Write values to plan values, those of one space in one kernel."""
         groups: dict[object, dict[Value, int]] = {}
-        for value, target, _ in writes:
+        for value, target in writes:
             known = self._numbers.get(value)
             if known == target:
                 continue
@@ -371,7 +447,6 @@ class Schedule:
                 self._copy(value, target)
         for targets in groups.values():
             self._compute(list(targets), targets)
-        return {position: target for _, target, position in writes}
 
     def _copy(self, value: Value, target: int) -> None:
         space = Space(value.shape, len(value.shape))

@@ -38,6 +38,8 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     padding,
     random,
     random_integers,
+    recurrent_cells,
+    recurrent_networks,
     reduction,
     scattering,
     searching,

@@ -154,6 +154,16 @@ from gleed.nn.modules.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from gleed.nn.modules.rnn import (
+    GRU,
+    LSTM,
+    RNN,
+    GRUCell,
+    LSTMCell,
+    RNNBase,
+    RNNCell,
+    RNNCellBase,
+)
 from gleed.nn.modules.shuffle import (
     ChannelShuffle,
     PixelShuffle,
@@ -241,6 +251,15 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    # Recurrence
+    "GRU",
+    "GRUCell",
+    "LSTM",
+    "LSTMCell",
+    "RNN",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
     # Tables and shapes
     "Embedding",
     "EmbeddingBag",
