@@ -136,6 +136,16 @@ MEMORY = _cases(
     ("dropout 2^20", MILLION, "F.dropout(x, 0.5, True)"),
 )
 
+
+def _attention(shape: str, gradients: bool = False) -> tuple[str, str]:
+    """Setup and call of causal attention on heads of a shape, or of its gradients."""
+    drawn = f"lib.randn({shape}, requires_grad={gradients})"
+    setup = f"q, k, v, g = ({drawn} for _ in range(4))"
+    call = "F.scaled_dot_product_attention(q, k, v, is_causal=True)"
+    return setup, f"lib.autograd.grad({call}, (q, k, v), g)" if gradients else call
+
+
+HEADS = "q, k, v = (lib.randn(4, 8, 512, 64) for _ in range(3))"
 COMPUTE = _cases(
     "compute",
     *(
@@ -156,6 +166,11 @@ COMPUTE = _cases(
         "x = lib.randn(8, 64, 128); y = lib.randn(8, 128, 64)",
         "lib.einsum('bij,bjk->bik', x, y)",
     ),
+    ("causal attention 4×8×512×64", *_attention("4, 8, 512, 64")),
+    ("causal attention 4×8×512×64, gradients", *_attention("4, 8, 512, 64", True)),
+    ("attention 4×8×512×64", HEADS, "F.scaled_dot_product_attention(q, k, v)"),
+    ("causal attention 32×8×64×32", *_attention("32, 8, 64, 32")),
+    ("causal attention 32×8×16×32, gradients", *_attention("32, 8, 16, 32", True)),
 )
 
 SMALL_MLP = "nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))"
@@ -166,6 +181,8 @@ LARGE_MLP = (
 )
 LARGE_BATCH = "x = lib.randn(128, 784); y = lib.randint(0, 10, (128,))"
 LINE = "x = lib.randn(100, 1); y = 3 * x + 1"
+ENCODER = "nn.TransformerEncoderLayer(256, 8, 1024, 0.0, batch_first=True)"
+SEQUENCES = "x = lib.randn(32, 64, 256)"
 SQUARED = "F.mse_loss(model(x), y)"
 CLASSIFY = "F.cross_entropy(model(x), y)"
 SMALL_OPTIMIZERS = {
@@ -183,6 +200,10 @@ TRAINING = _cases(
     *(
         (f"MLP 64-128-10, batch 32, {name}", *_steps(SMALL_MLP, made, SMALL_BATCH, CLASSIFY))
         for name, made in SMALL_OPTIMIZERS.items()
+    ),
+    (
+        "transformer layer 256, 8 heads, 32×64, SGD",
+        *_steps(ENCODER, "SGD(model.parameters(), lr=0.01)", SEQUENCES, "model(x).square().mean()"),
     ),
     (
         "MLP 784-512-512-10, batch 128, Adam",
