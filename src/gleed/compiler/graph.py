@@ -9,6 +9,7 @@ graph(%0: f32[8, 8])
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gleed.primitives.core import Primitive
 
 Shape = tuple[Size, ...]
+_serials = itertools.count()
 
 
 class Value:
@@ -35,9 +37,9 @@ class Value:
 
 class Node:
     """The application of a primitive, or a leaf: "input" (a tensor argument), "param" (a run-time
-    number), "const" (a number)."""
+    number), "const" (a number). Nodes made later have greater serial numbers."""
 
-    __slots__ = ("attrs", "inputs", "op", "outputs", "primitive")
+    __slots__ = ("attrs", "inputs", "op", "outputs", "primitive", "serial")
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Node:
         types: Iterable[tuple[str, Shape]],
     ) -> None:
         self.op, self.primitive, self.inputs, self.attrs = op, primitive, inputs, attrs
+        self.serial = next(_serials)
         self.outputs = tuple(Value(self, i, d, shape) for i, (d, shape) in enumerate(types))
 
     @classmethod

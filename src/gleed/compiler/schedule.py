@@ -78,6 +78,8 @@ class Schedule:
             (v for v in dict.fromkeys(plain) if v.node.kind in COMPUTED),
             key=lambda v: self._order[v.node],
         )
+        for node in _draws(graph.nodes):
+            self.real(node.outputs[0])
         numbers = {i: self.real(v) for i, v in enumerate(graph.outputs) if i not in written}
         numbers |= self._write([(graph.outputs[i], target, i) for i, target in written.items()])
         self.outputs = tuple(numbers[i] for i in range(len(graph.outputs)))
@@ -484,6 +486,12 @@ def _numbers(attrs: Iterable[object]) -> Iterator[Size]:
             yield from _numbers(attr)
         elif isinstance(attr, int | Dim):
             yield attr if isinstance(attr, Dim) else int(attr)
+
+
+def _draws(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes whose routines change a state, as random draws do, in the order of the program."""
+    changing = [n for n in nodes if n.kind == "library" and n.primitive and not n.primitive.pure]
+    return sorted(changing, key=lambda node: node.serial)
 
 
 def _arguments(movement: str, attrs: dict[str, Any], cell: Callable[[Size], int]) -> Any:

@@ -284,6 +284,7 @@ def op(
     """
 
     def define(body: Callable[..., Any]) -> Op:
+        _require_text(body)
         public_name = name or body.__name__.removesuffix("_op")
         parameters = _parameters(body, varargs, out)
         overload = Overload(
@@ -315,6 +316,16 @@ def function(
         return body
 
     return define
+
+
+def _require_text(body: Callable[..., Any]) -> None:
+    """Raise unless the annotations are text: evaluated ones would make every parameter static."""
+    for parameter, annotation in body.__annotations__.items():
+        if not isinstance(annotation, str):
+            raise TypeError(
+                f"op {body.__name__}: the annotations of a body must be text; {parameter!r} has "
+                f"{annotation!r}; begin {body.__module__} with 'from __future__ import annotations'"
+            )
 
 
 def _add(
