@@ -211,6 +211,7 @@ class KernelBuilder:
         self.stores: list[k.Store | k.Check] = []
         self.outputs: dict[Value, Mapping] = {}
         self._made: dict[tuple[Value, Mapping], k.Node] = {}
+        self._made_wide: dict[tuple[Value, Mapping], k.Node] = {}
 
     # ---- operands and parameters
     def operand(self, dtype: str, kind: str, binding: tuple[object, ...], element: bool) -> int:
@@ -267,6 +268,8 @@ class KernelBuilder:
     def _compute(self, value: Value, mapping: Mapping) -> k.Node:
         node = value.node
         kind = node.kind
+        if value.dtype in k.HALVES and self._in_float32(value):
+            return _rounded(self._wide(value, mapping), value.dtype)
         if kind == "pointwise":
             args = [self.build(v, mapping) for v in node.inputs]
             return node.primitive.kernel(*args, **node.attrs)  # type: ignore[union-attr, misc]
@@ -290,6 +293,47 @@ class KernelBuilder:
             return self.build(node.inputs[0], inner)
         return self._load(value, mapping)
 
+    @staticmethod
+    def _in_float32(value: Value) -> bool:
+        """Whether a 16-bit value is computed: then in float32, and rounded where it is stored, or
+        where something decides by it, which must see what a backward will find in memory."""
+        node = value.node
+        if node.kind == "reduce":
+            assert node.primitive is not None
+            return node.primitive.attributes["op"] in ("sum", "prod")
+        return node.kind == "pointwise" and node.op not in ("copy", "alias")
+
+    def _wide(self, value: Value, mapping: Mapping) -> k.Node:
+        """A value as `build` makes it, but of 16 bits in float32."""
+        if value.dtype not in k.HALVES:
+            return self.build(value, mapping)
+        node, inside = value.node, self.outputs.get(value) == mapping
+        if node.kind == "const":
+            return k.const(node.attrs["key"], "f32")
+        if not self.is_real(value) or inside:
+            if node.kind == "pointwise" and node.op in ("copy", "alias"):
+                return self._wide(node.inputs[0], mapping)
+            if node.kind == "pointwise":
+                return self._wide_pointwise(value, mapping)
+            if node.kind == "reduce" and self._in_float32(value):
+                return k.cast(self._reduce(value, mapping), "f32")
+            inner = inner_mapping(value, mapping)
+            if inner is not None:
+                return self._wide(node.inputs[0], inner)
+        return k.cast(self.build(value, mapping), "f32")
+
+    def _wide_pointwise(self, value: Value, mapping: Mapping) -> k.Node:
+        made = self._made_wide.get((value, mapping))
+        if made is None:
+            node = value.node
+            args = [self._wide(v, mapping) for v in node.inputs]
+            if node.op == "cast":
+                made = k.cast(args[0], "f32")
+            else:
+                made = node.primitive.kernel(*args, **node.attrs)  # type: ignore[union-attr, misc]
+            self._made_wide[value, mapping] = made
+        return made
+
     def _iota(self, axis: int | Fixed | None) -> k.Node:
         if not isinstance(axis, int):
             return k.const(axis.place if axis else 0, "i64")
@@ -301,10 +345,11 @@ class KernelBuilder:
     def _reduce(self, value: Value, mapping: Mapping) -> k.Node:
         node, source = value.node, value.node.inputs[0]
         axes, op = node.attrs["axes"], node.primitive.attributes["op"]  # type: ignore[union-attr]
+        build = self._wide if self._in_float32(value) else self.build
         places = _places(value)
         if places:
             return _written_out(
-                op, [self.build(source, _opened(value, mapping, along)) for along in places]
+                op, [build(source, _opened(value, mapping, along)) for along in places]
             )
         reduced = self.space.reduced
         sizes = [self.space.sizes[a] for a in reduced]
@@ -313,7 +358,7 @@ class KernelBuilder:
         if not fits or (self._nested and self.space.parallel == 0):
             return self._load(value, mapping)
         self._nested += 1
-        element = self.build(source, _opened(value, mapping, reduced))
+        element = build(source, _opened(value, mapping, reduced))
         self._nested -= 1
         return _reduced(op, element)
 
@@ -404,6 +449,15 @@ class KernelBuilder:
         return k.Kernel(name, tuple(self.operands), tuple(self.params), tuple(self.stores))
 
 
+def _rounded(x: k.Node, dtype: str) -> k.Node:
+    """A value in float32 as one of 16 bits; what only passes on such values stays as it is."""
+    if x.op == "cast" and x.args[0].dtype == dtype:
+        return x.args[0]
+    if x.op == "select" and all(a.op in ("cast", "const") for a in x.args[1:]):
+        return k.select(x.args[0], *(_rounded(a, dtype) for a in x.args[1:]))
+    return k.cast(x, dtype)
+
+
 def _written_out(op: str, values: list[k.Node]) -> k.Node:
     """A reduction of a few values, the same as the loop over them gives."""
     if values[0].dtype == "bool":
@@ -411,9 +465,7 @@ def _written_out(op: str, values: list[k.Node]) -> k.Node:
         if op in ("argmax", "argmin"):
             values = [k.cast(x, "u8") for x in values]
     if op not in ("argmax", "argmin"):
-        narrow = values[0].dtype in ("f16", "bf16") and op in ("sum", "prod")
-        terms = [k.cast(x, "f32") for x in values] if narrow else values
-        return k.cast(functools.reduce(_COMBINED[op], terms), values[0].dtype)
+        return functools.reduce(_COMBINED[op], values)
     better = k.gt if op == "argmax" else k.lt
     best, found = values[0], k.const(0, "i64")
     for i, x in enumerate(values[1:], 1):

@@ -37,6 +37,7 @@ DTYPES: dict[str, tuple[int, str]] = {
     "f64": (8, "float"),
 }
 
+HALVES = ("f16", "bf16")
 REDUCE_OPS = ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")
 SCAN_OPS = ("sum", "prod", "max", "min")
 STORE_MODES = ("set", "add", "mul", "max", "min")

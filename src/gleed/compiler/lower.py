@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gleed.compiler import kernel as k
-from gleed.compiler.kernel import Check, Kernel, Node, Store
+from gleed.compiler.kernel import HALVES, Check, Kernel, Node, Store
 from gleed.compiler.mathlib import LOWERINGS
 
-HALVES = ("f16", "bf16")
 _CARRIED_AS_BITS = ("const", "param", "load", "gather", "select", "bitcast")
 
 
