@@ -97,6 +97,40 @@ def test_steps_in_double_precision(kind, options):
     close(run(gleed, ours, seeds, np.float64), run(torch, theirs, seeds, np.float64), 1e-12)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"line_search_fn": "strong_wolfe"},
+        {"line_search_fn": "strong_wolfe", "history_size": 2, "max_iter": 4, "lr": 0.3},
+        {"lr": 0.02, "max_iter": 7},
+        {"lr": 0.02, "history_size": 3, "max_eval": 3},
+    ],
+    ids=str,
+)
+def test_lbfgs(options):
+    """The same way down a curved valley, step by step."""
+    paths = []
+    for library in (gleed, torch):
+        x = library.tensor([-1.2, 1.0, 0.5], dtype=library.float64, requires_grad=True)
+        y = library.tensor(0.3, dtype=library.float64, requires_grad=True)
+        optimizer = library.optim.LBFGS([x, y], **options)
+
+        def closure(x=x, y=y, optimizer=optimizer):
+            optimizer.zero_grad()
+            valley = 100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2
+            loss = valley.sum() + (y - x[2]) ** 4
+            loss.backward()
+            return loss
+
+        path = [float(optimizer.step(closure).detach()) for _ in range(8)]
+        counts = [optimizer.state[x][name] for name in ("func_evals", "n_iter")]
+        paths.append((path, counts, x.tolist(), y.item()))
+    (path, counts, x, y), (path2, counts2, x2, y2) = paths
+    assert counts == counts2
+    np.testing.assert_allclose(path, path2, rtol=1e-6, atol=1e-12)  # of 50 at first
+    np.testing.assert_allclose([*x, y], [*x2, y2], rtol=1e-6)
+
+
 def translated(state, library):
     """A state dict with every tensor in the other library."""
     if isinstance(state, dict):

@@ -6,6 +6,7 @@ from gleed.optim.adagrad import Adagrad
 from gleed.optim.adam import Adam, AdamW
 from gleed.optim.adamax import Adamax
 from gleed.optim.asgd import ASGD
+from gleed.optim.lbfgs import LBFGS
 from gleed.optim.nadam import NAdam
 from gleed.optim.optimizer import Optimizer
 from gleed.optim.radam import RAdam
@@ -20,6 +21,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "LBFGS",
     "NAdam",
     "Optimizer",
     "RAdam",
