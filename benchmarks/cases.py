@@ -96,6 +96,10 @@ OVERHEAD = _cases(
 
 _POINTWISE = ("x + y", "x.exp()", "F.gelu(x)", "x.tanh()", "x.sum()")
 WIDE = "x = lib.randn(4096, 1024)"
+IMAGES = "x = lib.randn(32, 64, 56, 56, requires_grad=True); g = lib.randn(32, 64, 56, 56)"
+CHANNELS = f"{IMAGES}; w = lib.ones(64, requires_grad=True); b = lib.zeros(64, requires_grad=True)"
+TRACKED = f"{CHANNELS}; mean = lib.zeros(64); var = lib.ones(64)"
+GRADIENTS = "lib.autograd.grad({}, (x, w, b), g)"
 MILLION = "x = lib.randn(1 << 20)"
 MEMORY = _cases(
     "memory",
@@ -107,6 +111,32 @@ MEMORY = _cases(
     ("softmax 4096×1024", WIDE, "x.softmax(-1)"),
     ("log_softmax 64×50257", "x = lib.randn(64, 50257)", "F.log_softmax(x, -1)"),
     ("layer_norm 4096×1024", WIDE, "F.layer_norm(x, (1024,))"),
+    ("rms_norm 4096×1024", WIDE, "F.rms_norm(x, (1024,))"),
+    (
+        "batch_norm 32×64×56×56, training",
+        TRACKED,
+        "F.batch_norm(x, mean, var, w, b, True)",
+    ),
+    (
+        "batch_norm 32×64×56×56, forward and backward",
+        TRACKED,
+        GRADIENTS.format("F.batch_norm(x, mean, var, w, b, True)"),
+    ),
+    (
+        "group_norm 32×64×56×56, forward and backward",
+        CHANNELS,
+        GRADIENTS.format("F.group_norm(x, 8, w, b)"),
+    ),
+    (
+        "instance_norm 32×64×56×56, forward and backward",
+        CHANNELS,
+        GRADIENTS.format("F.instance_norm(x, None, None, w, b)"),
+    ),
+    (
+        "cross_entropy 64×50257, forward and backward",
+        "x = lib.randn(64, 50257, requires_grad=True); y = lib.randint(0, 50257, (64,))",
+        "lib.autograd.grad(F.cross_entropy(x, y), x)",
+    ),
     ("sum of columns 4096×1024", WIDE, "x.sum(0)"),
     ("max of rows 4096×1024", WIDE, "x.max(1)"),
     ("transposed copy 2048²", "x = lib.randn(2048, 2048)", "x.t().contiguous()"),

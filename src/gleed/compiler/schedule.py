@@ -74,6 +74,8 @@ class Schedule:
         self._begun: set[Value] = set()  # being built, which may wait for others
         self._used = {v for node in graph.nodes for v in node.inputs} | set(graph.outputs)
         plain = [v for i, v in enumerate(graph.outputs) if i not in written]
+        # What is made compact gets memory in any case.
+        plain += [node.inputs[0] for node in graph.nodes if node.op == "compact"]
         self._wanted = sorted(
             (v for v in dict.fromkeys(plain) if v.node.kind in COMPUTED),
             key=lambda v: self._order[v.node],

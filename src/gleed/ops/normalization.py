@@ -76,7 +76,7 @@ class _Standard:
         """(g - mean(g) - y * mean(g * y)) * rate."""
         count = product(tuple(self.x.shape[axis] for axis in self.axes))
         off, along = (self.spread(total / count) for total in sums)
-        return (g - off - self.y * along) * self.spread(rate)
+        return (g - (self.y * along + off)) * self.spread(rate)
 
 
 def _standardised(x: Tensor, axes: tuple[int, ...], eps: Any) -> Tensor:
@@ -173,6 +173,34 @@ def _standardised_channels(
     return x.trace.with_rule("standardise_channels", rule, body, [x, weight, bias])
 
 
+def _standardised_groups(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, groups: Any, eps: Any
+) -> Tensor:
+    """Groups of channels (axis 1) of every sample at mean 0 and variance 1, scaled and shifted. The
+    gradient takes sums per channel first: all others are sums of these."""
+    batch, channels, *rest = x.shape
+    each = channels // groups
+    weight, bias = (None if v is None else v.reshape((groups, each)) for v in (weight, bias))
+    axes = tuple(range(2, 3 + len(rest)))
+
+    def rule(g: Tensor, _: Tensor, x: Tensor, weight: Any, bias: Any) -> Any:
+        known = _Standard(x, axes, eps)
+        per_channel = [p.compact(p.reduce_sum(v, axes=axes[1:])) for v in (g, g * known.y)]
+        if weight is not None:
+            g = g * p.broadcast(weight, shape=g.shape, axes=(1, 2))
+        scaled = (v if weight is None else v * weight for v in per_channel)
+        first, second = (p.compact(p.reduce_sum(v, axes=(2,))) for v in scaled)
+        to_bias, to_weight = (p.reduce_sum(v, axes=(0,)) for v in per_channel)
+        return known.gradient(g, (first, second), known.rate), to_weight, to_bias
+
+    def body(x: Tensor, weight: Any, bias: Any) -> Tensor:
+        return _affine(_Standard(x, axes, eps).y, weight, bias, (1, 2))
+
+    grouped = p.reshape(x, shape=(batch, groups, each, *rest))
+    y = x.trace.with_rule("standardise_groups", rule, body, [grouped, weight, bias])
+    return p.reshape(y, shape=x.shape)
+
+
 @op(namespace="", grad_name="native_batch_norm")
 def normalize_channels(
     input: Tensor,
@@ -187,7 +215,8 @@ def normalize_channels(
     """Bring every channel to mean 0 and variance 1, over the batch or `by_sample`, then scale and
     shift. `with_statistics` gives the mean and the unbiased variance too, per channel."""
     p.require_float(input.value)
-    _check_channels(name, input, input.shape[axis], weight=weight, bias=bias)
+    channels = input.shape[axis]
+    _check_channels(name, input, channels, weight=weight, bias=bias)
     axes = tuple(a for a in range(input.ndim) if a != axis and not (by_sample and a == 0))
     count = product(tuple(input.shape[a] for a in axes))
     if count == 1:
@@ -198,10 +227,10 @@ def normalize_channels(
     x = _accumulating(input)
     # Where the channels are last, passes over memory in order are better than one over a channel.
     settle = p.compact if axis == input.ndim - 1 > 1 else _as_is
+    weight, bias = (None if v is None else convert(v, x.dtype) for v in (weight, bias))
     if by_sample:
-        y = _affine(_standardised(x, axes, eps), weight, bias, (axis,))
+        y = _standardised_groups(x, weight, bias, channels, eps)
     else:
-        weight, bias = (None if v is None else convert(v, x.dtype) for v in (weight, bias))
         y = _standardised_channels(x, weight, bias, axis, eps, settle)
     y = convert(y, input.dtype)
     if not with_statistics:
@@ -271,14 +300,10 @@ def group_norm(
             "group_norm: the channels, dim 1, must divide into num_groups; got shape "
             f"{shape_text(input.shape)} with num_groups={num_groups}; choose a divisor"
         )
-    batch, channels, *rest = input.shape
-    _check_channels("group_norm", input, channels, weight=weight, bias=bias)
-    each = channels // num_groups
-    grouped = p.reshape(_accumulating(input), shape=(batch, num_groups, each, *rest))
-    y = _standardised(grouped, tuple(range(2, grouped.ndim)), eps)
-    weight, bias = (None if v is None else v.reshape((num_groups, each)) for v in (weight, bias))
-    y = _affine(y, weight, bias, (1, 2))
-    return p.reshape(convert(y, input.dtype), shape=input.shape)
+    _check_channels("group_norm", input, input.shape[1], weight=weight, bias=bias)
+    x = _accumulating(input)
+    weight, bias = (None if v is None else convert(v, x.dtype) for v in (weight, bias))
+    return convert(_standardised_groups(x, weight, bias, num_groups, eps), input.dtype)
 
 
 @op(namespace="nn.functional")
