@@ -627,7 +627,9 @@ class Tensor:
     def diff(
         self, n: Int = 1, dim: Int = -1, prepend: Tensor | None = None, append: Tensor | None = None
     ) -> Tensor:
-        """Each element less the one before it along `dim`, `n` times over."""
+        """Each element less the one before it along `dim`, `n` times over; `prepend` and
+        `append` come before and after the first time.
+        """
     def digamma(self, *, out: Tensor | None = None) -> Tensor:
         """The derivative of `lgamma`: -inf at 0, NaN at negative integers."""
     def digamma_(self) -> Tensor:

@@ -639,7 +639,9 @@ def diff(
     prepend: Tensor | None = None,
     append: Tensor | None = None,
 ) -> Tensor:
-    """Each element less the one before it along `dim`, `n` times over."""
+    """Each element less the one before it along `dim`, `n` times over; `prepend` and `append`
+    come before and after the first time.
+    """
 
 def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The derivative of `lgamma`: -inf at 0, NaN at negative integers."""

@@ -166,6 +166,11 @@ def test_gradient_of_writing_nowhere(accumulate: bool) -> None:
     assert x.grad.tolist() == [[2.0] * 3] * 4
 
 
+def test_no_difference_is_the_tensor_without_its_ends() -> None:
+    x = gleed.rand(4)
+    assert gleed.diff(x, 0, prepend=x[:2], append=x[2:]).tolist() == x.tolist()
+
+
 def test_index_put() -> None:
     x, rows, columns = gleed.zeros(3, 4), gleed.tensor([0, 2, 0]), gleed.tensor([1, -1, 1])
     assert x.index_put((rows, columns), gleed.tensor(2.0), accumulate=True).tolist() == [

@@ -424,7 +424,8 @@ def diff(
     prepend: Tensor | None = None,
     append: Tensor | None = None,
 ) -> Tensor:
-    """Each element less the one before it along `dim`, `n` times over.
+    """Each element less the one before it along `dim`, `n` times over; `prepend` and `append` come
+    before and after the first time.
 
     >>> gleed.diff(gleed.tensor([1, 4, 9]))
     tensor([3, 5])
@@ -435,6 +436,8 @@ def diff(
             "unsqueeze it"
         )
     axis = axis_of("diff", dim, input.ndim)
+    if n == 0:
+        return p.copy(input)
     ends = [x for x in (prepend, input, append) if x is not None]
     x = joining.cat(ends, axis) if len(ends) > 1 else p.alias(input)
     for _ in range(n):
