@@ -88,6 +88,7 @@ OVERHEAD = _cases(
     ("nn.Linear", f"m = nn.Linear(8, 8); {SQUARE}", "m(a)"),
     ("nn.Sequential of 3", f"m = {DEEP}; {SQUARE}", "m(a)"),
     ("nn.Embedding", "m = nn.Embedding(100, 8); i = lib.randint(0, 100, (8,))", "m(i)"),
+    ("nn.LSTMCell", f"m = nn.LSTMCell(8, 8); {SQUARE}", "m(a)"),
     ("(w * w).sum().backward()", WEIGHT, "(w * w).sum().backward()", "w.grad"),
     ("gradient of a chain of 10", CHAIN, "chain()"),
     ("nn.Linear, forward and backward", f"m = nn.Linear(8, 8); {SQUARE}",
@@ -176,6 +177,7 @@ def _attention(shape: str, gradients: bool = False) -> tuple[str, str]:
 
 
 HEADS = "q, k, v = (lib.randn(4, 8, 512, 64) for _ in range(3))"
+SEQUENCE = "x = lib.randn(64, 32, 128)"
 COMPUTE = _cases(
     "compute",
     *(
@@ -201,6 +203,20 @@ COMPUTE = _cases(
     ("attention 4×8×512×64", HEADS, "F.scaled_dot_product_attention(q, k, v)"),
     ("causal attention 32×8×64×32", *_attention("32, 8, 64, 32")),
     ("causal attention 32×8×16×32, gradients", *_attention("32, 8, 16, 32", True)),
+    *(
+        (
+            f"nn.{name} of 2 layers, 64 steps, batch 32",
+            f"m = nn.{name}(128, 256, 2); {SEQUENCE}",
+            "m(x)[0]",
+        )
+        for name in ("LSTM", "GRU")
+    ),
+    (
+        "nn.LSTM of 2 layers, forward and backward",
+        f"m = nn.LSTM(128, 256, 2); {SEQUENCE}",
+        "m(x)[0].sum().backward()",
+        "tuple(p.grad for p in m.parameters())",
+    ),
 )
 
 SMALL_MLP = "nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))"
