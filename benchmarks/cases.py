@@ -178,8 +178,42 @@ def _attention(shape: str, gradients: bool = False) -> tuple[str, str]:
 
 HEADS = "q, k, v = (lib.randn(4, 8, 512, 64) for _ in range(3))"
 SEQUENCE = "x = lib.randn(64, 32, 128)"
+
+
+def _convolution(images: str, weight: str, options: str = "padding=1") -> tuple[str, str]:
+    """Setup and run of a case."""
+    setup = f"x = lib.randn({images}); w = lib.randn({weight})"
+    return setup, f"F.conv2d(x, w, {options})"
+
+
+CONVOLUTIONS = {
+    "conv2d 3→64, 3×3, 32×32, batch 32": ("32, 3, 32, 32", "64, 3, 3, 3"),
+    "conv2d 64→64, 3×3, 32×32, batch 32": ("32, 64, 32, 32", "64, 64, 3, 3"),
+    "conv2d 128→128, 3×3, 28×28, batch 16": ("16, 128, 28, 28", "128, 128, 3, 3"),
+    "conv2d 512→512, 3×3, 7×7, batch 8": ("8, 512, 7, 7", "512, 512, 3, 3"),
+    "conv2d 64→256, 1×1, 56×56, batch 8": ("8, 64, 56, 56", "256, 64, 1, 1", "stride=1"),
+    "conv2d of 128 channels apart, 3×3, 28×28, batch 8": (
+        "8, 128, 28, 28",
+        "128, 1, 3, 3",
+        "padding=1, groups=128",
+    ),
+}
+CONVOLUTION_GRADIENTS = """
+x = lib.randn(16, 64, 32, 32, requires_grad=True)
+w = lib.randn(64, 64, 3, 3, requires_grad=True)
+def gradients():
+    return lib.autograd.grad(F.conv2d(x, w, padding=1).sum(), (x, w))
+"""
+
 COMPUTE = _cases(
     "compute",
+    *((name, *_convolution(*sizes)) for name, sizes in CONVOLUTIONS.items()),
+    (
+        "conv1d 64→128, 5, 1024, batch 16",
+        "x = lib.randn(16, 64, 1024); w = lib.randn(128, 64, 5)",
+        "F.conv1d(x, w)",
+    ),
+    ("conv2d 64→64, 3×3, forward and backward", CONVOLUTION_GRADIENTS, "gradients()"),
     *(
         (f"matmul {n}", f"x = lib.randn({n}, {n}); y = lib.randn({n}, {n})", "x @ y")
         for n in (64, 256, 1024)

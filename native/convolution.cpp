@@ -25,6 +25,11 @@ double Convolution::work() const {
   return static_cast<double>(images) * groups * channels * outputs * taps() * image_outputs();
 }
 
+bool channelwise(const Convolution& c, bool transposed) {
+  constexpr int64_t kFew = 2;
+  return transposed ? c.outputs == 1 && c.channels <= kFew : c.channels == 1 && c.outputs <= kFew;
+}
+
 bool describe_convolution(const RoutineGeometry& g, const ConvolutionOperands& at, Convolution& c) {
   const Layout& x = *g.operands[at.x].layout;
   const Layout& w = *g.operands[at.w].layout;

@@ -16,8 +16,8 @@
 // are summed depends on sizes and strides only.
 //
 // How: a product of matrices on the register tiles of contraction_kernels, whose larger operand is
-// made block by block in cache (convolution_windows). Where every group has one channel, vectors of
-// outputs are computed one by one (convolution_channelwise).
+// made block by block in cache (convolution_windows). Where every group has one channel and hardly
+// more outputs, they are summed vector by vector (convolution_channelwise).
 #pragma once
 
 #include <array>
@@ -47,6 +47,7 @@ struct Convolution {
   ConvolutionStrides x, w, y;
 
   int64_t taps() const { return axes[0].kernel * axes[1].kernel * axes[2].kernel; }
+  int64_t image_inputs() const { return axes[0].input * axes[1].input * axes[2].input; }
   int64_t image_outputs() const { return axes[0].output * axes[1].output * axes[2].output; }
   // Multiplications.
   double work() const;
@@ -61,11 +62,36 @@ struct ConvolutionOperands {
 bool describe_convolution(const RoutineGeometry& g, const ConvolutionOperands& at,
                           Convolution& convolution);
 
-// One output per element of `to`: to[i] = start + Σ w[tap] * from[offsets[tap] + i], offsets in
-// bytes. Up to 31 elements behind what is needed are read.
-void sum_taps(const float* from, const int64_t* offsets, const float* w, int64_t taps, float start,
-              float* to, int64_t count);
-void sum_taps(const double* from, const int64_t* offsets, const double* w, int64_t taps,
-              double start, double* to, int64_t count);
+// Whether groups are so small that vectors of outputs are summed one by one.
+bool channelwise(const Convolution& convolution, bool transposed);
+
+// to[i] = start + Σ w[tap] * from[offsets[tap] + i] for `count` outputs in each row; offsets and
+// distances of rows in bytes. Up to 60 bytes behind what is needed are read.
+template <class T>
+struct TapSums {
+  const T* from;
+  int64_t from_row;
+  const int64_t* offsets;
+  const T* w;
+  int64_t taps;
+  T start;
+  T* to;
+  int64_t to_row, rows, count;
+};
+void sum_taps(const TapSums<float>& sums);
+void sum_taps(const TapSums<double>& sums);
+
+// Adds to each tap's vector of 64 bytes: its lanes share the sum of factors[i] * from[offset + i].
+template <class T>
+struct TapProducts {
+  const T* from;
+  int64_t from_row;
+  const int64_t* offsets;
+  const T* factors;
+  int64_t factors_row, taps, rows, count;
+  T* sums;
+};
+void add_products(const TapProducts<float>& products);
+void add_products(const TapProducts<double>& products);
 
 }  // namespace gleed

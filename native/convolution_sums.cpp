@@ -17,9 +17,11 @@ namespace {
 
 constexpr int64_t kDepth = 512;         // rows of columns multiplied at once
 constexpr int64_t kPanels = 4;          // panels of columns that lie in cache
-constexpr int64_t kMostOutputs = 1024;  // of a slab
+constexpr int64_t kLeastDivided = 256;  // outputs that a task walks if others walk more of them
+constexpr int64_t kLeastOutputs = 64;   // of a slab
+constexpr int64_t kMostOutputs = 1024;
 constexpr int64_t kPadded = 384 << 10;  // bytes of a slab's input
-constexpr int64_t kFewUnits = 8;        // below which outputs are divided too
+constexpr int64_t kFewUnits = 8;        // of work that there should be at least
 constexpr int64_t kMaxTasks = 16;
 
 // Outputs that meet the same taps: every `step`-th of each axis.
@@ -116,9 +118,14 @@ bool WindowSums::init(const Convolution& c, bool transposed, int64_t bias_stride
   const TileFamily* family = tile_family(dtype_);
   if (!family) return false;
   family_ = *family;
-  channelwise_ = channels_ == 1 && outputs_ <= 2;
+  channelwise_ = channelwise(c, transposed);
   vectors_ = family_.vectors * (outputs_ <= 2 ? 2 : 1);
   tiles_ = ceil_div(outputs_, family_.rows);
+  // Few images with many outputs: tasks walk all of them, but only a part of the weights.
+  const int64_t positions = c.images * (transposed ? c.image_inputs() : c.image_outputs());
+  if (groups_ == 1 && positions < kFewUnits * kMostOutputs) {
+    divided_ = std::clamp<int64_t>(outputs_ / kLeastDivided, 1, kFewUnits);
+  }
   find_phases(c, transposed);
   if (!channelwise_ && !find_tiles()) return false;
   choose_tasks(c.work());
@@ -188,7 +195,13 @@ void WindowSums::choose_windows(Phase& phase) {
   phase.chunk = std::min(kDepth, taps) == kDepth ? kDepth : together * taps;
   int64_t each = together * item_;
   for (const WindowAxis& axis : phase.axes) each *= axis.step;
-  const int64_t most = std::clamp<int64_t>(kPadded / each, 64, kMostOutputs);
+  // All threads get some of few outputs.
+  int64_t outputs = input_.images;
+  for (const WindowAxis& axis : phase.axes) outputs *= axis.outputs;
+  const int64_t fair = ceil_div(outputs * divided_, kFewUnits);
+  const int64_t least = width() * (channelwise_ ? 1 : 2);
+  const int64_t most =
+      std::min(std::clamp(kPadded / each, kLeastOutputs, kMostOutputs), std::max(fair, least));
   phase.windows.emplace_back(input_, phase.axes, most, together);
   padded_ = std::max<size_t>(padded_, phase.windows[0].padded_bytes());
   if (!channelwise_) columns_ = std::max<size_t>(columns_, kPanels * width() * phase.chunk * item_);
@@ -224,15 +237,11 @@ bool WindowSums::find_tiles(int64_t outputs) {
 }
 
 void WindowSums::choose_tasks(double work) {
-  int64_t slabs = 0, most = 0;
+  int64_t most = 0;
   for (const Phase& phase : phases_) {
     const Windows& windows = phase.windows[0];
-    slabs += windows.slabs();
     if (windows.slabs()) most = std::max(most, windows.outputs(windows.slab(0)));
   }
-  const bool few = !channelwise_ && slabs && slabs * groups_ < kFewUnits;
-  if (few)
-    divided_ = std::clamp<int64_t>(ceil_div(kFewUnits, slabs * groups_), 1, ceil_div(tiles_, 2));
   for (Phase& phase : phases_) {
     phase.units = phase.windows[0].slabs() * groups_ * divided_;
     units_ += phase.units;
@@ -382,25 +391,34 @@ template <class T>
 void WindowSums::sum_channelwise(const Unit& unit, const SumPointers& at, char* scratch) const {
   const Phase& phase = unit.phase;
   const Windows& windows = phase.windows[0];
-  std::vector<T> weights(phase.weights.size()), row(phase.axes[2].outputs);
+  std::vector<T> weights(phase.weights.size());
   windows.pad(at.input, unit.slab, {unit.group, unit.group + 1}, scratch);
+  TapSums<T> sums = {};
+  sums.from_row = windows.row_distance();
+  sums.offsets = windows.tap_offsets();
+  sums.w = weights.data();
+  sums.taps = weights.size();
+  const int64_t step = phase.step[2];
   for (int64_t k = 0; k < outputs_; ++k) {
     const char* w = at.w + unit.group * w_group_ + k * w_output_;
-    for (size_t t = 0; t < weights.size(); ++t)
-      std::memcpy(&weights[t], w + phase.weights[t], item_);
+    for (int64_t t = 0; t < sums.taps; ++t) std::memcpy(&weights[t], w + phase.weights[t], item_);
     const int64_t output = unit.group * outputs_ + k;
-    T start = 0;
-    if (bias_) std::memcpy(&start, at.bias + output * bias_stride_, item_);
-    windows.each_row(unit.slab, {0, windows.outputs(unit.slab)},
-                     [&](int64_t n, int64_t i, int64_t j, int64_t l, int64_t count, int64_t) {
-                       const T* from = reinterpret_cast<const T*>(
-                           scratch + windows.place(unit.slab, n, i, j, l));
-                       T* to = reinterpret_cast<T*>(at.output + place(phase, n, output, i, j, l));
-                       const int64_t step = phase.step[2];
-                       sum_taps(from, windows.tap_offsets(), weights.data(), weights.size(), start,
-                                step == 1 ? to : row.data(), count);
-                       for (int64_t m = 0; m < count && step > 1; ++m) to[m * step] = row[m];
-                     });
+    if (bias_) std::memcpy(&sums.start, at.bias + output * bias_stride_, item_);
+    const auto sum = [&](int64_t n, int64_t i, int64_t j, int64_t l, int64_t rows, int64_t count) {
+      sums.from = reinterpret_cast<const T*>(scratch + windows.place(unit.slab, n, i, j, l));
+      T* to = reinterpret_cast<T*>(at.output + place(phase, n, output, i, j, l));
+      sums.to = step == 1 ? to : reinterpret_cast<T*>(scratch + padded_);
+      sums.to_row = step == 1 ? phase.step[1] * y_.axes[1] : count * item_;
+      sums.rows = rows;
+      sums.count = count;
+      sum_taps(sums);
+      if (step == 1) return;
+      const T* from = sums.to;
+      for (int64_t row = 0; row < rows; ++row, to += phase.step[1] * y_.axes[1] / item_) {
+        for (int64_t m = 0; m < count; ++m) to[m * step] = *from++;
+      }
+    };
+    windows.each_plane(unit.slab, sum);
   }
 }
 

@@ -22,13 +22,24 @@ void copy_elements(const char* from, int64_t stride, int64_t count, char* to) {
 }
 
 void copy_line(const char* from, int64_t stride, int64_t count, int itemsize, char* to) {
-  if (stride == itemsize) {
-    std::memcpy(to, from, count * itemsize);
+  constexpr int64_t kPiece = 16, kShort = 256;  // bytes
+  const int64_t bytes = count * itemsize;
+  if (stride == itemsize && kPiece <= bytes && bytes <= kShort) {  // without a call
+    for (int64_t i = 0; i < bytes; i += kPiece) {
+      const int64_t at = std::min(i, bytes - kPiece);
+      std::memcpy(to + at, from + at, kPiece);
+    }
+  } else if (stride == itemsize) {
+    std::memcpy(to, from, bytes);
   } else if (itemsize == 4) {
     copy_elements<uint32_t>(from, stride, count, to);
   } else {
     copy_elements<uint64_t>(from, stride, count, to);
   }
+}
+
+void zero_line(char* to, int64_t count, int itemsize) {  // mostly of one or two
+  for (int64_t i = 0; i < count; ++i) std::memset(to + i * itemsize, 0, itemsize);
 }
 
 // Whole vectors: what is written too far is written again by the next run, or is nobody's.
@@ -78,6 +89,7 @@ void Windows::lay_out() {
   std::array<int64_t, 3> counts;
   for (int a = 0; a < 3; ++a) {
     const WindowAxis& axis = axes_[a];
+    met_[a].assign(axis.step, false);
     counts[a] = axis.positions.size();
     taps *= counts[a];
     low_[a] = length_[a] = 0;
@@ -85,6 +97,7 @@ void Windows::lay_out() {
     const auto [least, most] = std::minmax_element(axis.positions.begin(), axis.positions.end());
     const int64_t outputs = a == split_ ? rows_at_once_ : axis.outputs;
     low_[a] = *least;
+    for (int64_t position : axis.positions) met_[a][(position - low_[a]) % axis.step] = true;
     length_[a] = (outputs - 1) * axis.step + *most - *least + 1;
   }
   phase_ = ceil_div(length_[2], axes_[2].step) * input_.itemsize;
@@ -113,43 +126,52 @@ void Windows::pad(const char* input, const Slab& slab, Range channels, char* pad
   if (tap_offsets_.empty()) return;
   std::array<int64_t, 3> low = low_;
   low[split_] += slab.rows.begin * axes_[split_].step;
-  const char* line = input + low[2] * axes_[2].stride;
+  const std::vector<Piece> pieces = line_pieces(low[2]);
   const auto inside = [&](int a, int64_t position) {
     return 0 <= position && position < axes_[a].inputs;
   };
   for (int64_t c = channels.begin; c < channels.end; ++c) {
     char* to = padded + (c - channels.begin) * channel_;
     for (int64_t n = slab.images.begin; n < slab.images.end; ++n) {
+      const char* image = input + n * input_.image_stride + c * input_.channel_stride;
       for (int64_t i = low[0]; i < low[0] + length_[0]; ++i) {
         for (int64_t j = low[1]; j < low[1] + length_[1]; ++j, to += line_) {
-          if (!inside(0, i) || !inside(1, j)) {
+          if (!met(0, i - low[0]) || !met(1, j - low[1])) continue;
+          if (inside(0, i) && inside(1, j)) {
+            pad_line(image + i * axes_[0].stride + j * axes_[1].stride, pieces, to);
+          } else {
             std::memset(to, 0, line_);
-            continue;
           }
-          const int64_t offset = n * input_.image_stride + c * input_.channel_stride +
-                                 i * axes_[0].stride + j * axes_[1].stride;
-          pad_line(line + offset, low[2], to);
         }
       }
     }
   }
 }
 
-// `line` is where position `low` would be.
-void Windows::pad_line(const char* line, int64_t low, char* to) const {
+// The parts of a line that begins at position `low`: every `step`-th element.
+std::vector<Windows::Piece> Windows::line_pieces(int64_t low) const {
   const WindowAxis& axis = axes_[2];
-  const int item = input_.itemsize;
-  const int64_t count = phase_ / item;
-  for (int64_t p = 0; p < axis.step; ++p, to += phase_) {
+  const int64_t count = phase_ / input_.itemsize;
+  std::vector<Piece> pieces;
+  for (int64_t p = 0; p < axis.step; ++p) {
+    if (!met(2, p)) continue;
     const int64_t first = low + p;
-    const int64_t begin =
-        std::clamp<int64_t>(ceil_div(std::max<int64_t>(0, -first), axis.step), 0, count);
-    const int64_t end = std::clamp<int64_t>(
-        first >= axis.inputs ? 0 : ceil_div(axis.inputs - first, axis.step), begin, count);
-    std::memset(to, 0, begin * item);
-    copy_line(line + (p + begin * axis.step) * axis.stride, axis.step * axis.stride, end - begin,
-              item, to + begin * item);
-    std::memset(to + end * item, 0, (count - end) * item);
+    const int64_t skipped = ceil_div(std::max<int64_t>(0, -first), axis.step);
+    const int64_t ahead = first >= axis.inputs ? 0 : ceil_div(axis.inputs - first, axis.step);
+    const int64_t begin = std::min(skipped, count), end = std::clamp(ahead, begin, count);
+    pieces.push_back({(first + begin * axis.step) * axis.stride, p * phase_, {begin, end}});
+  }
+  return pieces;
+}
+
+void Windows::pad_line(const char* line, const std::vector<Piece>& pieces, char* to) const {
+  const int item = input_.itemsize;
+  const int64_t stride = axes_[2].step * axes_[2].stride, count = phase_ / item;
+  for (const auto& [source, target, inside] : pieces) {
+    char* at = to + target;
+    zero_line(at, inside.begin, item);
+    copy_line(line + source, stride, inside.end - inside.begin, item, at + inside.begin * item);
+    zero_line(at + inside.end * item, count - inside.end, item);
   }
 }
 

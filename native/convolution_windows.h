@@ -52,6 +52,11 @@ class Windows {
   template <class Use>
   void each_row(const Slab& slab, Range outputs, Use&& use) const;
 
+  // Whole planes of the last two axes: calls use(image, i, first j, first k, rows, count).
+  template <class Use>
+  void each_plane(const Slab& slab, Use&& use) const;
+  int64_t row_distance() const { return axes_[1].step * line_; }  // bytes, in a padded channel
+
   size_t padded_bytes() const { return together_ * channel_ + kSlack; }
   // Copies channels [begin, end), at most `together`, with zeros around them.
   void pad(const char* input, const Slab& slab, Range channels, char* padded) const;
@@ -71,7 +76,20 @@ class Windows {
 
   void choose_slabs(int64_t most);
   void lay_out();
-  void pad_line(const char* line, int64_t low, char* to) const;
+  // Elements of a padded line that are neighbours: bytes in the line of the input and in the copy,
+  // and which of them are inside of the input.
+  struct Piece {
+    int64_t source, target;
+    Range inside;
+  };
+  std::vector<Piece> line_pieces(int64_t low) const;
+  void pad_line(const char* line, const std::vector<Piece>& pieces, char* to) const;
+
+  // Whether any output reads what lies so far behind the first position of an axis.
+  bool met(int a, int64_t distance) const {
+    const int64_t step = axes_[a].step;
+    return step == 1 || met_[a][distance % step];
+  }
 
   WindowInput input_;
   WindowAxes axes_;
@@ -80,6 +98,7 @@ class Windows {
   int64_t row_outputs_, images_at_once_, rows_at_once_, image_blocks_, row_blocks_;
   std::array<int64_t, 3> low_, length_;             // positions that a slab's windows cover
   int64_t phase_, line_, plane_, image_, channel_;  // bytes of parts of the padded copy
+  std::array<std::vector<bool>, 3> met_;
   std::vector<int64_t> tap_offsets_;
 };
 
@@ -87,16 +106,36 @@ template <class Use>
 void Windows::each_row(const Slab& slab, Range outputs, Use&& use) const {
   std::array<int64_t, 3> count;
   std::array<int64_t, 3> start = {};
+  if (outputs.begin >= outputs.end) return;
   for (int a = 0; a < 3; ++a) count[a] = axes_[a].outputs;
   count[split_] = slab.rows.end - slab.rows.begin;
   start[split_] = slab.rows.begin;
-  for (int64_t at = outputs.begin; at < outputs.end;) {
-    const int64_t k = at % count[2], line = at / count[2];
-    const int64_t j = line % count[1], plane = line / count[1];
+  int64_t at = outputs.begin, rest = at;
+  int64_t k = rest % count[2], j = (rest /= count[2]) % count[1], i = (rest /= count[1]) % count[0];
+  int64_t image = slab.images.begin + rest / count[0];
+  while (at < outputs.end) {
     const int64_t many = std::min(count[2] - k, outputs.end - at);
-    use(slab.images.begin + plane / count[0], start[0] + plane % count[0], start[1] + j,
-        start[2] + k, many, at);
+    use(image, start[0] + i, start[1] + j, start[2] + k, many, at);
     at += many;
+    k = 0;
+    if (++j < count[1]) continue;
+    j = 0;
+    if (++i < count[0]) continue;
+    i = 0;
+    ++image;
+  }
+}
+
+template <class Use>
+void Windows::each_plane(const Slab& slab, Use&& use) const {
+  std::array<Range, 3> range;
+  for (int a = 0; a < 3; ++a) range[a] = {0, axes_[a].outputs};
+  range[split_] = slab.rows;
+  for (int64_t n = slab.images.begin; n < slab.images.end; ++n) {
+    for (int64_t i = range[0].begin; i < range[0].end; ++i) {
+      use(n, i, range[1].begin, range[2].begin, range[1].end - range[1].begin,
+          range[2].end - range[2].begin);
+    }
   }
 }
 
