@@ -194,8 +194,8 @@ def members_text(members: Mapping[str, Any], home: str | None, *, method: bool =
 
 def _home(function: FunctionType) -> str:
     """The module that hands a function out."""
-    module = function.__module__
-    return "gleed.nn.functional" if module in ("gleed.nn.ctc", "gleed.nn.windows") else module
+    parts = ("gleed.nn.ctc", "gleed.nn.resampling", "gleed.nn.windows")
+    return "gleed.nn.functional" if function.__module__ in parts else function.__module__
 
 
 def core_stub() -> str:

@@ -39,6 +39,7 @@ REFUSED = {
 REFUSED |= {
     **dict.fromkeys(MAX_POOLS, "b"),
     **{name: "b" if name.startswith("avg") else "ib" for name in MEAN_POOLS},
+    "grid_sample": "ib",
 }
 # The same for calls with certain arguments.
 REFUSED_WITH = {("add", "alpha"): "b"}
@@ -87,7 +88,7 @@ LOOSE = {
          *CONVOLUTIONS), 16,
     ),
 }  # fmt: skip
-LOOSE |= dict.fromkeys(MEAN_POOLS, 16)
+LOOSE |= dict.fromkeys((*MEAN_POOLS, "grid_sample"), 16)
 # Ops that look at the memory behind a tensor, or need it in row-major order.
 ONE_LAYOUT = {"view", "view_as", "view_copy"}
 # Ops that write to their first argument.

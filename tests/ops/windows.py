@@ -116,6 +116,57 @@ def lp_pool(
     return (mean * np.prod(each(kernel_size, n))) ** (1 / norm)
 
 
+def grid_sample(
+    x: Array, grid: Array, mode: str = "bilinear", padding: str = "zeros", corners: bool = False
+) -> Array:
+    """One position after another."""
+    sizes = x.shape[2:]
+    result = np.zeros((*x.shape[:2], *grid.shape[1:-1]))
+    for place in np.ndindex(*grid.shape[:-1]):
+        taps = [
+            _taps(float(at), size, mode, padding, corners)
+            for at, size in zip(grid[place][::-1], sizes, strict=True)
+        ]
+        for chosen in itertools.product(*taps):
+            weight = np.prod([w for _, w in chosen])
+            result[(place[0], slice(None), *place[1:])] += (
+                weight * x[(place[0], slice(None), *(i for i, _ in chosen))]
+            )
+    return result
+
+
+def _taps(at: float, size: int, mode: str, padding: str, corners: bool) -> list[tuple[int, float]]:
+    at = (at + 1) / 2 * (size - 1) if corners else ((at + 1) * size - 1) / 2
+    if mode == "bicubic":
+        base = int(np.floor(at))
+        taps = [(base + t, _cubic(at - base - t)) for t in (-1, 0, 1, 2)]
+        moved = [(_back(i, size, padding, corners), w) for i, w in taps]
+    else:
+        at = _back(at, size, padding, corners)
+        base = int(np.round(at)) if mode == "nearest" else int(np.floor(at))
+        moved = (
+            [(base, 1.0)] if mode == "nearest" else [(base, base + 1 - at), (base + 1, at - base)]
+        )
+    return [(int(i), w) for i, w in moved if 0 <= i <= size - 1]
+
+
+def _cubic(d: float, a: float = -0.75) -> float:
+    d = abs(d)
+    if d <= 1:
+        return (a + 2) * d**3 - (a + 3) * d**2 + 1
+    return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a
+
+
+def _back(at: float, size: int, padding: str, corners: bool) -> float:
+    if padding == "zeros":
+        return at
+    if padding == "reflection":
+        low, high = (0, size - 1) if corners else (-0.5, size - 0.5)
+        while not low <= at <= high:
+            at = 2 * low - at if at < low else 2 * high - at
+    return min(max(at, 0), size - 1)
+
+
 FORMULAS: dict[str, Callable[..., Any]] = {
     f"{name}{n}d": partial(function, n)
     for n in (1, 2, 3)
@@ -123,4 +174,7 @@ FORMULAS: dict[str, Callable[..., Any]] = {
         ("max_pool", max_pool), ("adaptive_max_pool", adaptive_max_pool), ("avg_pool", avg_pool),
         ("adaptive_avg_pool", adaptive_avg_pool), ("lp_pool", lp_pool),
     )
-} | {"max_pool1d_with_indices": partial(max_pool, 1, return_indices=True)}  # fmt: skip
+} | {
+    "max_pool1d_with_indices": partial(max_pool, 1, return_indices=True),
+    "grid_sample": grid_sample,
+}  # fmt: skip

@@ -352,6 +352,8 @@ class Schedule:
         self._begun -= group.keys()
         if not targets:
             group |= self._companions(values[0], space, mapping)
+        for value, place in group.items():
+            builder.build(value, place)  # what is read comes before what is written
         written: dict[Value, int] = {}
         for value, place in group.items():
             if value not in targets and self.is_real(value):

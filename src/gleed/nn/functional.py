@@ -12,6 +12,13 @@ from gleed import _C, ops
 from gleed._C import Tensor
 from gleed.errors import ArgumentError, BoundsError, DTypeError, RangeError, ShapeError
 from gleed.nn.ctc import ctc_loss as ctc_loss
+from gleed.nn.resampling import (  # noqa: F401 (functions of this module too)
+    affine_grid,
+    interpolate,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
 from gleed.nn.windows import (  # noqa: F401 (functions of this module too)
     fold,
     fractional_max_pool2d,

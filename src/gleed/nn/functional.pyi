@@ -57,6 +57,9 @@ def adaptive_max_pool3d(input: Tensor, output_size: Ints, return_indices: Bool =
 
 @overload
 def adaptive_max_pool3d(input: Any, output_size: Any = None, *args: Any, **kwargs: Any) -> Any: ...
+def affine_grid(theta: Tensor, size: Sequence[Int], align_corners: Bool | None = None) -> Tensor:
+    """The positions at which `grid_sample` reads an image to move it by the matrices `theta`."""
+
 @overload
 def alpha_dropout(
     input: Tensor, p: Number = 0.5, training: Bool = False, *, generator: Generator | None = None
@@ -434,6 +437,17 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 def glu(input: Tensor, dim: Int = -1) -> Tensor:
     """a * sigmoid(b), with a and b the halves of `input` along `dim` (Dauphin et al., 2016)."""
 
+def grid_sample(
+    input: Tensor,
+    grid: Tensor,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: Bool | None = None,
+) -> Tensor:
+    """(N, C, H, W) read at the positions (x, y) of `grid` (N, H', W', 2), or (N, C, D, H, W) at
+    the (x, y, z) of (N, D', H', W', 3): (N, C, H', W') or (N, C, D', H', W').
+    """
+
 def group_norm(
     input: Tensor,
     num_groups: Int,
@@ -507,6 +521,17 @@ def instance_norm(
     eps: Float = 1e-05,
 ) -> Tensor:
     """As `batch_norm`, with the statistics of every sample's channels by themselves."""
+
+def interpolate(
+    input: Tensor,
+    size: Ints | None = None,
+    scale_factor: Float | Sequence[Float] | None = None,
+    mode: str = "nearest",
+    align_corners: Bool | None = None,
+    recompute_scale_factor: Bool | None = None,
+    antialias: Bool = False,
+) -> Tensor:
+    """(batch, channels, *) with the one, two or three dims * of another size."""
 
 def kl_div(
     input: Tensor,
@@ -977,3 +1002,22 @@ def unfold(
     """The windows of (batch, channels, height, width) as columns: (batch, channels * window,
     windows), both counted row by row; without a batch too. Zeros are read in the padding.
     """
+
+def upsample(
+    input: Tensor,
+    size: Ints | None = None,
+    scale_factor: Float | Sequence[Float] | None = None,
+    mode: str = "nearest",
+    align_corners: Bool | None = None,
+) -> Tensor:
+    """`interpolate` under its former name."""
+
+def upsample_bilinear(
+    input: Tensor, size: Ints | None = None, scale_factor: Float | Sequence[Float] | None = None
+) -> Tensor:
+    """`interpolate` in mode "bilinear" with `align_corners`."""
+
+def upsample_nearest(
+    input: Tensor, size: Ints | None = None, scale_factor: Float | Sequence[Float] | None = None
+) -> Tensor:
+    """`interpolate` to the nearest place."""

@@ -154,6 +154,7 @@ from gleed.nn.modules.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from gleed.nn.modules.resampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from gleed.nn.modules.rnn import (
     GRU,
     LSTM,
@@ -304,6 +305,9 @@ __all__ = [
     "ReplicationPad1d",
     "ReplicationPad2d",
     "ReplicationPad3d",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
