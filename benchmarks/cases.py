@@ -253,6 +253,30 @@ COMPUTE = _cases(
     ),
 )
 
+IMAGES = "x = lib.randn(32, 64, 56, 56); w = x.clone().requires_grad_()"
+FEWER_IMAGES = "x = lib.randn(8, 64, 56, 56); w = x.clone().requires_grad_()"
+
+
+def _both_ways(name: str, setup: str, run: str) -> list[tuple[str, ...]]:
+    """A function of x; the same of w, with its gradient."""
+    step = f"{setup}\ndef step():\n    w.grad = None\n    {run.format('w')}.sum().backward()\n"
+    forward = (name, setup, run.format("x"))
+    return [forward, (f"{name}, forward and backward", step, "step()", "w.grad")]
+
+
+WINDOWS = _cases(
+    "windows",
+    *_both_ways("max_pool2d 3×3, stride 2", IMAGES, "F.max_pool2d({}, 3, 2, 1)"),
+    *_both_ways("avg_pool2d 2×2", IMAGES, "F.avg_pool2d({}, 2)"),
+    *_both_ways("avg_pool2d 3×3, stride 2", IMAGES, "F.avg_pool2d({}, 3, 2, 1)"),
+    *_both_ways("adaptive_avg_pool2d to 1", IMAGES, "F.adaptive_avg_pool2d({}, 1)"),
+    *_both_ways(
+        "bilinear interpolate ×2",
+        FEWER_IMAGES,
+        "F.interpolate({}, scale_factor=2, mode='bilinear')",
+    ),
+)
+
 SMALL_MLP = "nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))"
 SMALL_BATCH = "x = lib.randn(32, 64); y = lib.randint(0, 10, (32,))"
 LARGE_MLP = (
@@ -301,4 +325,4 @@ def epoch():
 """
 LOADING = _cases("loading", ("an epoch of 60,000×784, batch 64, shuffled", DATASET, "epoch()"))
 
-CASES = [*OVERHEAD, *MEMORY, *COMPUTE, *TRAINING, *LOADING]
+CASES = [*OVERHEAD, *MEMORY, *COMPUTE, *WINDOWS, *TRAINING, *LOADING]
