@@ -17,7 +17,7 @@ import pytest
 
 import gleed
 from gleed import _C, primitives
-from gleed.autograd import GradcheckError, gradcheck
+from gleed.autograd import GradcheckError, gradcheck, gradgradcheck
 from gleed.ops.record import OPS, Op, Overload, Parameter
 from gleed.primitives import PRIMITIVES, Primitive
 from gleed.trace import Standin
@@ -172,8 +172,62 @@ def test_every_rule_is_used() -> None:
     """No rule is left that no sample's backward computes."""
     used = {m.owner for m in uses()}
     unused = {o.name for o in owners() if o not in used and not _gives_nothing(o)}
-    # See test_cast, and tests/autograd/test_strided_views.py.
-    assert unused == {"as_strided", "cast"}
+    # See the tests below, and tests/autograd/test_strided_views.py.
+    assert unused == {"as_strided", "cast", "_ctc_step", *SECOND}
+
+
+# Rules that only second derivatives compute, and an op whose gradient needs them.
+SECOND = {"attention_gradient": "scaled_dot_product_attention", "convolution_weight": "conv1d"}
+
+
+def places_noticed(owner: Primitive | Overload, check: Callable[[], Any]) -> tuple[set, set]:
+    """The cotangents of a rule that a check computes, and those that it notices to be wrong."""
+    rule, places = rule_of(owner), set()
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        cotangents = rule(*args, **kwargs)
+        places.update(i for i, g in enumerate(_tuple(cotangents)) if isinstance(g, Standin))
+        return cotangents
+
+    with replaced(owner, watched):
+        check()
+    noticed = set()
+    for place in places:
+        with replaced(owner, mutated(Mutant(owner, place))):
+            try:
+                check()
+            except GradcheckError:
+                noticed.add(place)
+    return places, noticed
+
+
+@pytest.mark.parametrize(("rule", "name"), SECOND.items())
+def test_rules_of_second_derivatives(rule: str, name: str) -> None:
+    sample = next(s for s in differentiable() if s.op.name == name)
+
+    def check() -> None:
+        call = sample.call("float64", grad=True)
+        function, tensors = of_tensors(fresh(sample.op), call, False)
+        gradgradcheck(function, tensors, fast_mode=True)
+
+    places, noticed = places_noticed(PRIMITIVES[rule], check)
+    assert places and noticed == places
+
+
+def test_ctc_step() -> None:
+    """The step of a loss that no sample calls by itself."""
+    (overload,) = OPS["_ctc_step"].overloads
+    gleed.manual_seed(0)
+    skip = gleed.tensor([[False, True, False, True, False]] * 3)
+    lengths = gleed.tensor([4, 2, 1])
+    tensors = [gleed.randn(3, 5, dtype=gleed.float64, requires_grad=True) for _ in range(2)]
+
+    def check() -> None:
+        step = fresh(OPS["_ctc_step"])
+        gradcheck(lambda a, b: step(a, b, skip, lengths, 1.0), tensors)
+
+    places, noticed = places_noticed(overload, check)
+    assert places == noticed == {0, 1}
 
 
 def test_cast() -> None:

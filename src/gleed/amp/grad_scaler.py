@@ -18,14 +18,14 @@ class GradScaler:
 
     >>> import gleed
     >>> model = gleed.nn.Linear(2, 1)
-    >>> optimizer, scaler = gleed.optim.SGD(model.parameters(), 0.1), GradScaler("cpu")
+    >>> optimizer, scaler = gleed.optim.SGD(model.parameters(), 0.1), GradScaler("cpu", 1024.0)
     >>> with gleed.autocast("cpu", gleed.float16):
     ...     loss = model(gleed.ones(1, 2)).sum()
     >>> scaler.scale(loss).backward()
     >>> _ = scaler.step(optimizer)
     >>> scaler.update()
     >>> scaler.get_scale()
-    65536.0
+    1024.0
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from typing import Any
 
 from gleed.compiler import kernel as k
 from gleed.compiler.dims import Dim, Size
-from gleed.compiler.graph import Value
+from gleed.compiler.graph import Shape, Value
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class KernelBuilder:
         is_real: Callable[[Value], bool],
         real: Callable[[Value], int],
         cell: Callable[[Size], int],
-        at: Callable[[int, Value, int, int], int],
+        at: Callable[[int, str, Shape, int, int], int],
     ) -> None:
         self.space, self.is_real, self.real, self.cell = space, is_real, real, cell
         self.at = at
@@ -233,9 +233,11 @@ class KernelBuilder:
 
     def held(self, number: int, value: Value, mapping: Mapping) -> int:
         """The number of the part of a value in memory at the places where the mapping fixes it."""
+        shape = value.shape
         for axis, target in enumerate(mapping):
             if isinstance(target, Fixed):
-                number = self.at(number, value, axis, target.place)
+                shape = (*shape[:axis], 1, *shape[axis + 1 :])
+                number = self.at(number, value.dtype, shape, axis, target.place)
         return number
 
     def place(self, mapping: Mapping) -> tuple[tuple[int, ...], bool]:

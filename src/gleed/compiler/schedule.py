@@ -324,13 +324,12 @@ class Schedule:
     def _builder(self, space: Space) -> KernelBuilder:
         return KernelBuilder(space, self.is_real, self.real, self.cells, self._at)
 
-    def _at(self, number: int, value: Value, axis: int, place: int) -> int:
-        """The part of a value in memory at one place of an axis, of which a size of 1 is left."""
+    def _at(self, number: int, dtype: str, shape: Shape, axis: int, place: int) -> int:
+        """The part, of `shape`, of a value in memory at one place of an axis."""
         key = (number, axis, place)
         if key not in self._parts:
-            shape = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
             where = (axis, self.cells(place), 1, self.cells(1))
-            self._parts[key] = self._view(number, value.dtype, shape, "slice", where)
+            self._parts[key] = self._view(number, dtype, shape, "slice", where)
         return self._parts[key]
 
     def _space(self, value: Value) -> tuple[Space, Mapping]:

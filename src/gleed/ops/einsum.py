@@ -37,12 +37,13 @@ class Term:
         return self.x if axes == tuple(range(self.x.ndim)) else p.permute(self.x, axes=axes)
 
     def summed(self, labels: Sequence[Label]) -> Term:
-        """Without these axes."""
+        """Without these axes; of bool, whether there is a true element along them."""
         axes = tuple(i for i, label in enumerate(self.labels) if label in labels)
         if not axes:
             return self
         kept = tuple(label for label in self.labels if label not in labels)
-        return Term(p.reduce_sum(self.x, axes=axes), kept)
+        reduce = p.reduce_any if self.x.dtype == "bool" else p.reduce_sum
+        return Term(reduce(self.x, axes=axes), kept)
 
 
 def _wrong(equation: str, rule: str, fix: str) -> RangeError:
