@@ -27,7 +27,7 @@ def directory(tmp_path, monkeypatch):
     """A fresh cache directory, which this process uses from now on."""
     monkeypatch.setenv("GLEED_CACHE_DIR", str(tmp_path / "cache"))
     objects._store.cache_clear()
-    yield tmp_path / "cache" / "objects"
+    yield objects.object_directory()
     objects._store.cache_clear()
 
 
@@ -108,14 +108,64 @@ def filled(directory, count=40):
 def test_loose_objects_are_gathered(directory):
     entries = filled(directory)
     store = ObjectStore.open(directory)
-    assert [path.name for path in directory.iterdir()] == ["pack"]
+    assert [path.suffix for path in directory.iterdir()] == [".pack"]
     assert all(store.get(key) == code for key, code in entries.items())
-    more = {bytes([200 + i]) * 32: b"x" * i for i in range(20)}
+    more = {bytes([100 + i]) * 32: os.urandom(4000 + i) for i in range(40)}
     for key, code in more.items():
         store.put(key, code)
     again = ObjectStore.open(directory)
-    assert [path.name for path in directory.iterdir()] == ["pack"]
+    assert [path.suffix for path in directory.iterdir()] == [".pack"]  # the smaller pack joined it
     assert all(again.get(key) == code for key, code in (entries | more).items())
+    assert all(store.get(key) == code for key, code in entries.items())
+
+
+def test_a_large_pack_is_left_alone(directory):
+    entries = filled(directory)
+    ObjectStore.open(directory)
+    (large,) = directory.iterdir()
+    few = {bytes([200 + i]) * 32: b"x" * i for i in range(20)}
+    for key, code in few.items():
+        ObjectStore.open(directory).put(key, code)
+    store = ObjectStore.open(directory)
+    assert large in directory.iterdir()
+    assert len(list(directory.iterdir())) < 8
+    assert all(store.get(key) == code for key, code in (entries | few).items())
+
+
+def test_packs_stay_few_and_nothing_is_lost(directory):
+    entries = {}
+    for _ in range(1200):
+        key, code = os.urandom(32), os.urandom(100)
+        ObjectStore.open(directory).put(key, code)
+        entries[key] = code
+        assert len(list(directory.glob("*.o"))) <= objects._GATHER
+        assert len(list(directory.glob("*.pack"))) <= 12
+    store = ObjectStore.open(directory)
+    assert all(store.get(key) == code for key, code in entries.items())
+
+
+def test_another_process_may_gather_at_the_same_time(directory):
+    entries = filled(directory)
+    late = ObjectStore(directory)
+    late._look()
+    ObjectStore.open(directory)  # gathers, and removes what `late` has seen
+    late._gather()
+    for store in (late, ObjectStore.open(directory)):
+        assert all(store.get(key) == code for key, code in entries.items())
+
+
+def test_unused_environments_make_room(directory, monkeypatch):
+    old, older = (directory.parent / name for name in ("old", "older"))
+    for place, age in ((old, 10), (older, 20)):
+        filled(place)
+        os.utime(place, (1e9 - age, 1e9 - age))
+    monkeypatch.setattr(objects, "_LIMIT", 300_000)
+    entries = filled(directory)
+    store = ObjectStore.open(directory)
+    assert old.exists() and not older.exists()
+    monkeypatch.setattr(objects, "_LIMIT", 0)
+    store._make_room()
+    assert not old.exists()
     assert all(store.get(key) == code for key, code in entries.items())
 
 
@@ -123,7 +173,7 @@ def test_loose_objects_are_gathered(directory):
 def test_truncated_pack(directory, size):
     entries = filled(directory)
     ObjectStore.open(directory)
-    pack = directory / "pack"
+    (pack,) = directory.iterdir()
     os.truncate(pack, size)
     store = ObjectStore.open(directory)
     assert all(store.get(key) in (None, code) for key, code in entries.items())

@@ -86,7 +86,10 @@ def local(name: str, body: Callable[..., Any], tensors: int) -> Sample:
     return Sample(record, 0, tuple(make.tensor((5,)) for _ in names))
 
 
-LOCAL = [local("fma", primitives.fma, 3)]
+LOCAL = [
+    local("fma", primitives.fma, 3),
+    local("rounded", lambda x: primitives.rounded(x, dtype="f64"), 1),
+]
 
 
 @cache

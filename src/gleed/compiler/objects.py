@@ -1,14 +1,18 @@
 """Compiled objects, kept on disk between runs.
 
-An object is named by what it depends on: the kernel's text, the variant, the processor, LLVM and
-the compiler's own sources. New objects are files of their own; when a process finds many of those
-it gathers them into one pack, because opening files is what a warm start would spend its time on.
+An object is named by what it depends on: the kernel's text and variant, and in the name of its
+folder the processor, LLVM and the compiler's own sources. New objects are files of their own; when
+a process finds many of those it gathers them into a pack, because opening files is what a warm
+start would spend its time on. A pack takes in smaller ones, so there are few, and no object is
+copied often.
 
-    <cache>/objects/<key>.o       "gleed-object-1", checksum, code
-    <cache>/objects/pack          "gleed-pack-1", count, (key, offset, length, checksum)*, code*
+    <cache>/objects/<environment>/<key>.o        "gleed-object-1", checksum, code
+    <cache>/objects/<environment>/<name>.pack    "gleed-pack-1", count,
+                                                 (key, offset, length, checksum)*, code*
 
 Files are written under a temporary name and renamed, so that no reader sees half of one. Whatever
-is damaged, or could have been written by another user, counts as absent.
+is damaged, or could have been written by another user, counts as absent. If all is too large, the
+folders of other environments go, the longest unused first.
 """
 
 from __future__ import annotations
@@ -16,10 +20,11 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import shutil
 import stat
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -33,7 +38,7 @@ _MAGIC = b"gleed-object-1\0\0"
 _PACK_MAGIC = b"gleed-pack-1\0\0\0\0"
 _ENTRY = struct.Struct("<32sQQ32s")
 _GATHER = 16  # loose objects that make a process write a new pack
-_LIMIT = 256 << 20  # bytes a pack may hold; the oldest objects make room
+_LIMIT = 256 << 20  # bytes of all packs, beyond which other environments make room
 
 
 def object_for(kernel: Kernel, variant: Variant) -> bytes:
@@ -46,8 +51,8 @@ def object_for(kernel: Kernel, variant: Variant) -> bytes:
 
 
 def named_key(name: str) -> bytes:
-    """The key of an object for this machine that its name and the compiler's sources determine."""
-    return hashlib.sha256(f"{name}\n{_environment()}".encode()).digest()
+    """The key of an object that, with the environment, its name determines."""
+    return hashlib.sha256(name.encode()).digest()
 
 
 def cached_object(key: bytes, build: Callable[[], bytes]) -> bytes:
@@ -89,9 +94,15 @@ def _environment() -> str:
     return "\n".join(parts)
 
 
+def object_directory() -> Path:
+    """Where the objects of this environment are kept."""
+    environment = hashlib.sha256(_environment().encode()).hexdigest()[:16]
+    return cache_directory() / "objects" / environment
+
+
 @cache
 def _store() -> ObjectStore | None:
-    return ObjectStore.open(cache_directory() / "objects")
+    return ObjectStore.open(object_directory())
 
 
 class ObjectStore:
@@ -99,21 +110,23 @@ class ObjectStore:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._pack: int | None = None
-        self._index: dict[bytes, tuple[int, int, bytes]] = {}
+        self._packs: list[Pack] = []  # the largest first
         self._loose: set[str] = set()
 
     @classmethod
     def open(cls, directory: Path) -> ObjectStore | None:
-        """The store in `directory`, created if need be; None where it cannot be trusted or used."""
+        """The store in `directory`, created if need be; None where it cannot be trusted or used.
+
+        The folder that holds it, and the one above, belong to the cache too.
+        """
+        folders = (directory.parent.parent, directory.parent, directory)
         try:
-            directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            directory.mkdir(mode=0o700, exist_ok=True)
-            if not (_private(directory.parent.lstat()) and _private(directory.lstat())):
+            for folder in folders:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not all(_private(folder.lstat()) for folder in folders):
                 return None
             store = cls(directory)
-            store._read_pack()
-            store._loose = {n for n in os.listdir(directory) if n.endswith(".o")}
+            store._look()
             if len(store._loose) >= _GATHER:
                 store._gather()
         except OSError:
@@ -122,10 +135,13 @@ class ObjectStore:
 
     def get(self, key: bytes) -> bytes | None:
         """The object under `key`, or None if there is no undamaged one."""
-        code = self._packed(key)
+        for pack in self._packs:
+            code = pack.get(key)
+            if code is not None:
+                return code
         name = f"{key.hex()}.o"
-        if code is not None or name not in self._loose:
-            return code
+        if name not in self._loose:
+            return None
         data = _read_private(self.directory / name)
         if data is None or data[:16] != _MAGIC:
             return None
@@ -138,61 +154,43 @@ class ObjectStore:
         if self._write(name, _MAGIC + hashlib.sha256(code).digest() + code):
             self._loose.add(name)
 
-    def _packed(self, key: bytes) -> bytes | None:
-        place = self._index.get(key)
-        if place is None or self._pack is None:
-            return None
-        offset, length, checksum = place
-        code = os.pread(self._pack, length, offset)
-        return code if hashlib.sha256(code).digest() == checksum else None
-
-    def _read_pack(self) -> None:
-        """Open the pack and read its index; the file stays open, even when it is replaced."""
-        try:
-            file = os.open(self.directory / "pack", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return
-        status = os.fstat(file)
-        head = os.read(file, 24)
-        if not _private(status) or len(head) < 24 or head[:16] != _PACK_MAGIC:
-            os.close(file)
-            return
-        count = int.from_bytes(head[16:], "little")
-        table = os.read(file, min(count * _ENTRY.size, status.st_size))
-        if len(table) == count * _ENTRY.size:
-            self._pack = file
-            self._index = {
-                key: (offset, length, checksum)
-                for key, offset, length, checksum in _ENTRY.iter_unpack(table)
-                if offset + length <= status.st_size
-            }
-        else:
-            os.close(file)
+    def _look(self) -> None:
+        names = os.listdir(self.directory)
+        self._loose = {name for name in names if name.endswith(".o")}
+        packs = [Pack.open(self.directory / name) for name in names if name.endswith(".pack")]
+        self._packs = sorted((p for p in packs if p), key=lambda pack: -pack.size)
 
     def _gather(self) -> None:
-        """Write a pack of everything that is kept, and remove the loose files."""
+        """Put the loose files, and packs that are no larger than what they join, into one pack."""
         loose = sorted(self._loose)
-        objects = {key: self._packed(key) for key in self._index}
-        objects |= {bytes.fromhex(name[:-2]): self.get(bytes.fromhex(name[:-2])) for name in loose}
-        kept = [(key, code) for key, code in objects.items() if code is not None]
-        total = sum(len(code) for _, code in kept)
-        while total > _LIMIT:
-            total -= len(kept.pop(0)[1])
-        offset = 24 + _ENTRY.size * len(kept)
-        table, body = [_PACK_MAGIC, len(kept).to_bytes(8, "little")], []
-        for key, code in kept:
-            table.append(_ENTRY.pack(key, offset, len(code), hashlib.sha256(code).digest()))
-            body.append(code)
-            offset += len(code)
-        if not self._write("pack", b"".join(table + body)):
-            return
-        for name in loose:
-            (self.directory / name).unlink(missing_ok=True)
-        self._loose.clear()
-        if self._pack is not None:
-            os.close(self._pack)
-        self._pack, self._index = None, {}
-        self._read_pack()
+        keys = [bytes.fromhex(name[:-2]) for name in loose]
+        kept = {key: code for key in keys if (code := self.get(key)) is not None}
+        total = sum(map(len, kept.values()))
+        joined = []
+        while self._packs and self._packs[-1].size <= 2 * total:
+            pack = self._packs.pop()
+            joined.append(pack)
+            kept |= pack.objects()
+            total += pack.size
+        table = sorted(kept.items())
+        name = hashlib.sha256(b"".join(key for key, _ in table)).hexdigest()[:16] + ".pack"
+        if self._write(name, pack_of(table)):
+            for old in {*loose, *(pack.path.name for pack in joined)} - {name}:
+                (self.directory / old).unlink(missing_ok=True)
+        for pack in joined:
+            pack.close()
+        self._look()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Remove other environments, the longest unused first, until all fits the limit."""
+        folders = [f for f in self.directory.parent.iterdir() if f.is_dir() and not f.is_symlink()]
+        sizes = {f: sum(x.stat().st_size for x in f.iterdir()) for f in folders}
+        total = sum(sizes.values())
+        for folder in sorted(folders, key=lambda f: f.stat().st_mtime_ns):
+            if total > _LIMIT and folder != self.directory:
+                shutil.rmtree(folder, ignore_errors=True)
+                total -= sizes[folder]
 
     def _write(self, name: str, data: bytes) -> bool:
         """Put a file in place at once and whole. Whether it worked."""
@@ -207,6 +205,71 @@ class ObjectStore:
                 Path(temporary).unlink(missing_ok=True)
             return False
         return True
+
+
+class Pack:
+    """Many objects in one file, which stays open even when it is removed."""
+
+    def __init__(self, path: Path, file: int, size: int) -> None:
+        self.path, self.size = path, size
+        self._file = file
+        self._index: dict[bytes, tuple[int, int, bytes]] = {}
+
+    @classmethod
+    def open(cls, path: Path) -> Pack | None:
+        """The pack at a path, or None if there is none that can be trusted and read."""
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        status = os.fstat(file)
+        pack = cls(path, file, status.st_size)
+        if _private(status) and pack._read_index():
+            return pack
+        pack.close()
+        return None
+
+    def get(self, key: bytes) -> bytes | None:
+        """The object under `key`, or None if there is no undamaged one."""
+        place = self._index.get(key)
+        if place is None:
+            return None
+        offset, length, checksum = place
+        code = os.pread(self._file, length, offset)
+        return code if hashlib.sha256(code).digest() == checksum else None
+
+    def objects(self) -> dict[bytes, bytes]:
+        """All undamaged objects."""
+        return {key: code for key in self._index if (code := self.get(key)) is not None}
+
+    def close(self) -> None:
+        """Let the file go."""
+        os.close(self._file)
+
+    def _read_index(self) -> bool:
+        head = os.read(self._file, 24)
+        if len(head) < 24 or head[:16] != _PACK_MAGIC:
+            return False
+        count = int.from_bytes(head[16:], "little")
+        table = os.read(self._file, min(count * _ENTRY.size, self.size))
+        if len(table) != count * _ENTRY.size:
+            return False
+        self._index = {
+            key: (offset, length, checksum)
+            for key, offset, length, checksum in _ENTRY.iter_unpack(table)
+            if offset + length <= self.size
+        }
+        return True
+
+
+def pack_of(objects: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The file that holds these keys and objects."""
+    offset = 24 + _ENTRY.size * len(objects)
+    table = [_PACK_MAGIC, len(objects).to_bytes(8, "little")]
+    for key, code in objects:
+        table.append(_ENTRY.pack(key, offset, len(code), hashlib.sha256(code).digest()))
+        offset += len(code)
+    return b"".join([*table, *(code for _, code in objects)])
 
 
 def _private(status: os.stat_result) -> bool:

@@ -32,6 +32,7 @@ def _dropped(
     kept = _kept(name, input, shape, keep, source)
     wide = "f64" if input.dtype == "f64" else "f32"
     scale = spread(convert(1 / convert(keep, wide), input.dtype), kept)
+    scale = p.rounded(scale, dtype=scale.dtype)  # PyTorch's noise is a tensor
     noise = p.where(kept, scale, p.fill(scale, 0))
     return p.mul(input, expand_to(noise, input.shape))
 

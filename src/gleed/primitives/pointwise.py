@@ -204,6 +204,14 @@ cast: Primitive = Primitive(
     lambda x, dtype: k.cast(x, dtype),
     lambda g, y, x, dtype: cast(g, dtype=x.dtype),
 )
+# What memory of the dtype would hold; elsewhere kernels go on with more precise numbers.
+rounded = Primitive(
+    "rounded",
+    "pointwise",
+    lambda x, dtype: [(x.dtype, x.shape)],
+    lambda x, dtype: k.cast(k.cast(x, dtype), x.dtype),
+    lambda g, y, x, dtype: g,
+)
 bitcast = Primitive(
     "bitcast",
     "pointwise",

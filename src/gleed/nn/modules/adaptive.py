@@ -35,8 +35,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     Source: Grave et al., "Efficient softmax approximation for GPUs", 2016.
 
     >>> import gleed
-    >>> softmax = gleed.nn.AdaptiveLogSoftmaxWithLoss(8, 20, [4, 10])
-    >>> softmax(gleed.randn(5, 8), gleed.tensor([0, 3, 7, 12, 19])).output.shape
+    >>> softmax = gleed.nn.AdaptiveLogSoftmaxWithLoss(16, 20, [4, 10])
+    >>> softmax(gleed.randn(5, 16), gleed.tensor([0, 3, 7, 12, 19])).output.shape
     gleed.Size([5])
     """
 
