@@ -1,4 +1,4 @@
-"""Read handwritten digits with a small convolutional network, and draw those it gets wrong.
+"""Read handwritten digits with a small convolutional network, and draw the hardest of them.
 
 Needs scikit-learn and matplotlib: pip install "gleed[demo]"
 """
@@ -56,16 +56,14 @@ for _ in progress:
 model.eval()
 x, y = next(iter(DataLoader(test, batch_size=len(test))))
 with gleed.no_grad():
-    guess = model(x).argmax(1)
-wrong = (guess != y).nonzero().flatten().tolist()
-print(f"held back: {1 - len(wrong) / len(y):.2%} of {len(y)} digits are read right")
+    certainty, guess = model(x).softmax(1).max(1)
+print(f"held back: {(guess == y).float().mean().item():.2%} of {len(y)} digits are read right")
 
-figure = Figure(figsize=(8, 2.2), layout="constrained")
-for place, axes in enumerate(figure.subplots(1, 6)):
-    axes.axis("off")
-    if place < len(wrong):
-        i = wrong[place]
-        axes.imshow(x[i, 0].numpy(), cmap="gray_r")
-        axes.set_title(f"{y[i].item()}, read as {guess[i].item()}", fontsize=9)
+figure = Figure(figsize=(9, 2.2), layout="constrained")
+for axes, i in zip(figure.subplots(1, 7), certainty.argsort().tolist(), strict=False):
+    axes.imshow(x[i, 0].numpy(), cmap="gray_r")
+    axes.set_title(f"{guess[i].item()} ({certainty[i].item():.0%})", fontsize=10)
+    axes.set(xlabel="right" if guess[i] == y[i] else f"it is {y[i].item()}", xticks=[], yticks=[])
+figure.suptitle("The digits that it is least sure of")
 figure.savefig("digits_cnn.png")
 print("see digits_cnn.png")
