@@ -156,12 +156,15 @@ def test_states_and_texts():
     names = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
     assert list(norm.state_dict()) == names
     assert repr(norm) == (
-        "BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)"
+        "BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)"
     )
     assert repr(nn.InstanceNorm1d(2)) == (
-        "InstanceNorm1d(2, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False)"
+        "InstanceNorm1d(2, eps=1e-05, momentum=0.1, affine=False, bias=False, "
+        "track_running_stats=False)"
     )
-    assert repr(nn.GroupNorm(2, 4)) == "GroupNorm(2, 4, eps=1e-05, affine=True)"
+    assert repr(nn.GroupNorm(2, 4)) == "GroupNorm(2, 4, eps=1e-05, affine=True, bias=True)"
+    assert list(nn.BatchNorm1d(2, bias=False, track_running_stats=False).state_dict()) == ["weight"]
+    assert list(nn.GroupNorm(2, 4, bias=False).state_dict()) == ["weight"]
     assert list(nn.GroupNorm(2, 4).state_dict()) == ["weight", "bias"]
     text = "LocalResponseNorm(2, alpha=0.0001, beta=0.75, k=1.0)"
     assert repr(nn.LocalResponseNorm(2)) == text

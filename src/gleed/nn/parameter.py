@@ -138,6 +138,10 @@ class UninitializedBuffer(Uninitialized, Buffer):
         buffer.persistent = persistent
         return buffer
 
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        """Its kind."""
+        return "<UninitializedBuffer>"
+
     def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedBuffer:
         """Another one without a shape."""
         if id(self) not in memo:

@@ -142,12 +142,16 @@ def _alpha_dropped(
     gain = p.rsqrt((drop * _SATURATION**2 + 1) * keep)
     gain = p.where(none, p.fill(gain, 0), gain)
 
-    def everywhere(x: Tensor) -> Tensor:
-        return spread(convert(x, input.dtype), kept)
+    def held(x: Tensor) -> Tensor:
+        return p.rounded(x, dtype=x.dtype)  # PyTorch's steps are tensors
 
-    offset = (kept - 1) * everywhere(gain * _SATURATION) + everywhere(gain * _SATURATION * drop)
+    def everywhere(x: Tensor) -> Tensor:
+        return held(spread(convert(x, input.dtype), kept))
+
+    low = held((kept - 1) * everywhere(gain * _SATURATION))
+    offset = held(low + everywhere(gain * _SATURATION * drop))
     factor, offset = (expand_to(x, input.shape) for x in (kept * everywhere(gain), offset))
-    return input * factor + offset
+    return held(input * factor) + offset
 
 
 @op(namespace=NAMESPACES)

@@ -18,8 +18,8 @@ class _NormBase(Module):
     """What batch and instance normalisation share: parameters and running statistics per channel.
 
     `weight` begins as ones and `bias` as zeros, of the shape `(num_features,)`, or both are None
-    without `affine`. `running_mean` begins as zeros, `running_var` as ones and
-    `num_batches_tracked` as 0, or all are None without `track_running_stats`.
+    without `affine`, and `bias` with bias=False. `running_mean` begins as zeros, `running_var` as
+    ones and `num_batches_tracked` as 0, or all are None without `track_running_stats`.
     """
 
     # With version 2 `num_batches_tracked` came; older states lack it.
@@ -42,6 +42,8 @@ class _NormBase(Module):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features = check_size(type(self).__name__, "num_features", num_features)
@@ -50,8 +52,8 @@ class _NormBase(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         options = {"device": device, "dtype": dtype}
-        for name in ("weight", "bias"):
-            values = Parameter(gleed.empty(num_features, **options)) if affine else None
+        for name, wanted in (("weight", affine), ("bias", affine and bias)):
+            values = Parameter(gleed.empty(num_features, **options)) if wanted else None
             self.register_parameter(name, values)
         for name in ("running_mean", "running_var"):
             statistics = gleed.empty(num_features, **options) if track_running_stats else None
@@ -72,15 +74,16 @@ class _NormBase(Module):
         """Scale by 1, shift by 0, forget all batches."""
         self.reset_running_stats()
         if self.weight is not None:
-            assert self.bias is not None
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def extra_repr(self) -> str:
         """The size and the options."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -183,8 +186,12 @@ class SyncBatchNorm(_BatchNorm):
         process_group: Any = None,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
         self.process_group = process_group
 
     @classmethod
@@ -193,10 +200,9 @@ class SyncBatchNorm(_BatchNorm):
         parameters and statistics.
 
         >>> from gleed import nn
-        >>> nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(nn.BatchNorm1d(2)))
-        Sequential(
-          (0): SyncBatchNorm(2, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
-        )
+        >>> net = nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(nn.BatchNorm1d(2)))
+        >>> type(net[0]).__name__
+        'SyncBatchNorm'
         """
         result = module
         if isinstance(module, _BatchNorm) and not isinstance(module, SyncBatchNorm):
@@ -208,7 +214,7 @@ class SyncBatchNorm(_BatchNorm):
     @classmethod
     def _taking_over(cls, norm: _BatchNorm, process_group: Any) -> Self:
         options = norm.eps, norm.momentum, norm.affine, norm.track_running_stats
-        result = cls(norm.num_features, *options, process_group)
+        result = cls(norm.num_features, *options, process_group, bias=norm.bias is not None)
         result.weight, result.bias = norm.weight, norm.bias
         for name, buffer in norm.named_buffers(recurse=False):
             setattr(result, name, buffer)
@@ -227,8 +233,12 @@ class _InstanceNorm(_NormBase):
         track_running_stats: bool = False,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise every channel of every sample of `input`."""

@@ -23,6 +23,7 @@ from gleed.nn.modules.conv import (
     ConvTranspose1d,
     ConvTranspose2d,
     ConvTranspose3d,
+    Many,
 )
 from gleed.nn.modules.linear import Linear
 from gleed.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
@@ -139,13 +140,16 @@ class _LazyNorm(LazyModuleMixin):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__(0, eps, momentum, False, False)
         self.affine = affine
         self.track_running_stats = track_running_stats
         options = {"device": device, "dtype": dtype}
-        for name in ("weight", "bias") if affine else ():
-            setattr(self, name, UninitializedParameter(**options))
+        for name, wanted in (("weight", affine), ("bias", affine and bias)):
+            if wanted:
+                setattr(self, name, UninitializedParameter(**options))
         if track_running_stats:
             self.running_mean = UninitializedBuffer(**options)
             self.running_var = UninitializedBuffer(**options)
@@ -163,21 +167,6 @@ class _LazyNorm(LazyModuleMixin):
             for name in ("weight", "bias", "running_mean", "running_var"):
                 _materialize(getattr(self, name), (self.num_features,))
             self.reset_parameters()
-
-
-class _LazyInstanceNorm(_LazyNorm):
-    """Instance normalisation, whose defaults are others."""
-
-    def __init__(
-        self,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = False,
-        track_running_stats: bool = False,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(eps, momentum, affine, track_running_stats, device, dtype)
 
 
 class LazyBatchNorm1d(_LazyNorm, BatchNorm1d):
@@ -205,19 +194,19 @@ class LazyBatchNorm3d(_LazyNorm, BatchNorm3d):
     cls_to_become = BatchNorm3d
 
 
-class LazyInstanceNorm1d(_LazyInstanceNorm, InstanceNorm1d):
+class LazyInstanceNorm1d(_LazyNorm, InstanceNorm1d):
     """An InstanceNorm1d that takes `num_features` from its first input."""
 
     cls_to_become = InstanceNorm1d
 
 
-class LazyInstanceNorm2d(_LazyInstanceNorm, InstanceNorm2d):
+class LazyInstanceNorm2d(_LazyNorm, InstanceNorm2d):
     """An InstanceNorm2d that takes `num_features` from its first input."""
 
     cls_to_become = InstanceNorm2d
 
 
-class LazyInstanceNorm3d(_LazyInstanceNorm, InstanceNorm3d):
+class LazyInstanceNorm3d(_LazyNorm, InstanceNorm3d):
     """An InstanceNorm3d that takes `num_features` from its first input."""
 
     cls_to_become = InstanceNorm3d
@@ -237,14 +226,21 @@ class _LazyConv(LazyModuleMixin):
     def __init__(
         self,
         out_channels: int,
-        kernel_size: Any,
-        *args: Any,
+        kernel_size: Many,
+        stride: Many = 1,
+        padding: str | Many = 0,
+        dilation: Many = 1,
+        groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         device: Any = None,
         dtype: Any = None,
-        **kwargs: Any,
     ) -> None:
-        super().__init__(0, 0, kernel_size, *args, bias=False, **kwargs)
+        shape = kernel_size, stride, padding, dilation, groups
+        super().__init__(0, 0, *shape, False, padding_mode)
+        self._leave_open(out_channels, bias, device, dtype)
+
+    def _leave_open(self, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
         self.out_channels = out_channels
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         if bias:
@@ -295,19 +291,41 @@ class LazyConv3d(_LazyConv, Conv3d):
     cls_to_become = Conv3d
 
 
-class LazyConvTranspose1d(_LazyConv, ConvTranspose1d):
+class _LazyConvTranspose(_LazyConv):
+    """A transposed convolution that takes `in_channels` from its first input."""
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Many,
+        stride: Many = 1,
+        padding: Many = 0,
+        output_padding: Many = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Many = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        shape = kernel_size, stride, padding, output_padding, groups
+        super(_LazyConv, self).__init__(0, 0, *shape, False, dilation, padding_mode)
+        self._leave_open(out_channels, bias, device, dtype)
+
+
+class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):
     """A ConvTranspose1d that takes `in_channels` from its first input."""
 
     cls_to_become = ConvTranspose1d
 
 
-class LazyConvTranspose2d(_LazyConv, ConvTranspose2d):
+class LazyConvTranspose2d(_LazyConvTranspose, ConvTranspose2d):
     """A ConvTranspose2d that takes `in_channels` from its first input."""
 
     cls_to_become = ConvTranspose2d
 
 
-class LazyConvTranspose3d(_LazyConv, ConvTranspose3d):
+class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
     """A ConvTranspose3d that takes `in_channels` from its first input."""
 
     cls_to_become = ConvTranspose3d

@@ -118,7 +118,8 @@ class GroupNorm(Module):
     """Bring groups of channels of each sample to mean 0 and variance 1, then scale and shift.
 
     Shapes: input and output `(N, C, *)` with C = `num_channels`, a multiple of `num_groups`;
-    `weight` (begins as ones) and `bias` (zeros) are `(C,)`, or None without `affine`.
+    `weight` (begins as ones) and `bias` (zeros) are `(C,)`, or None without `affine`,
+    and `bias` with bias=False.
 
     Source: Wu and He, "Group Normalization", 2018.
 
@@ -138,6 +139,8 @@ class GroupNorm(Module):
         affine: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_groups = check_size("GroupNorm", "num_groups", num_groups, 1)
@@ -149,16 +152,16 @@ class GroupNorm(Module):
             )
         self.eps = eps
         self.affine = affine
-        for name in ("weight", "bias"):
-            values = gleed.empty(num_channels, device=device, dtype=dtype) if affine else None
+        for name, wanted in (("weight", affine), ("bias", affine and bias)):
+            values = gleed.empty(num_channels, device=device, dtype=dtype) if wanted else None
             self.register_parameter(name, None if values is None else Parameter(values))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Scale by 1, shift by 0."""
         if self.weight is not None:
-            assert self.bias is not None
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -167,7 +170,10 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         """The sizes and the options."""
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class LocalResponseNorm(Module):
