@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,6 +73,15 @@ def test_the_architecture_names_files_that_exist():
 @pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*.py")), ids=name)
 def test_examples_run(example, tmp_path):
     assert run(example, folder=tmp_path)
+
+
+def test_the_residual_network_reads_cifar_10(tmp_path):
+    record = np.random.default_rng(0).integers(0, 3, (64, 3073), dtype=np.uint8)
+    for name in ("data_batch_1.bin", "data_batch_2.bin", "test_batch.bin"):
+        (tmp_path / name).write_bytes(record.tobytes())
+    (tmp_path / "batches.meta.txt").write_text("cat\ndog\nship\n\n")
+    printed = run(ROOT / "examples/residual_network.py", tmp_path, folder=tmp_path)
+    assert "of 64 pictures" in printed and (tmp_path / "residual_network.png").exists()
 
 
 def test_the_architecture_names_every_file():
