@@ -170,3 +170,20 @@ def test_a_line_is_fitted(make):
         optimizer.step()
     assert line.weight.item() == pytest.approx(3, abs=1e-2)
     assert line.bias.item() == pytest.approx(1, abs=1e-2)
+
+
+@pytest.mark.parametrize("make", [optim.Adam, optim.SGD, optim.Adadelta], ids=lambda m: m.__name__)
+def test_more_parameters_of_one_shape_than_a_kernel_has_operands_for(make):
+    def stepped(group):
+        params = [nn.Parameter(gleed.tensor(start)) for start, _ in group]
+        for parameter, (_, gradient) in zip(params, group, strict=True):
+            parameter.grad = gleed.tensor(gradient)
+        optimizer = make(params, lr=0.5)
+        optimizer.step()
+        optimizer.step()
+        return [p.detach().numpy() for p in params]
+
+    rng = np.random.default_rng(0)
+    group = [(rng.normal(size=3), rng.normal(size=3)) for _ in range(70)]
+    apart = [stepped([pair])[0] for pair in group]
+    np.testing.assert_array_equal(stepped(group), apart)

@@ -18,7 +18,9 @@ from gleed.compiler.graph import Graph, Node, Shape, Turns, Value, topological
 Step = tuple[Any, ...]
 # Kinds whose result a kernel computes; the others have steps of their own.
 COMPUTED = ("pointwise", "reduce", "scan", "gather", "iota", "const", "param", "dim")
-_PARTS_AT_ONCE = 8  # of a concatenation in one kernel, whose operands are limited
+# A kernel's operands are limited; what has no need to be in one kernel is not, beyond these.
+_PARTS_AT_ONCE = 8  # of a concatenation
+_OPERANDS_AT_ONCE = 32
 
 
 class Cells:
@@ -206,14 +208,19 @@ class Schedule:
 
     def _computed(self, value: Value) -> set[Value]:
         """The pointwise values under `value` that have no memory."""
+        under = self._under(value)
+        return {v for v in under if v.node.kind == "pointwise" and not self.is_real(v)}
+
+    def _under(self, value: Value) -> set[Value]:
+        """All that a value depends on, itself included, as far as what has memory."""
         found: set[Value] = set()
         stack = [value]
         while stack:
             v = stack.pop()
-            if v not in found and not self.is_real(v):
+            if v not in found:
                 found.add(v)
-                stack.extend(v.node.inputs)
-        return {v for v in found if v.node.kind == "pointwise"}
+                stack.extend(() if self.is_real(v) else v.node.inputs)
+        return found
 
     def _scatter(self, node: Node, number: int) -> None:
         base, updates, *indices = node.inputs
@@ -451,7 +458,37 @@ class Schedule:
             else:
                 self._copy(value, target)
         for targets in groups.values():
-            self._compute(list(targets), targets)
+            for part in self._divided(targets):
+                self._compute(list(part), part)
+
+    def _divided(self, targets: dict[Value, int]) -> list[dict[Value, int]]:
+        """Writes in kernels of not too many operands. What shares a computation stays together, and
+        what reads memory with what overwrites it."""
+        families: list[tuple[set[Value | int], dict[Value, int]]] = []
+        written = set(targets.values())
+        for value, target in targets.items():
+            touched, members = self._touched(value) | {target}, {value: target}
+            keys = {key for key in touched if key in written or isinstance(key, Value)}
+            for family in [f for f in families if not keys.isdisjoint(f[0])]:
+                families.remove(family)
+                touched, members = family[0] | touched, family[1] | members
+            families.append((touched, members))
+        parts: list[dict[Value, int]] = []
+        room = 0
+        for touched, members in families:
+            size = len(members) + sum(isinstance(x, int) for x in touched)
+            if size > room:
+                parts.append({})
+                room = _OPERANDS_AT_ONCE
+            parts[-1] |= members
+            room -= size
+        return parts
+
+    def _touched(self, value: Value) -> set[Value | int]:
+        """What is computed at every point for a value, and the plan values that are read."""
+        ndim = len(value.shape)
+        computed = {v for v in self._computed(value) if len(v.shape) == ndim}
+        return computed | {self._numbers[v] for v in self._under(value) if self.is_real(v)}
 
     def _copy(self, value: Value, target: int) -> None:
         space = Space(value.shape, len(value.shape))
