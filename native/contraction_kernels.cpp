@@ -17,20 +17,35 @@ namespace gleed {
 
 namespace {
 
-// compile(kind, dtype, rows, columns) -> (object bytes, symbol). Kept until the process ends.
+// compile(kind, dtype, *shape) -> (object bytes, symbol). Kept until the process ends.
 PyObject* compiler = nullptr;
 
-constexpr const char* kKinds[] = {"tile", "ragged", "dot", "copy", "transpose"};
+constexpr const char* kKinds[] = {"tile",      "ragged", "dot",         "copy",
+                                  "transpose", "plane",  "plane_weight"};
 
-MicroKernel compile(const char* kind, DType dtype, int64_t rows, int64_t columns) {
+// The arguments of `compiler`, or null with a Python exception set.
+PyObject* compiler_arguments(const char* kind, DType dtype, const std::vector<int64_t>& shape) {
+  PyObject* arguments = PyTuple_New(2 + shape.size());
+  if (!arguments) return nullptr;
+  PyTuple_SET_ITEM(arguments, 0, PyUnicode_FromString(kind));
+  PyTuple_SET_ITEM(arguments, 1, PyUnicode_FromString(info(dtype).kernel_name));
+  for (size_t i = 0; i < shape.size(); ++i) {
+    PyTuple_SET_ITEM(arguments, 2 + i, PyLong_FromLongLong(shape[i]));
+  }
+  if (!PyErr_Occurred()) return arguments;
+  Py_DECREF(arguments);
+  return nullptr;
+}
+
+MicroKernel compile(const char* kind, DType dtype, const std::vector<int64_t>& shape) {
   if (!compiler) {
     raise("RuntimeError",
           "matmul: no compiler of micro-kernels is set; import gleed, not gleed._C");
     return nullptr;
   }
-  PyObject* made =
-      PyObject_CallFunction(compiler, "ssLL", kind, info(dtype).kernel_name,
-                            static_cast<long long>(rows), static_cast<long long>(columns));
+  PyObject* arguments = compiler_arguments(kind, dtype, shape);
+  PyObject* made = arguments ? PyObject_CallObject(compiler, arguments) : nullptr;
+  Py_XDECREF(arguments);
   if (!made) return nullptr;
   const char* data = nullptr;
   const char* symbol = nullptr;
@@ -59,19 +74,19 @@ const TileFamily* tile_family(DType dtype) {
   static std::optional<TileFamily> families[kDTypeCount];
   std::optional<TileFamily>& family = families[static_cast<int>(dtype)];
   if (!family) {
-    const MicroKernel describe = compile("family", dtype, 0, 0);
+    const MicroKernel describe = compile("family", dtype, {});
     if (!describe) return nullptr;
     describe(&family.emplace());
   }
   return &*family;
 }
 
-MicroKernel micro_kernel(Micro kind, DType dtype, int64_t rows, int64_t columns) {
-  static std::map<std::tuple<Micro, DType, int64_t, int64_t>, MicroKernel> known;
-  const auto key = std::make_tuple(kind, dtype, rows, columns);
+MicroKernel micro_kernel(Micro kind, DType dtype, const std::vector<int64_t>& shape) {
+  static std::map<std::tuple<Micro, DType, std::vector<int64_t>>, MicroKernel> known;
+  const auto key = std::make_tuple(kind, dtype, shape);
   const auto found = known.find(key);
   if (found != known.end()) return found->second;
-  const MicroKernel kernel = compile(kKinds[static_cast<int>(kind)], dtype, rows, columns);
+  const MicroKernel kernel = compile(kKinds[static_cast<int>(kind)], dtype, shape);
   if (kernel) known.emplace(key, kernel);
   return kernel;
 }
@@ -80,8 +95,8 @@ void bind_contraction(nb::module_& m) {
   m.def(
       "set_contraction_compiler", [](nb::callable compile) { compiler = compile.release().ptr(); },
       nb::arg("compile"),
-      "Set what compiles micro-kernels of matrix multiplication: compile(kind, dtype, rows, "
-      "columns) returns (object bytes, symbol).");
+      "Set what compiles micro-kernels of matrix multiplication: compile(kind, dtype, "
+      "*shape) returns (object bytes, symbol).");
 }
 
 }  // namespace gleed

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "dtype.h"
 
@@ -16,11 +17,13 @@ namespace gleed {
 using MicroKernel = void (*)(void* arguments);
 
 enum class Micro : uint8_t {
-  kTile,       // register tile of rows × columns vectors
-  kRagged,     // the same; its last vector is partly valid
-  kDot,        // rows × columns dot products
-  kCopy,       // packs panels of `columns` lanes that are neighbours
-  kTranspose,  // packs panels of `columns` lanes that are contiguous along the depth
+  kTile,         // register tile of rows × columns vectors
+  kRagged,       // the same; its last vector is partly valid
+  kDot,          // rows × columns dot products
+  kCopy,         // packs panels of `columns` lanes that are neighbours
+  kTranspose,    // packs panels of `columns` lanes that are contiguous along the depth
+  kPlane,        // convolution of a plane
+  kPlaneWeight,  // its gradient for the taps
 };
 
 // Strides are in bytes throughout.
@@ -59,6 +62,20 @@ struct PackArguments {
   int64_t depth, valid;
 };
 
+// A plane of x, its taps w, and a plane of y (see gleed/compiler/convolution_plane.py).
+struct PlaneArguments {
+  const char* x;
+  int64_t x_row, x_rows, x_columns;
+  const char* zeros;  // a row of x
+  char* w;            // of the gradient: a vector of sums for each tap
+  int64_t w_row, w_column;
+  char* y;
+  int64_t y_row, y_rows, y_columns;
+  int64_t top, left;  // the place in x of the first tap of the first output
+  const char* bias;   // where sums begin
+  int64_t add;        // whether to what y holds
+};
+
 // What the tiles of a dtype look like on this processor.
 struct TileFamily {
   int64_t lanes;    // of a vector
@@ -73,7 +90,11 @@ bool has_micro_kernels(DType dtype);
 
 // Null with a Python exception set on failure. The GIL is held. Addresses stay valid for good.
 const TileFamily* tile_family(DType dtype);
-MicroKernel micro_kernel(Micro kind, DType dtype, int64_t rows, int64_t columns);
+// Tiles and what serves them have rows and columns for a shape, planes the numbers of their taps.
+MicroKernel micro_kernel(Micro kind, DType dtype, const std::vector<int64_t>& shape);
+inline MicroKernel micro_kernel(Micro kind, DType dtype, int64_t rows, int64_t columns) {
+  return micro_kernel(kind, dtype, {rows, columns});
+}
 
 void bind_contraction(nanobind::module_& m);  // set_contraction_compiler(compile)
 

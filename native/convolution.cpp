@@ -1,5 +1,8 @@
 #include "convolution.h"
 
+#include <numeric>
+
+#include "contraction.h"
 #include "errors.h"
 
 namespace gleed {
@@ -19,18 +22,13 @@ ConvolutionStrides strides_of(const Layout& layout, int itemsize) {
   return strides;
 }
 
-}  // namespace
+// The positions of x, w and y among a routine's operands.
+struct Positions {
+  size_t x, w, y;
+};
 
-double Convolution::work() const {
-  return static_cast<double>(images) * groups * channels * outputs * taps() * image_outputs();
-}
-
-bool channelwise(const Convolution& c, bool transposed) {
-  constexpr int64_t kFew = 2;
-  return transposed ? c.outputs == 1 && c.channels <= kFew : c.channels == 1 && c.outputs <= kFew;
-}
-
-bool describe_convolution(const RoutineGeometry& g, const ConvolutionOperands& at, Convolution& c) {
+// False with a Python exception set if the operands do not fit one another.
+bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
   const Layout& x = *g.operands[at.x].layout;
   const Layout& w = *g.operands[at.w].layout;
   const Layout& y = *g.operands[at.y].layout;
@@ -59,8 +57,93 @@ bool describe_convolution(const RoutineGeometry& g, const ConvolutionOperands& a
   c.x = strides_of(x, c.itemsize);
   c.w = strides_of(w, c.itemsize);
   c.y = strides_of(y, c.itemsize);
+  c.bias = g.operands.size() == 4;
+  if (c.bias) c.bias_stride = g.operands[2].layout->strides[0] * c.itemsize;
   if (!g.operands.back().layout->contiguous) return reject("the result is row-major");
   return true;
+}
+
+// Nothing is left to compute where the result is empty.
+template <class Make>
+bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, Make&& make) {
+  Convolution c;
+  if (!describe(g, at, c)) return false;
+  if (g.operands.back().layout->numel == 0) return true;
+  std::shared_ptr<Convolver> convolver = make(c);
+  if (!convolver) return false;
+  plan.workspace = convolver->workspace;
+  plan.nanoseconds = c.work() * 0.02;
+  plan.state = std::move(convolver);
+  return true;
+}
+
+bool prepare_forward(const RoutineGeometry& g, RoutinePlan& plan) {
+  return prepare(g, {0, 1, g.operands.size() - 1}, plan, [](const Convolution& c) {
+    return suits_channelwise(c, false) ? make_channelwise(c, false) : make_windowed(c, false);
+  });
+}
+
+bool prepare_input(const RoutineGeometry& g, RoutinePlan& plan) {
+  return prepare(g, {g.operands.size() - 1, 1, 0}, plan, [](const Convolution& c) {
+    return suits_channelwise(c, true) ? make_channelwise(c, true) : make_windowed(c, true);
+  });
+}
+
+bool prepare_weight(const RoutineGeometry& g, RoutinePlan& plan) {
+  return prepare(g, {0, 2, 1}, plan, [](const Convolution& c) {
+    return suits_channelwise(c, false) ? make_channelwise_weight(c) : make_windowed_weight(c);
+  });
+}
+
+void execute(const RoutineCall& call) {
+  if (!call.state) return;
+  const size_t last = call.geometry.operands.size() - 1;
+  static_cast<const Convolver*>(call.state)
+      ->run({call.pointers[0], call.pointers[1], last == 3 ? call.pointers[2] : nullptr,
+             call.pointers[last], call.workspace});
+}
+
+const RegisterRoutine forward({.name = "convolution",
+                               .prepare = prepare_forward,
+                               .execute = execute});
+const RegisterRoutine input({.name = "convolution_input",
+                             .prepare = prepare_input,
+                             .execute = execute});
+const RegisterRoutine weight({.name = "convolution_weight",
+                              .prepare = prepare_weight,
+                              .execute = execute});
+
+}  // namespace
+
+double Convolution::work() const {
+  return static_cast<double>(images) * groups * channels * outputs * taps() * image_outputs();
+}
+
+std::vector<AxisPhase> axis_phases(const ConvolutionAxis& a, bool transposed) {
+  if (!transposed) return {{a.output, 0, 1, -a.padding, a.stride, a.dilation, a.kernel, 0, 1}};
+  // Of the taps that an output meets, the last one reads the first element.
+  const int64_t common = std::gcd(a.stride, a.dilation), apart = a.stride / common;
+  std::vector<AxisPhase> phases;
+  for (int64_t first = 0; first < std::min(a.stride, a.input); ++first) {
+    AxisPhase phase = {ceil_div(a.input - first, a.stride),
+                       first,
+                       a.stride,
+                       0,
+                       1,
+                       a.dilation / common,
+                       0,
+                       0,
+                       -apart};
+    for (int64_t t = 0; t < a.kernel; ++t) {
+      const int64_t reach = first + a.padding - t * a.dilation;
+      if (reach % a.stride) continue;
+      phase.position = reach / a.stride;
+      phase.tap = t;
+      ++phase.taps;
+    }
+    phases.push_back(phase);
+  }
+  return phases;
 }
 
 }  // namespace gleed

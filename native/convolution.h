@@ -17,11 +17,13 @@
 //
 // How: a product of matrices on the register tiles of contraction_kernels, whose larger operand is
 // made block by block in cache (convolution_windows). Where every group has one channel and hardly
-// more outputs, they are summed vector by vector (convolution_channelwise).
+// more outputs, planes are summed by kernels of their own (convolution_channelwise).
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "dtype.h"
 #include "library.h"
@@ -45,6 +47,8 @@ struct Convolution {
   int64_t images, groups, channels, outputs;  // channels and outputs of one group
   std::array<ConvolutionAxis, 3> axes;        // the last ones are used first
   ConvolutionStrides x, w, y;
+  bool bias = false;
+  int64_t bias_stride = 0;
 
   int64_t taps() const { return axes[0].kernel * axes[1].kernel * axes[2].kernel; }
   int64_t image_inputs() const { return axes[0].input * axes[1].input * axes[2].input; }
@@ -53,45 +57,41 @@ struct Convolution {
   double work() const;
 };
 
-// The positions of x, w and y among a routine's operands.
-struct ConvolutionOperands {
-  size_t x, w, y;
+// Outputs of an axis that meet the same taps: every `every`-th from `first`. Output i of them reads
+// x at position + i * step + t * distance for its tap t, which is that of number tap + t *
+// tap_step.
+struct AxisPhase {
+  int64_t outputs, first, every;
+  int64_t position, step, distance;
+  int64_t taps, tap, tap_step;
 };
 
-// False with a Python exception set if the operands do not fit one another.
-bool describe_convolution(const RoutineGeometry& g, const ConvolutionOperands& at,
-                          Convolution& convolution);
+// One phase, or where x is the result and y what is read, one for each remainder by the stride.
+std::vector<AxisPhase> axis_phases(const ConvolutionAxis& axis, bool transposed);
 
-// Whether groups are so small that vectors of outputs are summed one by one.
-bool channelwise(const Convolution& convolution, bool transposed);
-
-// to[i] = start + Σ w[tap] * from[offsets[tap] + i] for `count` outputs in each row; offsets and
-// distances of rows in bytes. Up to 60 bytes behind what is needed are read.
-template <class T>
-struct TapSums {
-  const T* from;
-  int64_t from_row;
-  const int64_t* offsets;
-  const T* w;
-  int64_t taps;
-  T start;
-  T* to;
-  int64_t to_row, rows, count;
+struct ConvolutionPointers {
+  const char *first, *second;  // the operands that are read, in the order of the routine
+  const char* bias;            // or null
+  char *result, *workspace;
 };
-void sum_taps(const TapSums<float>& sums);
-void sum_taps(const TapSums<double>& sums);
 
-// Adds to each tap's vector of 64 bytes: its lanes share the sum of factors[i] * from[offset + i].
-template <class T>
-struct TapProducts {
-  const T* from;
-  int64_t from_row;
-  const int64_t* offsets;
-  const T* factors;
-  int64_t factors_row, taps, rows, count;
-  T* sums;
+// A way to compute one convolution, ready to run; it divides the work between threads.
+class Convolver {
+ public:
+  virtual ~Convolver() = default;
+  virtual void run(const ConvolutionPointers& at) const = 0;
+
+  size_t workspace = 0;  // bytes
 };
-void add_products(const TapProducts<float>& products);
-void add_products(const TapProducts<double>& products);
+
+// Null with a Python exception set when a micro-kernel cannot be had. `transposed`: x is the
+// result.
+std::unique_ptr<Convolver> make_windowed(const Convolution& convolution, bool transposed);
+std::unique_ptr<Convolver> make_windowed_weight(const Convolution& convolution);
+std::unique_ptr<Convolver> make_channelwise(const Convolution& convolution, bool transposed);
+std::unique_ptr<Convolver> make_channelwise_weight(const Convolution& convolution);
+
+// Whether the latter two serve a convolution, and better than windows would.
+bool suits_channelwise(const Convolution& convolution, bool transposed);
 
 }  // namespace gleed

@@ -1,4 +1,4 @@
-// The routines "convolution" and "convolution_input". Both sum over windows: those of x, and those
+// Convolution, and its gradient for the input. Both sum over windows: those of x, and those
 // of y where the outputs of every axis are taken apart by their remainder modulo the stride, for
 // these meet different taps.
 #include <algorithm>
@@ -44,33 +44,25 @@ struct Unit {
   Slab slab;
 };
 
-struct SumPointers {
-  const char *input, *w, *bias;
-  char *output, *workspace;
-};
-
-class WindowSums {
+class WindowSums final : public Convolver {
  public:
-  bool init(const Convolution& c, bool transposed, int64_t bias_stride, bool bias);
-  void run(const SumPointers& at) const;
-
-  size_t workspace = 0;
+  bool init(const Convolution& c, bool transposed);
+  void run(const ConvolutionPointers& at) const override;
 
  private:
   void find_phases(const Convolution& c, bool transposed);
+  void add_phase(const Convolution& c, bool transposed, const std::array<AxisPhase, 3>& axes);
   void choose_windows(Phase& phase);
   bool find_tiles();
   bool find_tiles(int64_t outputs);
   void choose_tasks(double work);
   Unit unit(int64_t number) const;
 
-  void pack_weights(const SumPointers& at) const;
-  void fill_biases(const SumPointers& at) const;
-  void run_unit(const Unit& unit, const SumPointers& at, char* scratch) const;
-  void multiply(const Unit& unit, const SumPointers& at, Range rows, Range outputs,
+  void pack_weights(const ConvolutionPointers& at) const;
+  void fill_biases(const ConvolutionPointers& at) const;
+  void run_unit(const Unit& unit, const ConvolutionPointers& at, char* scratch) const;
+  void multiply(const Unit& unit, const ConvolutionPointers& at, Range rows, Range outputs,
                 const char* columns, char* c, int64_t c_row) const;
-  template <class T>
-  void sum_channelwise(const Unit& unit, const SumPointers& at, char* scratch) const;
   void spread(const Unit& unit, const char* stage, int64_t stage_row, char* output) const;
 
   bool in_place(const Unit& unit) const {
@@ -91,7 +83,7 @@ class WindowSums {
   DType dtype_;
   int64_t item_, groups_, channels_, outputs_;
   int64_t w_group_, w_output_, w_channel_, bias_stride_;
-  bool bias_, direct_, channelwise_;
+  bool bias_, direct_;
   ConvolutionStrides y_;
   WindowInput input_;
   TileFamily family_;
@@ -101,7 +93,7 @@ class WindowSums {
   size_t biases_at_ = 0, tasks_at_ = 0, padded_ = 0, columns_ = 0, scratch_ = 0;
 };
 
-bool WindowSums::init(const Convolution& c, bool transposed, int64_t bias_stride, bool bias) {
+bool WindowSums::init(const Convolution& c, bool transposed) {
   dtype_ = c.dtype;
   item_ = c.itemsize;
   groups_ = c.groups;
@@ -110,15 +102,14 @@ bool WindowSums::init(const Convolution& c, bool transposed, int64_t bias_stride
   w_group_ = c.outputs * c.w.first;
   w_output_ = transposed ? c.w.second : c.w.first;
   w_channel_ = transposed ? c.w.first : c.w.second;
-  bias_ = bias;
-  bias_stride_ = bias_stride;
+  bias_ = c.bias;
+  bias_stride_ = c.bias_stride;
   y_ = transposed ? c.x : c.y;
   const ConvolutionStrides& x = transposed ? c.y : c.x;
   input_ = {c.itemsize, c.images, x.first, groups_ * channels_, x.second};
   const TileFamily* family = tile_family(dtype_);
   if (!family) return false;
   family_ = *family;
-  channelwise_ = channelwise(c, transposed);
   vectors_ = family_.vectors * (outputs_ <= 2 ? 2 : 1);
   tiles_ = ceil_div(outputs_, family_.rows);
   // Few images with many outputs: tasks walk all of them, but only a part of the weights.
@@ -127,57 +118,18 @@ bool WindowSums::init(const Convolution& c, bool transposed, int64_t bias_stride
     divided_ = std::clamp<int64_t>(outputs_ / kLeastDivided, 1, kFewUnits);
   }
   find_phases(c, transposed);
-  if (!channelwise_ && !find_tiles()) return false;
+  if (!find_tiles()) return false;
   choose_tasks(c.work());
   return true;
 }
 
-// The taps that output `first` of an axis meets, and where.
-void find_taps(const ConvolutionAxis& axis, int64_t first, std::vector<int64_t>& positions,
-               std::vector<int64_t>& taps) {
-  for (int64_t t = 0; t < axis.kernel; ++t) {
-    const int64_t reach = first + axis.padding - t * axis.dilation;
-    if (reach % axis.stride) continue;
-    positions.push_back(reach / axis.stride);
-    taps.push_back(t);
-  }
-}
-
 void WindowSums::find_phases(const Convolution& c, bool transposed) {
-  std::array<int64_t, 3> count = {1, 1, 1};
-  for (int a = 0; a < 3 && transposed; ++a) count[a] = std::min(c.axes[a].stride, c.axes[a].input);
-  const int64_t phases = count[0] * count[1] * count[2];
-  for (int64_t number = 0; number < phases; ++number) {
-    Phase phase;
-    phase.first = {number / (count[1] * count[2]), number / count[2] % count[1], number % count[2]};
-    std::array<std::vector<int64_t>, 3> taps;
-    for (int a = 0; a < 3; ++a) {
-      const ConvolutionAxis& axis = c.axes[a];
-      std::vector<int64_t> positions;
-      if (transposed) {
-        find_taps(axis, phase.first[a], positions, taps[a]);
-        const int64_t outputs = ceil_div(axis.input - phase.first[a], axis.stride);
-        phase.axes[a] = {outputs, 1, axis.output, c.y.axes[a], positions};
-      } else {
-        for (int64_t t = 0; t < axis.kernel; ++t) {
-          positions.push_back(t * axis.dilation - axis.padding);
-          taps[a].push_back(t);
-        }
-        phase.axes[a] = {axis.output, axis.stride, axis.input, c.x.axes[a], positions};
-      }
-      phase.step[a] = transposed ? axis.stride : 1;
+  std::array<std::vector<AxisPhase>, 3> of_axes;
+  for (int a = 0; a < 3; ++a) of_axes[a] = axis_phases(c.axes[a], transposed);
+  for (const AxisPhase& i : of_axes[0]) {
+    for (const AxisPhase& j : of_axes[1]) {
+      for (const AxisPhase& k : of_axes[2]) add_phase(c, transposed, {i, j, k});
     }
-    for (int64_t i : taps[0]) {
-      for (int64_t j : taps[1]) {
-        for (int64_t k : taps[2]) {
-          phase.weights.push_back(i * c.w.axes[0] + j * c.w.axes[1] + k * c.w.axes[2]);
-        }
-      }
-    }
-    if (!phases_.empty())
-      phase.packed = phases_.back().packed + groups_ * outputs_ * depth(phases_.back());
-    choose_windows(phase);
-    phases_.push_back(std::move(phase));
   }
   // Weights that lie in the order of the columns' rows are read where they are.
   const Phase& one = phases_.front();
@@ -185,6 +137,34 @@ void WindowSums::find_phases(const Convolution& c, bool transposed) {
   for (size_t t = 0; t < one.weights.size(); ++t) {
     direct_ = direct_ && one.weights[t] == static_cast<int64_t>(t) * item_;
   }
+}
+
+void WindowSums::add_phase(const Convolution& c, bool transposed,
+                           const std::array<AxisPhase, 3>& axes) {
+  Phase phase;
+  phase.weights = {0};
+  for (int a = 0; a < 3; ++a) {
+    const AxisPhase& axis = axes[a];
+    const int64_t inputs = transposed ? c.axes[a].output : c.axes[a].input;
+    phase.axes[a] = {axis.outputs, axis.step, inputs, transposed ? c.y.axes[a] : c.x.axes[a], {}};
+    phase.first[a] = axis.first;
+    phase.step[a] = axis.every;
+    std::vector<int64_t> weights;
+    for (const int64_t before : phase.weights) {
+      for (int64_t t = 0; t < axis.taps; ++t) {
+        weights.push_back(before + (axis.tap + t * axis.tap_step) * c.w.axes[a]);
+      }
+    }
+    phase.weights = weights;
+    for (int64_t t = 0; t < axis.taps; ++t) {
+      phase.axes[a].positions.push_back(axis.position + t * axis.distance);
+    }
+  }
+  if (!phases_.empty()) {
+    phase.packed = phases_.back().packed + groups_ * outputs_ * depth(phases_.back());
+  }
+  choose_windows(phase);
+  phases_.push_back(std::move(phase));
 }
 
 void WindowSums::choose_windows(Phase& phase) {
@@ -199,12 +179,12 @@ void WindowSums::choose_windows(Phase& phase) {
   int64_t outputs = input_.images;
   for (const WindowAxis& axis : phase.axes) outputs *= axis.outputs;
   const int64_t fair = ceil_div(outputs * divided_, kFewUnits);
-  const int64_t least = width() * (channelwise_ ? 1 : 2);
+  const int64_t least = 2 * width();
   const int64_t most =
       std::min(std::clamp(kPadded / each, kLeastOutputs, kMostOutputs), std::max(fair, least));
   phase.windows.emplace_back(input_, phase.axes, most, together);
   padded_ = std::max<size_t>(padded_, phase.windows[0].padded_bytes());
-  if (!channelwise_) columns_ = std::max<size_t>(columns_, kPanels * width() * phase.chunk * item_);
+  columns_ = std::max<size_t>(columns_, kPanels * width() * phase.chunk * item_);
 }
 
 // Tiles for every number of columns that the last panel of a slab has.
@@ -247,11 +227,10 @@ void WindowSums::choose_tasks(double work) {
     units_ += phase.units;
   }
   tasks_ = std::min({task_count(work), units_, kMaxTasks});
-  int64_t weights = direct_ || channelwise_
-                        ? 0
-                        : phases_.back().packed + groups_ * outputs_ * depth(phases_.back());
+  int64_t weights =
+      direct_ ? 0 : phases_.back().packed + groups_ * outputs_ * depth(phases_.back());
   biases_at_ = round_up(weights * item_, 64);
-  tasks_at_ = biases_at_ + (bias_ && !channelwise_ ? groups_ * outputs_ * width() * item_ : 0);
+  tasks_at_ = biases_at_ + (bias_ ? groups_ * outputs_ * width() * item_ : 0);
   padded_ = round_up(padded_, 64);
   columns_ = round_up(columns_, 64) + 64;  // of which the last is written too far
   scratch_ = padded_ + columns_ + round_up(outputs_ * round_up(most, family_.lanes) * item_, 64);
@@ -267,33 +246,27 @@ Unit WindowSums::unit(int64_t number) const {
           windows.slab(number % windows.slabs())};
 }
 
-void WindowSums::run(const SumPointers& at) const {
+void WindowSums::run(const ConvolutionPointers& at) const {
   if (biases_at_) pack_weights(at);
   if (tasks_at_ > biases_at_) fill_biases(at);
   parallel_for(tasks_, [&](int64_t task) {
     const Range mine = part(units_, tasks_, task);
     for (int64_t number = mine.begin; number < mine.end; ++number) {
       char* scratch = at.workspace + tasks_at_ + task * scratch_;
-      if (!channelwise_) {
-        run_unit(unit(number), at, scratch);
-      } else if (dtype_ == DType::kFloat32) {
-        sum_channelwise<float>(unit(number), at, scratch);
-      } else {
-        sum_channelwise<double>(unit(number), at, scratch);
-      }
+      run_unit(unit(number), at, scratch);
     }
   });
 }
 
 // As [tile][depth][rows of the tile].
-void WindowSums::pack_weights(const SumPointers& at) const {
+void WindowSums::pack_weights(const ConvolutionPointers& at) const {
   const auto pack = [&](auto* target, const Phase& phase, int64_t group, int64_t tile) {
     using T = std::remove_pointer_t<decltype(target)>;
     const Range mine = part(outputs_, tiles_, tile);
     const int64_t rows = mine.end - mine.begin;
     target += phase.packed + (group * outputs_ + mine.begin) * depth(phase);
     for (int64_t c = 0; c < channels_; ++c) {
-      const char* from = at.w + group * w_group_ + mine.begin * w_output_ + c * w_channel_;
+      const char* from = at.second + group * w_group_ + mine.begin * w_output_ + c * w_channel_;
       for (const int64_t tap : phase.weights) {
         for (int64_t row = 0; row < rows; ++row) {
           std::memcpy(target++, from + row * w_output_ + tap, sizeof(T));
@@ -313,7 +286,7 @@ void WindowSums::pack_weights(const SumPointers& at) const {
 }
 
 // Tiles add what was summed before: at first, the bias in every column.
-void WindowSums::fill_biases(const SumPointers& at) const {
+void WindowSums::fill_biases(const ConvolutionPointers& at) const {
   char* to = at.workspace + biases_at_;
   for (int64_t k = 0; k < groups_ * outputs_; ++k) {
     for (int64_t i = 0; i < width(); ++i, to += item_) {
@@ -322,7 +295,7 @@ void WindowSums::fill_biases(const SumPointers& at) const {
   }
 }
 
-void WindowSums::run_unit(const Unit& unit, const SumPointers& at, char* scratch) const {
+void WindowSums::run_unit(const Unit& unit, const ConvolutionPointers& at, char* scratch) const {
   const Windows& windows = unit.phase.windows[0];
   const int64_t outputs = windows.outputs(unit.slab), taps = windows.taps(),
                 all = depth(unit.phase);
@@ -331,7 +304,7 @@ void WindowSums::run_unit(const Unit& unit, const SumPointers& at, char* scratch
   if (in_place(unit)) {
     c_row = y_.second;
     windows.each_row(unit.slab, {0, 1}, [&](int64_t n, int64_t i, int64_t j, int64_t k, auto...) {
-      c = at.output + place(unit.phase, n, unit.group * outputs_, i, j, k);
+      c = at.result + place(unit.phase, n, unit.group * outputs_, i, j, k);
     });
   }
   int64_t row = 0;
@@ -341,7 +314,7 @@ void WindowSums::run_unit(const Unit& unit, const SumPointers& at, char* scratch
     const Range rows = {row, std::min(row + unit.phase.chunk, end)};
     const Range channels = {channel, taps ? ceil_div(rows.end, taps) : 0};
     const int64_t first = unit.group * channels_;
-    windows.pad(at.input, unit.slab, {first + channels.begin, first + channels.end}, padded);
+    windows.pad(at.first, unit.slab, {first + channels.begin, first + channels.end}, padded);
     for (int64_t begin = 0; begin < outputs; begin += kPanels * width()) {
       const Range block = {begin, std::min(outputs, begin + kPanels * width())};
       for (int64_t i = block.begin; i < block.end; i += width()) {
@@ -354,11 +327,11 @@ void WindowSums::run_unit(const Unit& unit, const SumPointers& at, char* scratch
     }
     row = rows.end;
   } while (row < all);
-  if (!in_place(unit)) spread(unit, c, c_row, at.output);
+  if (!in_place(unit)) spread(unit, c, c_row, at.result);
 }
 
-void WindowSums::multiply(const Unit& unit, const SumPointers& at, Range rows, Range outputs,
-                          const char* columns, char* c, int64_t c_row) const {
+void WindowSums::multiply(const Unit& unit, const ConvolutionPointers& at, Range rows,
+                          Range outputs, const char* columns, char* c, int64_t c_row) const {
   TileArguments t = {};
   t.steps = rows.end - rows.begin;
   t.b_step = width() * item_;
@@ -370,7 +343,7 @@ void WindowSums::multiply(const Unit& unit, const SumPointers& at, Range rows, R
     t.a_step = direct_ ? item_ : many * item_;
     const int64_t before =
         unit.group * outputs_ * depth(unit.phase) + mine.begin * depth(unit.phase);
-    t.a = direct_ ? at.w + unit.group * w_group_ + mine.begin * w_output_ + rows.begin * item_
+    t.a = direct_ ? at.second + unit.group * w_group_ + mine.begin * w_output_ + rows.begin * item_
                   : at.workspace + (unit.phase.packed + before + rows.begin * many) * item_;
     for (int64_t i = outputs.begin; i < outputs.end; i += width()) {
       const int64_t left = std::min(width(), outputs.end - i);
@@ -387,41 +360,6 @@ void WindowSums::multiply(const Unit& unit, const SumPointers& at, Range rows, R
   }
 }
 
-template <class T>
-void WindowSums::sum_channelwise(const Unit& unit, const SumPointers& at, char* scratch) const {
-  const Phase& phase = unit.phase;
-  const Windows& windows = phase.windows[0];
-  std::vector<T> weights(phase.weights.size());
-  windows.pad(at.input, unit.slab, {unit.group, unit.group + 1}, scratch);
-  TapSums<T> sums = {};
-  sums.from_row = windows.row_distance();
-  sums.offsets = windows.tap_offsets();
-  sums.w = weights.data();
-  sums.taps = weights.size();
-  const int64_t step = phase.step[2];
-  for (int64_t k = 0; k < outputs_; ++k) {
-    const char* w = at.w + unit.group * w_group_ + k * w_output_;
-    for (int64_t t = 0; t < sums.taps; ++t) std::memcpy(&weights[t], w + phase.weights[t], item_);
-    const int64_t output = unit.group * outputs_ + k;
-    if (bias_) std::memcpy(&sums.start, at.bias + output * bias_stride_, item_);
-    const auto sum = [&](int64_t n, int64_t i, int64_t j, int64_t l, int64_t rows, int64_t count) {
-      sums.from = reinterpret_cast<const T*>(scratch + windows.place(unit.slab, n, i, j, l));
-      T* to = reinterpret_cast<T*>(at.output + place(phase, n, output, i, j, l));
-      sums.to = step == 1 ? to : reinterpret_cast<T*>(scratch + padded_);
-      sums.to_row = step == 1 ? phase.step[1] * y_.axes[1] : count * item_;
-      sums.rows = rows;
-      sums.count = count;
-      sum_taps(sums);
-      if (step == 1) return;
-      const T* from = sums.to;
-      for (int64_t row = 0; row < rows; ++row, to += phase.step[1] * y_.axes[1] / item_) {
-        for (int64_t m = 0; m < count; ++m) to[m * step] = *from++;
-      }
-    };
-    windows.each_plane(unit.slab, sum);
-  }
-}
-
 void WindowSums::spread(const Unit& unit, const char* stage, int64_t stage_row,
                         char* output) const {
   const Windows& windows = unit.phase.windows[0];
@@ -435,50 +373,19 @@ void WindowSums::spread(const Unit& unit, const char* stage, int64_t stage_row,
                        const char* from = stage + k * stage_row + at * item_;
                        if (step == item_) {
                          std::memcpy(to, from, count * item_);
-                         continue;
+                       } else {
+                         copy_elements(from, item_, to, step, count, item_);
                        }
-                       for (int64_t m = 0; m < count; ++m)
-                         std::memcpy(to + m * step, from + m * item_, item_);
                      }
                    });
 }
 
-bool prepare(const RoutineGeometry& g, RoutinePlan& plan, bool transposed) {
-  const size_t last = g.operands.size() - 1;
-  const ConvolutionOperands at = {transposed ? last : 0, 1, transposed ? 0 : last};
-  Convolution c;
-  if (!describe_convolution(g, at, c)) return false;
-  auto sums = std::make_shared<WindowSums>();
-  const bool bias = last == 3;
-  const int64_t bias_stride = bias ? g.operands[2].layout->strides[0] * c.itemsize : 0;
-  if (g.operands[last].layout->numel == 0) return true;
-  if (!sums->init(c, transposed, bias_stride, bias)) return false;
-  plan.state = sums;
-  plan.workspace = sums->workspace;
-  plan.nanoseconds = c.work() * 0.02;
-  return true;
-}
-
-void execute(const RoutineCall& call) {
-  if (!call.state) return;  // nothing to compute
-  const size_t last = call.geometry.operands.size() - 1;
-  const char* bias = last == 3 ? call.pointers[2] : nullptr;
-  static_cast<const WindowSums*>(call.state)
-      ->run({call.pointers[0], call.pointers[1], bias, call.pointers[last], call.workspace});
-}
-
-bool prepare_forward(const RoutineGeometry& g, RoutinePlan& plan) {
-  return prepare(g, plan, false);
-}
-bool prepare_input(const RoutineGeometry& g, RoutinePlan& plan) { return prepare(g, plan, true); }
-
-const RegisterRoutine forward({.name = "convolution",
-                               .prepare = prepare_forward,
-                               .execute = execute});
-const RegisterRoutine input({.name = "convolution_input",
-                             .prepare = prepare_input,
-                             .execute = execute});
-
 }  // namespace
+
+std::unique_ptr<Convolver> make_windowed(const Convolution& c, bool transposed) {
+  auto sums = std::make_unique<WindowSums>();
+  if (!sums->init(c, transposed)) return nullptr;
+  return sums;
+}
 
 }  // namespace gleed

@@ -1,9 +1,8 @@
-// The routine "convolution_weight": a product of the columns of x, which are rows here, and y.
-// Their depth is that of all outputs, slab by slab; parts of the slabs are summed apart by tasks of
-// their own, and then added.
+// The gradient of convolution for the weight: a product of the columns of x, which are rows here,
+// and y. Their depth is that of all outputs, slab by slab; parts of the slabs are summed apart by
+// tasks of their own, and then added.
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <vector>
 
 #include "contraction.h"
@@ -29,13 +28,11 @@ struct Unit {
   Range channels;
 };
 
-class WeightSums {
+class WeightSums final : public Convolver {
  public:
   explicit WeightSums(const Convolution& c) : c_(c), windows_(windows_of(c)) {}
   bool init();
-  void run(const char* x, const char* y, char* w, char* workspace) const;
-
-  size_t workspace = 0;
+  void run(const ConvolutionPointers& at) const override;
 
  private:
   static int64_t padded_outputs(const Convolution& c) { return round_up(c.outputs, 16); }
@@ -44,9 +41,6 @@ class WeightSums {
   bool find_tiles();
   void choose_units();
   void run_unit(const Unit& unit, const char* x, const char* y, char* sums, char* scratch) const;
-  template <class T>
-  void sum_channelwise(const Unit& unit, const char* x, const char* y, T* sums,
-                       char* scratch) const;
   void pack_outputs(const Slab& slab, int64_t group, const char* y, char* panels) const;
   void multiply(int64_t rows, int64_t depth, bool first, const char* columns, const char* panels,
                 char* sums) const;
@@ -137,7 +131,7 @@ void WeightSums::choose_units() {
   workspace = round_up(parts_ * all, 64) + tasks_ * scratch_;
 }
 
-void WeightSums::run(const char* x, const char* y, char* w, char* workspace) const {
+void WeightSums::run(const ConvolutionPointers& at) const {
   const int64_t all = c_.groups * rows() * sums_row();
   parallel_for(tasks_, [&](int64_t task) {
     const Range mine = part(units_, tasks_, task);
@@ -145,15 +139,9 @@ void WeightSums::run(const char* x, const char* y, char* w, char* workspace) con
       const int64_t group = number / divided_ % c_.groups, p = number / divided_ / c_.groups;
       const Unit unit = {p, group, part(c_.channels, divided_, number % divided_)};
       const int64_t row = group * rows() + unit.channels.begin * c_.taps();
-      char* sums = workspace + p * all + row * sums_row();
-      char* scratch = workspace + round_up(parts_ * all, 64) + task * scratch_;
-      if (!channelwise(c_, false)) {
-        run_unit(unit, x, y, sums, scratch);
-      } else if (c_.itemsize == 4) {
-        sum_channelwise(unit, x, y, reinterpret_cast<float*>(sums), scratch);
-      } else {
-        sum_channelwise(unit, x, y, reinterpret_cast<double*>(sums), scratch);
-      }
+      char* sums = at.workspace + p * all + row * sums_row();
+      char* scratch = at.workspace + round_up(parts_ * all, 64) + task * scratch_;
+      run_unit(unit, at.first, at.second, sums, scratch);
     }
   });
   const int64_t blocks = ceil_div(c_.outputs, 16);
@@ -161,9 +149,9 @@ void WeightSums::run(const char* x, const char* y, char* w, char* workspace) con
     const int64_t first = i % blocks * 16;
     const Range outputs = {first, std::min(c_.outputs, first + 16)};
     if (c_.itemsize == 4) {
-      add_parts<float>(workspace, i / blocks, outputs, w);
+      add_parts<float>(at.workspace, i / blocks, outputs, at.result);
     } else {
-      add_parts<double>(workspace, i / blocks, outputs, w);
+      add_parts<double>(at.workspace, i / blocks, outputs, at.result);
     }
   });
 }
@@ -186,54 +174,6 @@ void WeightSums::run_unit(const Unit& unit, const char* x, const char* y, char* 
       windows_.pack(padded, slab, {0, outputs}, {0, (end - c) * taps}, columns, pitch());
       multiply((end - c) * taps, outputs, number == slabs.begin, columns, panels,
                sums + (c - unit.channels.begin) * taps * sums_row());
-    }
-  }
-}
-
-template <class T>
-void WeightSums::sum_channelwise(const Unit& unit, const char* x, const char* y, T* sums,
-                                 char* scratch) const {
-  constexpr int64_t lanes = 64 / sizeof(T);
-  const int64_t taps = c_.taps();
-  std::vector<T> sums_of_lanes(c_.outputs * taps * lanes), copied;
-  TapProducts<T> products = {};
-  products.from_row = windows_.row_distance();
-  products.offsets = windows_.tap_offsets();
-  products.taps = taps;
-  const bool neighbours = c_.y.axes[2] == c_.itemsize;
-  const Range slabs = part(windows_.slabs(), parts_, unit.part);
-  for (int64_t number = slabs.begin; number < slabs.end; ++number) {
-    const Slab slab = windows_.slab(number);
-    windows_.pad(x, slab, {unit.group, unit.group + 1}, scratch);
-    for (int64_t k = 0; k < c_.outputs; ++k) {
-      products.sums = sums_of_lanes.data() + k * taps * lanes;
-      const auto add = [&](int64_t n, int64_t i, int64_t j, int64_t l, int64_t rows,
-                           int64_t count) {
-        const char* from = y + n * c_.y.first + (unit.group * c_.outputs + k) * c_.y.second +
-                           i * c_.y.axes[0] + j * c_.y.axes[1] + l * c_.y.axes[2];
-        products.factors = reinterpret_cast<const T*>(from);
-        products.factors_row = c_.y.axes[1];
-        if (!neighbours) {
-          copied.resize(rows * count);
-          for (int64_t m = 0; m < rows * count; ++m) {
-            const char* at = from + m / count * c_.y.axes[1] + m % count * c_.y.axes[2];
-            std::memcpy(&copied[m], at, sizeof(T));
-          }
-          products.factors = copied.data();
-          products.factors_row = count * sizeof(T);
-        }
-        products.from = reinterpret_cast<const T*>(scratch + windows_.place(slab, n, i, j, l));
-        products.rows = rows;
-        products.count = count;
-        add_products(products);
-      };
-      windows_.each_plane(slab, add);
-    }
-  }
-  for (int64_t k = 0; k < c_.outputs; ++k) {
-    for (int64_t t = 0; t < taps; ++t) {
-      const T* of_tap = sums_of_lanes.data() + (k * taps + t) * lanes;
-      sums[t * padded_outputs(c_) + k] = std::accumulate(of_tap, of_tap + lanes, T{});
     }
   }
 }
@@ -300,28 +240,12 @@ void WeightSums::add_parts(const char* sums, int64_t group, Range outputs, char*
   }
 }
 
-bool prepare(const RoutineGeometry& g, RoutinePlan& plan) {
-  Convolution c;
-  if (!describe_convolution(g, {0, 2, 1}, c)) return false;
-  if (g.operands[2].layout->numel == 0) return true;
-  auto sums = std::make_shared<WeightSums>(c);
-  if (!sums->init()) return false;
-  plan.state = sums;
-  plan.workspace = sums->workspace;
-  plan.nanoseconds = c.work() * 0.02;
-  return true;
-}
-
-void execute(const RoutineCall& call) {
-  if (!call.state) return;  // nothing to compute
-  static_cast<const WeightSums*>(call.state)
-      ->run(call.pointers[0], call.pointers[1], call.pointers[2], call.workspace);
-}
-
-const RegisterRoutine registered({.name = "convolution_weight",
-                                  .prepare = prepare,
-                                  .execute = execute});
-
 }  // namespace
+
+std::unique_ptr<Convolver> make_windowed_weight(const Convolution& c) {
+  auto sums = std::make_unique<WeightSums>(c);
+  if (!sums->init()) return nullptr;
+  return sums;
+}
 
 }  // namespace gleed

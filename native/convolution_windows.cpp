@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "vector_clones.h"
 
@@ -16,11 +17,6 @@ struct Run {
   int64_t source, target, bytes;
 };
 
-template <class T>
-void copy_elements(const char* from, int64_t stride, int64_t count, char* to) {
-  for (int64_t i = 0; i < count; ++i) std::memcpy(to + i * sizeof(T), from + i * stride, sizeof(T));
-}
-
 void copy_line(const char* from, int64_t stride, int64_t count, int itemsize, char* to) {
   constexpr int64_t kPiece = 16, kShort = 256;  // bytes
   const int64_t bytes = count * itemsize;
@@ -31,10 +27,8 @@ void copy_line(const char* from, int64_t stride, int64_t count, int itemsize, ch
     }
   } else if (stride == itemsize) {
     std::memcpy(to, from, bytes);
-  } else if (itemsize == 4) {
-    copy_elements<uint32_t>(from, stride, count, to);
   } else {
-    copy_elements<uint64_t>(from, stride, count, to);
+    copy_elements(from, stride, to, itemsize, count, itemsize);
   }
 }
 
@@ -60,6 +54,19 @@ int64_t equal_part(int64_t total, int64_t most) {
 }
 
 }  // namespace
+
+void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_stride,
+                   int64_t count, int64_t itemsize) {
+  const auto copy = [&](auto size) {
+    for (int64_t i = 0; i < count; ++i)
+      std::memcpy(to + i * to_stride, from + i * from_stride, size);
+  };
+  if (itemsize == 4) {
+    copy(std::integral_constant<size_t, 4>());
+  } else {
+    copy(std::integral_constant<size_t, 8>());
+  }
+}
 
 Windows::Windows(const WindowInput& input, const WindowAxes& axes, int64_t most, int64_t together)
     : input_(input), axes_(axes), together_(together) {

@@ -34,6 +34,10 @@ struct Slab {
   Range images, rows;
 };
 
+// Copies elements of 4 or 8 bytes; strides in bytes.
+void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_stride,
+                   int64_t count, int64_t itemsize);
+
 class Windows {
  public:
   // Slabs have no more than about `most` outputs; `together` channels are copied at once.
@@ -51,11 +55,6 @@ class Windows {
   // number in the slab) for outputs [i, j, first … first + count).
   template <class Use>
   void each_row(const Slab& slab, Range outputs, Use&& use) const;
-
-  // Whole planes of the last two axes: calls use(image, i, first j, first k, rows, count).
-  template <class Use>
-  void each_plane(const Slab& slab, Use&& use) const;
-  int64_t row_distance() const { return axes_[1].step * line_; }  // bytes, in a padded channel
 
   size_t padded_bytes() const { return together_ * channel_ + kSlack; }
   // Copies channels [begin, end), at most `together`, with zeros around them.
@@ -123,19 +122,6 @@ void Windows::each_row(const Slab& slab, Range outputs, Use&& use) const {
     if (++i < count[0]) continue;
     i = 0;
     ++image;
-  }
-}
-
-template <class Use>
-void Windows::each_plane(const Slab& slab, Use&& use) const {
-  std::array<Range, 3> range;
-  for (int a = 0; a < 3; ++a) range[a] = {0, axes_[a].outputs};
-  range[split_] = slab.rows;
-  for (int64_t n = slab.images.begin; n < slab.images.end; ++n) {
-    for (int64_t i = range[0].begin; i < range[0].end; ++i) {
-      use(n, i, range[1].begin, range[2].begin, range[1].end - range[1].begin,
-          range[2].end - range[2].begin);
-    }
   }
 }
 

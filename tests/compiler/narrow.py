@@ -19,8 +19,8 @@ def main(vector_bytes: int) -> None:
     avx2 = targets.target("x86_64-unknown-linux-gnu", "x86-64-v3", features)
     narrow = replace(avx2, vector_bytes=vector_bytes)
 
-    def compile(kind: str, dtype: str, rows: int, columns: int) -> tuple[bytes, str]:
-        llvm_ir = emit_contraction(kind, dtype, rows, columns, narrow, "kernel")
+    def compile(kind: str, dtype: str, *shape: int) -> tuple[bytes, str]:
+        llvm_ir = emit_contraction(kind, dtype, shape, narrow, "kernel")
         return assemble(llvm_ir, narrow), "kernel"
 
     products.use_compiler(compile)

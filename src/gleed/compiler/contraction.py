@@ -8,6 +8,8 @@ what it does not find in its table it asks for here, by kind:
     ragged     the same with a partly valid last vector
     dot        rows × columns dot products (contraction_dot)
     copy, transpose     pack panels of `columns` lanes (contraction_pack)
+    plane, plane_weight     convolution of a plane, and its gradient for the taps
+                        (convolution_plane); the six numbers of `Taps` in place of the two
 
 Each is `void kernel(void* arguments)`; the argument structures are described in the generators and
 in native/contraction_kernels.h.
@@ -28,13 +30,13 @@ generators = lazy("gleed.compiler.contraction_emit")
 emit = lazy("gleed.compiler.emit")
 
 
-def compile_contraction(kind: str, dtype: str, rows: int, columns: int) -> tuple[bytes, str]:
+def compile_contraction(kind: str, dtype: str, *shape: int) -> tuple[bytes, str]:
     """One micro-kernel for this machine: an ELF object, and the name of its function."""
-    symbol = f"matmul_{kind}_{dtype}_{rows}x{columns}"
+    symbol = f"matmul_{kind}_{dtype}_{'x'.join(map(str, shape))}"
 
     def build() -> bytes:
         target = targets.host()
-        llvm_ir = generators.emit_contraction(kind, dtype, rows, columns, target, symbol)
+        llvm_ir = generators.emit_contraction(kind, dtype, shape, target, symbol)
         return emit.assemble(llvm_ir, target)
 
     return cached_object(named_key(symbol), build), symbol
