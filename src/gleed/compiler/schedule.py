@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from gleed.compiler import kernel as k
 from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.fuse import KernelBuilder, Mapping, Space, inner_mapping, space_of
-from gleed.compiler.graph import Graph, Node, Shape, Turns, Value, topological
+from gleed.compiler.graph import Graph, Node, Shape, Turns, Value
 
 Step = tuple[Any, ...]
 # Kinds whose result a kernel computes; the others have steps of their own.
 COMPUTED = ("pointwise", "reduce", "scan", "gather", "iota", "const", "param", "dim")
+# Kinds whose result shares the memory of their argument, or may do so.
+MOVEMENTS = ("broadcast", "permute", "reshape", "movement")
 # A kernel's operands are limited; what has no need to be in one kernel is not, beyond these.
 _PARTS_AT_ONCE = 8  # of a concatenation
 _OPERANDS_AT_ONCE = 32
@@ -435,31 +438,78 @@ class Schedule:
 
     # ---- outputs that overwrite inputs
     def _write(self, writes: list[tuple[Value, int, int]]) -> dict[int, int]:
-        """Overwrite inputs, last of all; where one write would spoil what another reads, results
-        are put aside first."""
-        if self._conflicts([(value, target) for value, target, _ in writes]):
-            for value, target, _ in writes:
-                if self._numbers.get(value) != target:
-                    self.real(value)
-        self._store((value, target) for value, target, _ in writes)
+        """Overwrite inputs, last of all; where writes would spoil what others read, results are put
+        aside first."""
+        pairs = [(v, target) for v, target, _ in writes if self._numbers.get(v) != target]
+        if len(pairs) > 1:
+            self._prepare(value for value, _ in pairs)
+        try:
+            self._store(pairs)
+        except CycleError:
+            for value in dict.fromkeys(value for value, _ in pairs):
+                self._numbers[value] = self._put_aside(value)
+            for value, target in pairs:
+                self._copy(value, target)
         return {position: target for _, target, position in writes}
 
+    def _prepare(self, values: Iterable[Value]) -> None:
+        """Have all that the kernels for some values need from steps of its own, and the values that
+        are written more than once."""
+        for value, times in Counter(values).items():
+            if times > 1:
+                self.real(value)
+            elif value.node.kind in COMPUTED and not self._ready(value):
+                space, mapping = self._space(value)
+                self._builder(space).build(value, mapping)
+
+    def _put_aside(self, value: Value) -> int:
+        """Memory of its own for a value."""
+        number = self._alloc(value)
+        if self.is_real(value):
+            self._copy(value, number)
+        else:
+            self._fill(value, number)
+        return number
+
     def _store(self, writes: Iterable[tuple[Value, int]]) -> None:
-        """Write values to plan values, those of one space in one kernel."""
+        """Write values to plan values, those of one space in one kernel, and whoever reads memory
+        before whoever overwrites it. Raises CycleError, with nothing written, where there is no
+        such order."""
         groups: dict[object, dict[Value, int]] = {}
         for value, target in writes:
-            known = self._numbers.get(value)
-            if known == target:
-                continue
-            if known is None and value.node.kind not in COMPUTED:
-                self._fill(value, target)
-            elif known is None:
-                groups.setdefault(self._space(value)[0].key, {})[value] = target
+            fused = not self.is_real(value) and value.node.kind in COMPUTED
+            key = self._space(value)[0].key if fused else target
+            groups.setdefault(key, {})[value] = target
+        for group in self._in_order(groups):
+            first, target = next(iter(group.items()))
+            if self.is_real(first):
+                self._copy(first, target)
+            elif first.node.kind not in COMPUTED:
+                self._fill(first, target)
             else:
-                self._copy(value, target)
-        for targets in groups.values():
-            for part in self._divided(targets):
-                self._compute(list(part), part)
+                for part in self._divided(group):
+                    self._compute(list(part), part)
+
+    def _in_order(self, groups: dict[object, dict[Value, int]]) -> list[dict[Value, int]]:
+        """Groups of writes: whoever reads memory before whoever overwrites it."""
+        writers = {target: key for key, group in groups.items() for target in group.values()}
+        readers: dict[object, list[object]] = {key: [] for key in groups}
+        for key, group in groups.items():
+            for number in sorted({n for value in group for n in self._read(value)}):
+                if writers.get(number, key) != key:
+                    readers[writers[number]].append(key)
+        return [groups[key] for key in TopologicalSorter(readers).static_order()]
+
+    def _read(self, value: Value) -> set[int]:
+        """The plan values that are read for a value, and what these are views of."""
+        under = self._under(value)
+        views = [v for v in under if self.is_real(v) and v.node.kind in MOVEMENTS]
+        while views:
+            source = views.pop().node.inputs[0]
+            if source not in under:
+                under.add(source)
+                views += [source] if source.node.kind in MOVEMENTS else []
+        return {self._numbers[v] for v in under if self.is_real(v)}
 
     def _divided(self, targets: dict[Value, int]) -> list[dict[Value, int]]:
         """Writes in kernels of not too many operands. What shares a computation stays together, and
@@ -497,26 +547,6 @@ class Schedule:
         node = builder.build(value, mapping)
         builder.store_at(node, value.dtype, target, mapping)
         self._launch(builder, "copy")
-
-    def _conflicts(self, writes: list[tuple[Value, int]]) -> bool:
-        """Whether a write that runs earlier changes an input that a later one reads."""
-        if len(writes) < 2:
-            return False
-        spaces = {}
-        for value, target in writes:
-            if not self.is_real(value):
-                spaces[target] = self._space(value)[0].key if value.node.kind in COMPUTED else None
-        targets = {self.graph.inputs[t]: t for _, t in writes}
-        for value, target in writes:
-            for node in topological([value.node]):
-                other = targets.get(node.outputs[0]) if node.op == "input" else None
-                if (
-                    other is not None
-                    and other != target
-                    and (spaces.get(other) is None or spaces.get(other) != spaces.get(target))
-                ):
-                    return True
-        return False
 
 
 def _numbers(attrs: Iterable[object]) -> Iterator[Size]:
