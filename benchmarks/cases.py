@@ -27,18 +27,27 @@ def _cases(group: str, *programs: tuple[str, ...]) -> list[Case]:
     return [Case(group, *program) for program in programs]
 
 
-def _steps(model: str, optimizer: str, batch: str, loss: str) -> tuple[str, str, str]:
+def _steps(
+    model: str,
+    optimizer: str,
+    batch: str,
+    loss: str,
+    result: str = "tuple(model.parameters())",
+    classes: str = "",
+    clip: bool = False,
+) -> tuple[str, str, str]:
     """A training step: setup, run and result of a case."""
-    setup = f"""
+    setup = f"""{classes}
 model = {model}
 optimizer = optim.{optimizer}
 {batch}
 def step():
     optimizer.zero_grad()
     {loss}.backward()
+    {"nn.utils.clip_grad_norm_(model.parameters(), 1.0)" if clip else ""}
     optimizer.step()
 """
-    return setup, "step()", "tuple(model.parameters())"
+    return setup, "step()", result
 
 
 SQUARE = "a = lib.randn(8, 8)"
@@ -289,12 +298,76 @@ ENCODER = "nn.TransformerEncoderLayer(256, 8, 1024, 0.0, batch_first=True)"
 SEQUENCES = "x = lib.randn(32, 64, 256)"
 SQUARED = "F.mse_loss(model(x), y)"
 CLASSIFY = "F.cross_entropy(model(x), y)"
+LENET = """nn.Sequential(
+    nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Dropout(0.25), nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5),
+    nn.Linear(128, 10))"""
+GREY_IMAGES = "x = lib.randn(64, 1, 28, 28); y = lib.randint(0, 10, (64,))"
+COLOUR_IMAGES = "x = lib.randn(32, 3, 32, 32); y = lib.randint(0, 10, (32,))"
+RESIDUAL_CLASSES = """
+class Block(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.change = nn.Sequential(
+            nn.Conv2d(c, c, 3, padding=1, bias=False), nn.BatchNorm2d(c), nn.ReLU(),
+            nn.Conv2d(c, c, 3, padding=1, bias=False), nn.BatchNorm2d(c))
+    def forward(self, x):
+        return F.relu(x + self.change(x))
+"""
+RESIDUAL = """nn.Sequential(
+    nn.Conv2d(3, 32, 3, padding=1), Block(32), Block(32), nn.MaxPool2d(2), nn.Conv2d(32, 64, 1),
+    Block(64), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))"""
+LANGUAGE_CLASSES = """
+class Language(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(1000, 128)
+        self.lstm = nn.LSTM(128, 256, batch_first=True)
+        self.next = nn.Linear(256, 1000)
+    def forward(self, x):
+        return self.next(self.lstm(self.embedding(x))[0]).flatten(0, 1)
+"""
+LANGUAGE_BATCH = "x = lib.randint(0, 1000, (16, 32)); y = lib.randint(0, 1000, (16 * 32,))"
+GPT_CLASSES = """
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.enter, self.leave = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.heads = heads
+    def forward(self, x):
+        parts = self.enter(x).split(x.shape[2], 2)
+        q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in parts)
+        found = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.leave(found.transpose(1, 2).flatten(2))
+class Layer(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.attention = nn.Sequential(nn.LayerNorm(width), Attention(width, heads))
+        self.network = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(),
+            nn.Linear(4 * width, width))
+    def forward(self, x):
+        x = x + self.attention(x)
+        return x + self.network(x)
+class GPT(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.letters, self.places = nn.Embedding(65, 128), nn.Embedding(64, 128)
+        self.layers = nn.Sequential(*(Layer(128, 4) for _ in range(4)))
+        self.next = nn.Sequential(nn.LayerNorm(128), nn.Linear(128, 65, bias=False))
+    def forward(self, x):
+        x = self.letters(x) + self.places(lib.arange(x.shape[1]))
+        return self.next(self.layers(x)).flatten(0, 1)
+"""
+GPT_BATCH = "x = lib.randint(0, 65, (8, 64)); y = lib.randint(0, 65, (8 * 64,))"
 SMALL_OPTIMIZERS = {
     "SGD": "SGD(model.parameters(), lr=0.01)",
     "SGD with momentum": "SGD(model.parameters(), lr=0.01, momentum=0.9)",
     "Adam": "Adam(model.parameters())",
     "AdamW": "AdamW(model.parameters())",
 }
+MOMENTUM = "SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)"
+
 TRAINING = _cases(
     "training",
     (
@@ -315,7 +388,20 @@ TRAINING = _cases(
         "MLP 784-512-512-10, batch 128, Adam",
         *_steps(LARGE_MLP, "Adam(model.parameters())", LARGE_BATCH, CLASSIFY),
     ),
-)
+    *(
+        (name, *_steps(model, optimizer, batch, CLASSIFY, CLASSIFY, classes, clip))
+        for name, model, optimizer, batch, classes, clip in (
+            ("LeNet, batch 64, Adadelta", LENET, "Adadelta(model.parameters())",
+             GREY_IMAGES, "", False),
+            ("residual network 32×32, batch 32, SGD with momentum", RESIDUAL, MOMENTUM,
+             COLOUR_IMAGES, RESIDUAL_CLASSES, False),
+            ("LSTM language model, 16×32, Adam", "Language()", "Adam(model.parameters())",
+             LANGUAGE_BATCH, LANGUAGE_CLASSES, True),
+            ("GPT of 4 layers of 128, 8×64, AdamW", "GPT()", "AdamW(model.parameters())",
+             GPT_BATCH, GPT_CLASSES, True),
+        )
+    ),
+)  # fmt: skip
 
 DATASET = """
 dataset = data.TensorDataset(lib.randn(60000, 784), lib.randint(0, 10, (60000,)))

@@ -7,7 +7,7 @@
 
 Each library runs in a process of its own that stays alive; the two take turns, and a turn in
 which a process had to wait for a processor is repeated, as long as `--patience` seconds last.
-Before a case is timed, both must have computed the same.
+Before a case is timed, both must have computed the same. With `--jax-python` JAX takes turns too.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+import jax_cases
+import processes
 import quiet
-import startup
+import work
 from cases import CASES, Case
 
 HERE = Path(__file__).parent
-GROUPS = (*dict.fromkeys(case.group for case in CASES), "start-up")
-PEER, OURS = "torch", "gleed"
+GROUPS = tuple(dict.fromkeys(case.group for case in (*CASES, *processes.MEASURES)))
+PEER, OURS, JAX = "torch", "gleed", "jax"
 Turns = dict[str, list[dict[str, float]]]  # by library: what was measured, and the share of waiting
 PAUSE = 0.2  # seconds before a turn is repeated
 # Greatest difference, relative to the greatest element of a result.
@@ -43,6 +45,8 @@ SHOWN = (
     *("a + b", "nn.Linear", "(w * w).sum().backward()", "x + y, 2^20", "x.exp(), 2^20"),
     *("softmax 4096×1024", "matmul 1024", "linear regression, 100 points"),
     *("MLP 64-128-10, batch 32, Adam", "MLP 784-512-512-10, batch 128, Adam"),
+    *("residual network 32×32, batch 32, SGD with momentum", "LSTM language model, 16×32, Adam"),
+    "GPT of 4 layers of 128, 8×64, AdamW",
     *("an epoch of 60,000×784, batch 64, shuffled", "import", "on disk, without NumPy"),
 )
 
@@ -58,6 +62,8 @@ class Row:
     unit: str = "seconds"
     disturbed: bool = False  # one of them was kept waiting in every turn
     error: str = ""
+    jax: float = 0.0  # 0: not measured
+    limit: float = 0.0  # what the hardware needs at least; 0: not known
 
     @property
     def ratio(self) -> float:
@@ -135,12 +141,18 @@ def difference(peer: list[dict[str, Any]], ours: list[dict[str, Any]]) -> str:
 
 
 def run_case(case: Case, sides: dict[str, Side], rounds: int, patience: float) -> Row:
-    """Compare results, then time both in turns."""
+    """Compare results, then time all in turns."""
     row = Row(case.group, case.name)
     deadline = time.monotonic() + patience
-    turns: Turns = {PEER: [], OURS: []}
+    programs = dict.fromkeys(sides, case)
+    if JAX in sides and case.name in jax_cases.PROGRAMS:
+        setup = jax_cases.PROGRAMS[case.name]
+        programs[JAX] = Case(case.group, case.name, setup, "jax.block_until_ready(f(*x))")
+    else:
+        programs.pop(JAX, None)
+    turns: Turns = {name: [] for name in programs}
     for number in range(rounds):
-        answers = {name: side.ask(case, deadline) for name, side in sides.items()}
+        answers = {name: sides[name].ask(own, deadline) for name, own in programs.items()}
         row.error = next((a["error"] for a in answers.values() if "error" in a), "")
         if not row.error and number == 0:
             row.error = difference(answers[PEER]["values"], answers[OURS]["values"])
@@ -151,26 +163,53 @@ def run_case(case: Case, sides: dict[str, Side], rounds: int, patience: float) -
     return finished(row, turns)
 
 
-def run_startup(
-    measure: startup.Measure, sides: dict[str, Side], rounds: int, patience: float
+def run_measure(
+    measure: processes.Measure, sides: dict[str, Side], rounds: int, patience: float
 ) -> Row:
     """The figures of new processes, in turns; the first of them warms the disk's cache."""
     deadline = time.monotonic() + patience
     turns: Turns = {PEER: [], OURS: []}
-    for _ in range(rounds + 1 if measure.figure == "seconds" else 1):
-        for name, side in sides.items():
-            turns[name].append(startup.measure(measure, side.python, name, deadline))
-    return finished(Row("start-up", measure.name, unit=measure.figure), turns)
+    for _ in range(rounds + 1 if measure.figure == "seconds" else 2):
+        for name, found in turns.items():
+            found.append(processes.measure(measure, sides[name].python, name, deadline))
+    return finished(Row(measure.group, measure.name, unit=measure.figure), turns)
 
 
 def finished(row: Row, turns: Turns) -> Row:
     """The row with the best of the calm turns: whatever else runs only ever adds time."""
     calm = {name: [t for t in found if t["waited"] <= quiet.LIMIT] for name, found in turns.items()}
     row.disturbed = not all(calm.values())
-    row.peer, row.ours = (
-        min(turn["value"] for turn in calm[name] or turns[name]) for name in (PEER, OURS)
-    )
+    best = {name: min(turn["value"] for turn in calm[name] or turns[name]) for name in turns}
+    row.peer, row.ours, row.jax = best[PEER], best[OURS], best.get(JAX, 0.0)
     return row
+
+
+@dataclass
+class Limits:
+    """What the hardware could do at best, as limits.py measures it."""
+
+    flops: dict[str, float]  # a second, by dtype
+    copies: dict[str, float]  # seconds, by bytes
+
+    @classmethod
+    def measured(cls, python: str, threads: int) -> Limits:
+        command = [python, HERE / "limits.py", threads, *sorted(set(work.BYTES.values()))]
+        run = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+        return cls(**json.loads(run.stdout))
+
+    def seconds(self, name: str) -> float:
+        """What a case takes at least: that of its arithmetic, or of a copy of as many bytes."""
+        if name in work.BYTES:
+            return self.copies[str(work.BYTES[name])]
+        return work.FLOPS.get(name, 0.0) / self.flops.get(work.DTYPES.get(name, "float32"), 1e9)
+
+    def __str__(self) -> str:
+        best = (f"{rate / 1e9:.0f} {dtype}" for dtype, rate in self.flops.items())
+        most = max(self.copies, key=int)
+        return (
+            f"{', '.join(best)} GF/s in registers; a copy of {int(most) / 2**21:.0f} MiB reads and "
+            f"writes {int(most) / self.copies[most] / 1e9:.1f} GB/s"
+        )
 
 
 def readable(value: float, unit: str) -> str:
@@ -187,21 +226,28 @@ def line(row: Row) -> str:
     if row.error:
         return f"{row.group:9} {row.name:48} {row.error}"
     peer, ours = readable(row.peer, row.unit), readable(row.ours, row.unit)
-    mark = "   disturbed" if row.disturbed else ""
-    return f"{row.group:9} {row.name:48} {peer:>9} {ours:>9} {row.ratio:7.2f}×{mark}"
+    marks = [f"JAX {readable(row.jax, row.unit)}, {row.jax / row.ours:.2f}×"] if row.jax else []
+    marks += [f"{row.limit / row.ours:.0%} of the limit"] if row.limit else []
+    marks += ["disturbed"] if row.disturbed else []
+    figures = f"{row.group:9} {row.name:48} {peer:>9} {ours:>9} {row.ratio:7.2f}×"
+    return "   ".join((figures, *marks))
 
 
 def summary(group: str, rows: list[Row]) -> str:
     ratios = [row.ratio for row in rows if row.group == group and not row.error]
     if not ratios:
         return f"{group}: nothing measured"
-    return (
+    text = (
         f"{group}: {statistics.geometric_mean(ratios):.2f}× in the geometric mean of "
         f"{len(ratios)} cases, from {min(ratios):.2f}× to {max(ratios):.2f}×"
     )
+    against = [row.jax / row.ours for row in rows if row.group == group and row.jax]
+    if against:
+        text += f"; against JAX {statistics.geometric_mean(against):.2f}× in {len(against)}"
+    return text
 
 
-def machine(peer: Side, ours: Side) -> dict[str, str]:
+def machine(sides: dict[str, Side], limits: Limits) -> dict[str, str]:
     """What the figures depend on."""
     try:
         names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
@@ -211,9 +257,9 @@ def machine(peer: Side, ours: Side) -> dict[str, str]:
         "processor": names[0] if names else platform.processor(),
         "system": platform.system(),
         "python": platform.python_version(),
-        "threads": str(peer.threads),
-        PEER: peer.version,
-        OURS: ours.version,
+        "limits": str(limits),
+        "threads": str(sides[OURS].threads),
+        **{name: side.version for name, side in sides.items()},
         "date": time.strftime("%Y-%m-%d"),
     }
 
@@ -230,24 +276,31 @@ def merged(rows: list[Row]) -> list[Row]:
     found = {(row.group, row.name): row for row in stored()}
     for row in rows:
         old = found.get((row.group, row.name))
+        row.jax = row.jax or (old.jax if old else 0.0)
         if old is None or old.error or old.disturbed or not row.disturbed:
             found[row.group, row.name] = row
-    known = [(case.group, case.name) for case in CASES]
-    known += [("start-up", measure.name) for measure in startup.MEASURES]
+    known = [(case.group, case.name) for case in (*CASES, *processes.MEASURES)]
     return [found[key] for key in known if key in found]
 
 
 def table(group: str, rows: list[Row]) -> str:
-    lines = [f"## {group}", summary(group, rows), "", "| case | PyTorch | gleed | ratio |"]
-    lines.append("| --- | ---: | ---: | ---: |")
+    """All figures of a group; columns that it has none for are left out."""
+    heads = ["PyTorch", "gleed", "ratio"]
+    jax, limit = any(row.jax for row in rows), any(row.limit for row in rows)
+    heads += ["JAX", "ratio"] * jax + ["of the limit"] * limit
+    lines = [f"## {group}", summary(group, rows), "", f"| case | {' | '.join(heads)} |"]
+    lines.append("| --- |" + " ---: |" * len(heads))
     for row in rows:
         name = row.name.replace("|", "\\|")
-        if row.error:
-            lines.append(f"| {name} | | | {row.error} |")
-        else:
-            peer, ours = readable(row.peer, row.unit), readable(row.ours, row.unit)
-            mark = " *" if row.disturbed else ""
-            lines.append(f"| {name} | {peer} | {ours} | {row.ratio:.2f}{mark} |")
+        peer, ours = readable(row.peer, row.unit), readable(row.ours, row.unit)
+        cells = [peer, ours, f"{row.ratio:.2f}{' *' * row.disturbed}"] if not row.error else []
+        if jax and cells:
+            against = [readable(row.jax, row.unit), f"{row.jax / row.ours:.2f}"]
+            cells += against if row.jax else ["", ""]
+        if limit and cells:
+            cells += [f"{row.limit / row.ours:.0%}" if row.limit else ""]
+        cells = cells or [""] * (len(heads) - 1) + [row.error]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -302,6 +355,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Time gleed against PyTorch.")
     parser.add_argument("--torch-python", default=sys.executable, help="an interpreter with torch")
     parser.add_argument("--gleed-python", default=sys.executable, help="an interpreter with gleed")
+    parser.add_argument("--jax-python", help="an interpreter with jax, for a third side")
     parser.add_argument("--group", default=",".join(GROUPS), help="names with commas between")
     parser.add_argument("--only", default="", help="a regular expression for names of cases")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each library (5)")
@@ -321,30 +375,29 @@ def main() -> int:
     groups = chosen.group.split(",")
     if chosen.rounds < 1 or not set(groups) <= set(GROUPS):
         sys.exit(f"speed: groups are {', '.join(GROUPS)}, rounds 1 or more; got {chosen.group}")
-    sides = {
-        PEER: Side(PEER, chosen.torch_python, chosen.threads),
-        OURS: Side(OURS, chosen.gleed_python, chosen.threads),
-    }
+    pythons = {PEER: chosen.torch_python, OURS: chosen.gleed_python, JAX: chosen.jax_python}
+    sides = {name: Side(name, own, chosen.threads) for name, own in pythons.items() if own}
+    limits = Limits.measured(chosen.gleed_python, chosen.threads)
     rows: list[Row] = []
     for group in groups:
         for row in measured(group, chosen, sides):
+            row.limit = limits.seconds(row.name) if row.unit == "seconds" else 0.0
             rows.append(row)
             print(line(row), flush=True)
         if any(row.group == group for row in rows):
             print(f"== {summary(group, rows)}\n", flush=True)
             if chosen.write:
-                write(rows, machine(*sides.values()))
+                write(rows, machine(sides, limits))
     return 1 if any(row.error for row in rows) else 0
 
 
 def measured(group: str, chosen: argparse.Namespace, sides: dict[str, Side]) -> Iterator[Row]:
     """The rows of a group, as they come."""
     disturbed = {(row.group, row.name) for row in stored() if row.disturbed}
-    programs = [case for case in CASES if case.group == group]
-    for program in startup.MEASURES if group == "start-up" else programs:
+    for program in (*CASES, *processes.MEASURES):
         again = not chosen.again or (group, program.name) in disturbed
-        if again and re.search(chosen.only, program.name):
-            run = run_startup if isinstance(program, startup.Measure) else run_case
+        if program.group == group and again and re.search(chosen.only, program.name):
+            run = run_measure if isinstance(program, processes.Measure) else run_case
             yield run(program, sides, chosen.rounds, chosen.patience)
 
 

@@ -1,4 +1,4 @@
-"""What it costs to have and to start a library: seconds, memory and disk, each in a new process."""
+"""What is measured in new processes: having and starting a library, and the memory of training."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import os
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import quiet
+from cases import TRAINING, Case
 
 WAITED = """
 tasks = pathlib.Path("/proc/self/task").glob("*/schedstat")
@@ -53,6 +54,23 @@ seconds = time.perf_counter() - start
 print(json.dumps({{"seconds": seconds, "waited": waited / seconds}}))
 """
 
+# What a process grows by when it sets a case up and runs it three times, at its greatest.
+PEAK = """
+import importlib, json, pathlib, sys
+names = {{name: importlib.import_module("{library}" + rest) for name, rest in
+         (("lib", ""), ("nn", ".nn"), ("F", ".nn.functional"), ("optim", ".optim"))}}
+def kilobytes(name):
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(status.partition(name + ":")[2].split()[0])
+case = json.loads(sys.argv[1])
+pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+before = kilobytes("VmRSS")
+exec(case["setup"], names)
+for _ in range(3):
+    eval(case["run"], names)
+print(json.dumps({{"bytes": (kilobytes("VmHWM") - before) * 1024}}))
+"""
+
 # All that pip would bring along, except NumPy: most who install either have that already.
 SIZE = """
 import importlib.util, json, re
@@ -90,18 +108,25 @@ KEPT = tempfile.TemporaryDirectory(prefix="gleed-benchmark-")
 class Measure:
     """One figure of a library: which program prints it, and under which name."""
 
+    group: str
     name: str
     program: str
     figure: str
     cache: str = "kept"  # "empty": kernels compiled before are not there
+    case: Case | None = None  # what the program is told
 
 
 MEASURES = (
-    Measure("import", IMPORT, "seconds"),
-    Measure("memory after import", IMPORT, "bytes"),
-    Measure("first epoch of the demo, kernels in the cache", EPOCH, "seconds"),
-    Measure("first epoch of the demo, empty cache", EPOCH, "seconds", "empty"),
-    Measure("on disk, without NumPy", SIZE, "bytes"),
+    *(
+        Measure("peak memory", case.name, PEAK, "bytes", case=case)
+        for case in TRAINING
+        if not case.name.startswith(("linear regression", "MLP 64"))
+    ),
+    Measure("start-up", "import", IMPORT, "seconds"),
+    Measure("start-up", "memory after import", IMPORT, "bytes"),
+    Measure("start-up", "first epoch of the demo, kernels in the cache", EPOCH, "seconds"),
+    Measure("start-up", "first epoch of the demo, empty cache", EPOCH, "seconds", "empty"),
+    Measure("start-up", "on disk, without NumPy", SIZE, "bytes"),
 )
 
 
@@ -110,8 +135,10 @@ def measure(measure: Measure, python: str, library: str, deadline: float) -> dic
     while True:
         with tempfile.TemporaryDirectory() as empty:
             cache = empty if measure.cache == "empty" else KEPT.name
+            program = measure.program.format(library=library, waited=WAITED)
+            told = [json.dumps(asdict(measure.case))] if measure.case else []
             run = subprocess.run(
-                [python, "-c", measure.program.format(library=library, waited=WAITED)],
+                [python, "-c", program, *told],
                 env={**os.environ, "OMP_NUM_THREADS": "2", "GLEED_CACHE_DIR": cache},
                 capture_output=True,
                 text=True,
