@@ -84,6 +84,8 @@ def program(product: Product) -> str:
 
 def compiled(text: str) -> tuple[Any, Any]:
     """The function `run` of LLVM IR, and what keeps it alive."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
     )
@@ -148,8 +150,6 @@ def copy(pairs: list[Any], turns: int) -> None:
 
 
 def main() -> None:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
     threads, *sizes = (int(word) for word in sys.argv[1:])
     copies = {size: copy_seconds(size, threads) for size in sizes}
     print(json.dumps({"flops": flops(threads), "copies": copies}))
