@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gleed
-from gleed import nn, optim
+from gleed import _C, nn, optim
 
 SHAPES = ((3,), (), (2, 5), (0, 4))
 STEPS = 8
@@ -148,6 +148,46 @@ def test_weight_decay_joins_the_gradient(kind):
     decayed.step()
     plain.step()
     assert a.tolist() == pytest.approx(b.tolist())
+
+
+KINDS = [*sorted({case[0] for case in CASES}, key=str), optim.Adam, optim.AdamW]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_parameter_has_a_count_of_its_own(kind):
+    """Parameters that begin late step in the same operation as the others, as if alone."""
+    params = [nn.Parameter(gleed.tensor([1.0, -2.0])) for _ in range(6)]
+    together, apart = kind(params[:3], lr=0.1), [kind([p], lr=0.1) for p in params[3:]]
+    rng = np.random.default_rng(0)
+    for step in range(12):
+        for i, gradient in enumerate(rng.normal(size=(3, 2)).astype("f")):
+            for parameter in (params[i], params[3 + i]):
+                parameter.grad = gleed.tensor(gradient) if step >= 2 * i else None
+        before = _C.engine_stats()
+        together.step()
+        after = _C.engine_stats()
+        for optimizer in apart:
+            optimizer.step()
+    assert sum(after[name] - before[name] for name in ("hits", "plan_hits", "misses")) == 1
+    for a, b in zip(params[:3], params[3:], strict=True):
+        np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
+
+
+class Rate(float):
+    """A number with a name, say."""
+
+
+@pytest.mark.parametrize("make", [Rate, gleed.tensor], ids=["subclass", "tensor"])
+@pytest.mark.parametrize("kind", [*KINDS, optim.SGD], ids=lambda kind: kind.__name__)
+def test_learning_rates_of_other_types(kind, make):
+    starts = gleed.tensor([1.0, -2.0])
+    params = [nn.Parameter(starts.clone()) for _ in range(2)]
+    optimizers = [kind([params[0]], lr=0.125), kind([params[1]], lr=make(0.125))]
+    for step in range(3):
+        for parameter, optimizer in zip(params, optimizers, strict=True):
+            parameter.grad = gleed.tensor([1.0, step])
+            optimizer.step()
+    assert params[0].tolist() == params[1].tolist()
 
 
 def test_the_mean_of_asgd():

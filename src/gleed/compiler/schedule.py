@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from graphlib import CycleError, TopologicalSorter
+from graphlib import CycleError
 from typing import Any
 
 from gleed.compiler import kernel as k
 from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.fuse import KernelBuilder, Mapping, Space, inner_mapping, space_of
 from gleed.compiler.graph import Graph, Node, Shape, Turns, Value
+from gleed.compiler.writes import divided, in_order
 
 Step = tuple[Any, ...]
 # Kinds whose result a kernel computes; the others have steps of their own.
 COMPUTED = ("pointwise", "reduce", "scan", "gather", "iota", "const", "param", "dim")
 # Kinds whose result shares the memory of their argument, or may do so.
 MOVEMENTS = ("broadcast", "permute", "reshape", "movement")
-# A kernel's operands are limited; what has no need to be in one kernel is not, beyond these.
-_PARTS_AT_ONCE = 8  # of a concatenation
-_OPERANDS_AT_ONCE = 32
+_PARTS_AT_ONCE = 8  # of a concatenation in one kernel, whose operands are limited
 
 
 class Cells:
@@ -480,25 +479,15 @@ class Schedule:
             fused = not self.is_real(value) and value.node.kind in COMPUTED
             key = self._space(value)[0].key if fused else target
             groups.setdefault(key, {})[value] = target
-        for group in self._in_order(groups):
+        for group in in_order(groups, self._read):
             first, target = next(iter(group.items()))
             if self.is_real(first):
                 self._copy(first, target)
             elif first.node.kind not in COMPUTED:
                 self._fill(first, target)
             else:
-                for part in self._divided(group):
+                for part in divided(group, self._touched):
                     self._compute(list(part), part)
-
-    def _in_order(self, groups: dict[object, dict[Value, int]]) -> list[dict[Value, int]]:
-        """Groups of writes: whoever reads memory before whoever overwrites it."""
-        writers = {target: key for key, group in groups.items() for target in group.values()}
-        readers: dict[object, list[object]] = {key: [] for key in groups}
-        for key, group in groups.items():
-            for number in sorted({n for value in group for n in self._read(value)}):
-                if writers.get(number, key) != key:
-                    readers[writers[number]].append(key)
-        return [groups[key] for key in TopologicalSorter(readers).static_order()]
 
     def _read(self, value: Value) -> set[int]:
         """The plan values that are read for a value, and what these are views of."""
@@ -511,34 +500,18 @@ class Schedule:
                 views += [source] if source.node.kind in MOVEMENTS else []
         return {self._numbers[v] for v in under if self.is_real(v)}
 
-    def _divided(self, targets: dict[Value, int]) -> list[dict[Value, int]]:
-        """Writes in kernels of not too many operands. What shares a computation stays together, and
-        what reads memory with what overwrites it."""
-        families: list[tuple[set[Value | int], dict[Value, int]]] = []
-        written = set(targets.values())
-        for value, target in targets.items():
-            touched, members = self._touched(value) | {target}, {value: target}
-            keys = {key for key in touched if key in written or isinstance(key, Value)}
-            for family in [f for f in families if not keys.isdisjoint(f[0])]:
-                families.remove(family)
-                touched, members = family[0] | touched, family[1] | members
-            families.append((touched, members))
-        parts: list[dict[Value, int]] = []
-        room = 0
-        for touched, members in families:
-            size = len(members) + sum(isinstance(x, int) for x in touched)
-            if size > room:
-                parts.append({})
-                room = _OPERANDS_AT_ONCE
-            parts[-1] |= members
-            room -= size
-        return parts
-
     def _touched(self, value: Value) -> set[Value | int]:
-        """What is computed at every point for a value, and the plan values that are read."""
-        ndim = len(value.shape)
-        computed = {v for v in self._computed(value) if len(v.shape) == ndim}
-        return computed | {self._numbers[v] for v in self._under(value) if self.is_real(v)}
+        """What is computed from memory for a value, at every point, and the plan values read."""
+        under = self._under(value)
+        read = {v for v in under if self.is_real(v)}
+        dependent = set(read)
+        for v in sorted(under - read, key=lambda v: self._order[v.node]):
+            if not dependent.isdisjoint(v.node.inputs):
+                dependent.add(v)
+        computed = {v for v in dependent - read if v.node.kind == "pointwise"}
+        return {v for v in computed if len(v.shape) == len(value.shape)} | {
+            self._numbers[v] for v in read
+        }
 
     def _copy(self, value: Value, target: int) -> None:
         space = Space(value.shape, len(value.shape))

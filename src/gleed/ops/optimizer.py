@@ -1,15 +1,15 @@
 """The steps of optimizers: one op call for all parameters of a group.
 
-What is computed once per step, such as bias corrections, comes as a number: the bodies only do what
-is done for every element.
+What depends on how often a parameter has been trained follows from its own count in `steps`, in
+float64. So nothing is read in Python, and kernels compute it once, not for every element.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from gleed import primitives as p
-from gleed.ops.creation import full_like
 from gleed.ops.logic import where
 from gleed.ops.record import Number, Tensor, Tensors, op
 
@@ -21,7 +21,7 @@ def sgd_step(
     momentum_buffers: Tensors,
     lr: Number,
     momentum: Number,
-    share: Number,
+    dampening: Number,
     weight_decay: Number | None,
     *,
     nesterov: bool,
@@ -29,9 +29,9 @@ def sgd_step(
 ) -> Any:
     """A step of `gleed.optim.SGD`, in place on `params` and `momentum_buffers`.
 
-    Lists of equal lengths; `momentum_buffers` is empty for a step without momentum. `share` is
-    1 − dampening: how much of a new gradient enters the buffers.
+    Lists of equal lengths; `momentum_buffers` is empty for a step without momentum.
     """
+    share = 1 - dampening
     new_params, new_buffers = [], []
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
         direction = _direction(param, grad, weight_decay, maximize)
@@ -51,39 +51,35 @@ def adam_step(
     exp_avg_sqs: Tensors,
     max_exp_avg_sqs: Tensors,
     steps: Tensors,
-    step_size: Number,
-    share1: Number,
+    lr: Number,
+    beta1: Number,
     beta2: Number,
-    share2: Number,
-    scale2: Number,
     eps: Number,
     weight_decay: Number | None,
-    decay: Number | None,
     *,
+    decoupled: bool,
     maximize: bool,
 ) -> Any:
     """A step of `gleed.optim.Adam`, in place on all lists but `grads`.
 
-    Lists of equal lengths; `max_exp_avg_sqs` is empty for a step without amsgrad. `share1` and
-    `share2` are 1 − β₁ and 1 − β₂, `step_size` is lr / (1 − β₁ᵗ), `scale2` is 1 / √(1 − β₂ᵗ)
-    and `decay` is 1 − lr · weight_decay, for a decay that does not go through the gradient.
+    Lists of equal lengths; `max_exp_avg_sqs` is empty for a step without amsgrad. `decoupled`: a
+    decay does not go through the gradient.
     """
     new: tuple[list[Tensor], ...] = ([], [], [], [], [])
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
-        direction = _direction(param, grad, weight_decay, maximize)
-        exp_avg = exp_avgs[i] + (direction - exp_avgs[i]) * share1
-        exp_avg_sq = exp_avg_sqs[i] * beta2 + direction * direction * share2
+        param, direction = _decayed(param, grad, lr, weight_decay, decoupled, maximize)
+        exp_avg, exp_avg_sq = _moments(exp_avgs[i], exp_avg_sqs[i], direction, beta1, beta2)
         highest = exp_avg_sq
         if max_exp_avg_sqs:
             highest = exp_avg_sq.maximum(max_exp_avg_sqs[i])
             new[3].append(highest)
-        if decay is not None:
-            param = param * decay
-        change = exp_avg / (highest.sqrt() * scale2 + eps)
-        new[0].append(param - change * step_size)
+        count = steps[i] + 1
+        step_size = _as(param, lr / _share(beta1, count))
+        scale = _as(param, p.rsqrt(_share(beta2, count)))
+        new[0].append(param - exp_avg / (highest.sqrt() * scale + eps) * step_size)
         new[1].append(exp_avg)
         new[2].append(exp_avg_sq)
-        new[4].append(steps[i] + 1)
+        new[4].append(count)
     return _flat(new)
 
 
@@ -96,13 +92,13 @@ def adadelta_step(
     steps: Tensors,
     lr: Number,
     rho: Number,
-    share: Number,
     eps: Number,
     weight_decay: Number | None,
     *,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.Adadelta`, in place on all lists but `grads`; `share` is 1 − ρ."""
+    """A step of `gleed.optim.Adadelta`, in place on all lists but `grads`."""
+    share = 1 - rho
     new: tuple[list[Tensor], ...] = ([], [], [], [])
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
         direction = _direction(param, grad, weight_decay, maximize)
@@ -119,7 +115,8 @@ def adagrad_step(
     grads: Tensors,
     sums: Tensors,
     steps: Tensors,
-    step_size: Number,
+    lr: Number,
+    lr_decay: Number,
     eps: Number,
     weight_decay: Number | None,
     *,
@@ -130,6 +127,7 @@ def adagrad_step(
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
         direction = _direction(param, grad, weight_decay, maximize)
         total = sums[i] + direction * direction
+        step_size = _as(param, lr / (1 + _wide(steps[i]) * lr_decay))
         _collect(new, param - direction / (total.sqrt() + eps) * step_size, total, steps[i] + 1)
     return _flat(new)
 
@@ -144,7 +142,6 @@ def rmsprop_step(
     steps: Tensors,
     lr: Number,
     alpha: Number,
-    share: Number,
     eps: Number,
     momentum: Number,
     weight_decay: Number | None,
@@ -153,9 +150,9 @@ def rmsprop_step(
 ) -> Any:
     """A step of `gleed.optim.RMSprop`, in place on all lists but `grads`.
 
-    `momentum_buffers` is empty without momentum, `grad_avgs` if squares are not centred; `share`
-    is 1 − α.
+    `momentum_buffers` is empty without momentum, `grad_avgs` if squares are not centred.
     """
+    share = 1 - alpha
     new: tuple[list[Tensor], ...] = ([], [], [], [], [])
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
         direction = _direction(param, grad, weight_decay, maximize)
@@ -182,8 +179,8 @@ def adamax_step(
     exp_avgs: Tensors,
     exp_infs: Tensors,
     steps: Tensors,
-    step_size: Number,
-    share1: Number,
+    lr: Number,
+    beta1: Number,
     beta2: Number,
     eps: Number,
     weight_decay: Number | None,
@@ -194,9 +191,11 @@ def adamax_step(
     new: tuple[list[Tensor], ...] = ([], [], [], [])
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
         direction = _direction(param, grad, weight_decay, maximize)
-        exp_avg = exp_avgs[i] + (direction - exp_avgs[i]) * share1
+        exp_avg = exp_avgs[i] + (direction - exp_avgs[i]) * (1 - beta1)
         exp_inf = (exp_infs[i] * beta2).maximum(direction.abs() + eps)
-        _collect(new, param - exp_avg / exp_inf * step_size, exp_avg, exp_inf, steps[i] + 1)
+        count = steps[i] + 1
+        step_size = _as(param, lr / _share(beta1, count))
+        _collect(new, param - exp_avg / exp_inf * step_size, exp_avg, exp_inf, count)
     return _flat(new)
 
 
@@ -209,35 +208,31 @@ def nadam_step(
     exp_avg_sqs: Tensors,
     steps: Tensors,
     lr: Number,
-    mu: Number,
-    next_mu: Number,
-    share1: Number,
+    beta1: Number,
     beta2: Number,
-    share2: Number,
-    scale2: Number,
     eps: Number,
     weight_decay: Number | None,
-    decay: Number | None,
+    momentum_decay: Number,
     *,
+    decoupled: bool,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.NAdam`, in place on all lists but `grads`; numbers as in `adam_step`.
-
-    `mu` and `next_mu` are the momenta of this step and the next.
-    """
+    """A step of `gleed.optim.NAdam`, in place on all but `grads`; options as in `adam_step`."""
     new: tuple[list[Tensor], ...] = ([], [], [], [], [])
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
-        direction = _direction(param, grad, weight_decay, maximize)
-        if decay is not None:
-            param = param * decay
-        product = mu_products[i] * mu
-        exp_avg = exp_avgs[i] + (direction - exp_avgs[i]) * share1
-        exp_avg_sq = exp_avg_sqs[i] * beta2 + direction * direction * share2
-        wide = p.cast(product, dtype="f64")
-        now = p.cast((1 - mu) / (1 - wide), dtype=param.dtype)
-        ahead = p.cast(next_mu / (1 - wide * next_mu), dtype=param.dtype)
-        change = (direction * now + exp_avg * ahead) / (exp_avg_sq.sqrt() * scale2 + eps)
-        _collect(new, param - change * lr, product, exp_avg, exp_avg_sq, steps[i] + 1)
+        param, direction = _decayed(param, grad, lr, weight_decay, decoupled, maximize)
+        exp_avg, exp_avg_sq = _moments(exp_avgs[i], exp_avg_sqs[i], direction, beta1, beta2)
+        count = steps[i] + 1
+        mu, next_mu = (
+            beta1 * (1 - 0.5 * p.exp(_wide(n) * (momentum_decay * math.log(0.96))))
+            for n in (count, count + 1)
+        )
+        product = mu_products[i] * _as(mu_products[i], mu)
+        now = _as(param, (1 - mu) / (1 - _wide(product)))
+        ahead = _as(param, next_mu / (1 - _wide(product) * next_mu))
+        scale = _as(param, p.rsqrt(_share(beta2, count)))
+        change = (direction * now + exp_avg * ahead) / (exp_avg_sq.sqrt() * scale + eps)
+        _collect(new, param - change * lr, product, exp_avg, exp_avg_sq, count)
     return _flat(new)
 
 
@@ -248,33 +243,37 @@ def radam_step(
     exp_avgs: Tensors,
     exp_avg_sqs: Tensors,
     steps: Tensors,
-    step_size: Number,
-    rectification: Number | None,
-    share1: Number,
+    lr: Number,
+    beta1: Number,
     beta2: Number,
-    share2: Number,
     eps: Number,
     weight_decay: Number | None,
-    decay: Number | None,
     *,
+    decoupled: bool,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.RAdam`, in place on all lists but `grads`; numbers as in `adam_step`.
-
-    Without a `rectification` the step does not look at the variance.
-    """
+    """A step of `gleed.optim.RAdam`, in place on all but `grads`; options as in `adam_step`."""
     new: tuple[list[Tensor], ...] = ([], [], [], [])
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
-        direction = _direction(param, grad, weight_decay, maximize)
-        if decay is not None:
-            param = param * decay
-        exp_avg = exp_avgs[i] + (direction - exp_avgs[i]) * share1
-        exp_avg_sq = exp_avg_sqs[i] * beta2 + direction * direction * share2
-        change = exp_avg * step_size
-        if rectification is not None:
-            change = change * (rectification / (exp_avg_sq.sqrt() + eps))
-        _collect(new, param - change, exp_avg, exp_avg_sq, steps[i] + 1)
+        param, direction = _decayed(param, grad, lr, weight_decay, decoupled, maximize)
+        exp_avg, exp_avg_sq = _moments(exp_avgs[i], exp_avg_sqs[i], direction, beta1, beta2)
+        count = steps[i] + 1
+        change = exp_avg * _as(param, lr / _share(beta1, count))
+        known, rectification = _rectification(beta2, count)
+        rectified = change * (_as(param, rectification) / (exp_avg_sq.sqrt() + eps))
+        new_param = param - where(known, rectified, change)
+        _collect(new, new_param, exp_avg, exp_avg_sq, count)
     return _flat(new)
+
+
+def _rectification(beta2: Number, count: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether the variance of the variance can be told after `count` steps; and how far the
+    variance is to be trusted then, times the correction of its bias."""
+    longest = 2 / (1 - _wide(beta2)) - 1
+    share = _share(beta2, count)
+    length = longest - 2 * _wide(count) * (1 - share) / share
+    trust = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+    return length > 5, (trust * share).sqrt()
 
 
 @op(namespace="", writes=("params", "etas", "mus", "axs", "steps"))
@@ -285,9 +284,10 @@ def asgd_step(
     mus: Tensors,
     axs: Tensors,
     steps: Tensors,
+    lr: Number,
     lambd: Number,
-    next_eta: Number,
-    next_mu: Number,
+    alpha: Number,
+    t0: Number,
     weight_decay: Number | None,
     *,
     maximize: bool,
@@ -296,11 +296,13 @@ def asgd_step(
     new: tuple[list[Tensor], ...] = ([], [], [], [], [])
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
         direction = _direction(param, grad, weight_decay, maximize)
-        eta, mu = (p.cast(number[i], dtype=param.dtype) for number in (etas, mus))
+        eta = _as(param, etas[i])
         moved = param * (1 - eta * lambd) - direction * eta
-        mean = axs[i] + (moved - axs[i]) * mu
-        later = full_like(etas[i], next_eta), full_like(mus[i], next_mu)
-        _collect(new, moved, *later, mean, steps[i] + 1)
+        mean = axs[i] + (moved - axs[i]) * _as(param, mus[i])
+        count = steps[i] + 1
+        next_eta = lr * p.exp(p.log1p(lambd * lr * _wide(count)) * -alpha)
+        next_mu = 1 / (_wide(count) - t0).clamp(min=1)
+        _collect(new, moved, next_eta, next_mu, mean, count)
     return _flat(new)
 
 
@@ -330,13 +332,18 @@ def rprop_step(
     return _flat(new)
 
 
-def _collect(lists: tuple[list[Tensor], ...], *results: Tensor) -> None:
-    for each, result in zip(lists, results, strict=True):
-        each.append(result)
-
-
-def _flat(lists: tuple[list[Tensor], ...]) -> list[Tensor]:
-    return [result for results in lists for result in results]
+def _decayed(
+    param: Tensor,
+    grad: Tensor,
+    lr: Number,
+    weight_decay: Number | None,
+    decoupled: bool,
+    maximize: bool,
+) -> tuple[Tensor, Tensor]:
+    """A parameter, and where to go; a decay is in one or the other."""
+    if weight_decay is None or not decoupled:
+        return param, _direction(param, grad, weight_decay, maximize)
+    return param * (1 - lr * weight_decay), _direction(param, grad, None, maximize)
 
 
 def _direction(param: Tensor, grad: Tensor, weight_decay: Number | None, maximize: bool) -> Tensor:
@@ -344,3 +351,33 @@ def _direction(param: Tensor, grad: Tensor, weight_decay: Number | None, maximiz
     direction = -grad if maximize else grad
     # Multiplying by a decay of 0 would turn an infinite parameter into NaN.
     return direction if weight_decay is None else direction + param * weight_decay
+
+
+def _moments(
+    exp_avg: Tensor, exp_avg_sq: Tensor, direction: Tensor, beta1: Number, beta2: Number
+) -> tuple[Tensor, Tensor]:
+    """The running means of the direction and of its square."""
+    exp_avg = exp_avg + (direction - exp_avg) * (1 - beta1)
+    return exp_avg, exp_avg_sq * beta2 + direction * direction * (1 - beta2)
+
+
+def _share(beta: Number, count: Tensor) -> Tensor:
+    """1 − βᵗ: the share of what has been seen in a running mean after t steps."""
+    return -p.expm1(_wide(count) * p.log(_wide(beta)))
+
+
+def _wide(number: Number) -> Tensor:
+    return p.cast(number, dtype="f64")
+
+
+def _as(param: Tensor, number: Tensor) -> Tensor:
+    return p.cast(number, dtype=param.dtype)
+
+
+def _collect(lists: tuple[list[Tensor], ...], *results: Tensor) -> None:
+    for each, result in zip(lists, results, strict=True):
+        each.append(result)
+
+
+def _flat(lists: tuple[list[Tensor], ...]) -> list[Tensor]:
+    return [result for results in lists for result in results]

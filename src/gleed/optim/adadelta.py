@@ -80,16 +80,13 @@ class Adadelta(CountedOptimizer):
         params: Sequence[Tensor],
         grads: Sequence[Tensor],
         kept: Sequence[Sequence[Tensor]],
-        count: float,
     ) -> None:
-        rho = group["rho"]
         adadelta_step(
             params,
             grads,
             *kept,
-            float(group["lr"]),
-            rho,
-            1 - rho,
+            group["lr"],
+            group["rho"],
             group["eps"],
             group["weight_decay"] or None,
             maximize=group["maximize"],

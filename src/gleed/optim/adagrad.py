@@ -93,14 +93,13 @@ class Adagrad(CountedOptimizer):
         params: Sequence[Tensor],
         grads: Sequence[Tensor],
         kept: Sequence[Sequence[Tensor]],
-        count: float,
     ) -> None:
-        step_size = float(group["lr"]) / (1 + count * group["lr_decay"])
         adagrad_step(
             params,
             grads,
             *kept,
-            step_size,
+            group["lr"],
+            group["lr_decay"],
             group["eps"],
             group["weight_decay"] or None,
             maximize=group["maximize"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -91,12 +90,8 @@ class Adam(CountedOptimizer):
         params: Sequence[Tensor],
         grads: Sequence[Tensor],
         kept: Sequence[Sequence[Tensor]],
-        count: float,
     ) -> None:
         exp_avgs, exp_avg_sqs, *highest, steps = kept
-        beta1, beta2 = group["betas"]
-        lr, weight_decay = float(group["lr"]), group["weight_decay"]
-        decoupled = group["decoupled_weight_decay"]
         adam_step(
             params,
             grads,
@@ -104,14 +99,11 @@ class Adam(CountedOptimizer):
             exp_avg_sqs,
             highest[0] if highest else (),
             steps,
-            lr / (1 - beta1 ** (count + 1)),
-            1 - beta1,
-            beta2,
-            1 - beta2,
-            1 / math.sqrt(1 - beta2 ** (count + 1)),
+            group["lr"],
+            *group["betas"],
             group["eps"],
-            weight_decay if weight_decay and not decoupled else None,
-            1 - lr * weight_decay if weight_decay and decoupled else None,
+            group["weight_decay"] or None,
+            decoupled=group["decoupled_weight_decay"],
             maximize=group["maximize"],
         )
 

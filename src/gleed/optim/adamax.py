@@ -78,16 +78,13 @@ class Adamax(CountedOptimizer):
         params: Sequence[Tensor],
         grads: Sequence[Tensor],
         kept: Sequence[Sequence[Tensor]],
-        count: float,
     ) -> None:
-        beta1, beta2 = group["betas"]
         adamax_step(
             params,
             grads,
             *kept,
-            float(group["lr"]) / (1 - beta1 ** (count + 1)),
-            1 - beta1,
-            beta2,
+            group["lr"],
+            *group["betas"],
             group["eps"],
             group["weight_decay"] or None,
             maximize=group["maximize"],

@@ -72,8 +72,9 @@ class ASGD(CountedOptimizer):
         super().__init__(params, options)
 
     def _begin(self, group: dict[str, Any], parameter: Tensor) -> dict[str, Tensor]:
-        numbers = {"eta": gleed.tensor(float(group["lr"])), "mu": gleed.tensor(1.0)}
-        return {**numbers, "ax": gleed.zeros_like(parameter).detach()}
+        eta = gleed.full((), group["lr"], dtype=gleed.get_default_dtype())
+        mean = gleed.zeros_like(parameter).detach()
+        return {"eta": eta, "mu": gleed.tensor(1.0), "ax": mean}
 
     def _names(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("eta", "mu", "ax")
@@ -84,17 +85,15 @@ class ASGD(CountedOptimizer):
         params: Sequence[Tensor],
         grads: Sequence[Tensor],
         kept: Sequence[Sequence[Tensor]],
-        count: float,
     ) -> None:
-        lr, step = float(group["lr"]), count + 1
-        lambd = group["lambd"]
         asgd_step(
             params,
             grads,
             *kept,
-            lambd,
-            lr / (1 + lambd * lr * step) ** group["alpha"],
-            1 / max(1, step - group["t0"]),
+            group["lr"],
+            group["lambd"],
+            group["alpha"],
+            group["t0"],
             group["weight_decay"] or None,
             maximize=group["maximize"],
         )

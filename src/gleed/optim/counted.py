@@ -14,7 +14,7 @@ from gleed.optim.optimizer import Optimizer, with_gradients
 
 
 class CountedOptimizer(Optimizer):
-    """An optimizer whose step is one operation over all parameters that are at the same count.
+    """An optimizer whose step is one operation over all parameters of a group.
 
     A subclass says what it keeps (`_names`), what that is at first (`_begin`), and how it steps
     (`_advance`).
@@ -34,9 +34,8 @@ class CountedOptimizer(Optimizer):
         params: Sequence[Tensor],
         grads: Sequence[Tensor],
         kept: Sequence[Sequence[Tensor]],
-        count: float,
     ) -> None:
-        """The step after `count` steps; `kept` are the lists of what `_names` names, then steps."""
+        """One step; `kept` are the lists of what `_names` names, then the numbers of steps."""
         raise NotImplementedError
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -54,17 +53,7 @@ class CountedOptimizer(Optimizer):
         if not all(states):
             self._fill(group, params, states)
         kept = list(zip(*map(_getter(self._names(group)), states), strict=True))
-        counts = list(map(Tensor.item, kept[-1]))
-        if len(set(counts)) == 1:
-            self._advance(group, params, grads, kept, counts[0])
-            return
-        # Parameters that missed some steps are at another count, with other corrections.
-        for count in sorted(set(counts)):
-            part = [i for i, c in enumerate(counts) if c == count]
-            own_params, own_grads, *own_kept = (
-                [values[i] for i in part] for values in (params, grads, *kept)
-            )
-            self._advance(group, own_params, own_grads, own_kept, count)
+        self._advance(group, params, grads, kept)
 
     def _fill(
         self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]

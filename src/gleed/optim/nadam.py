@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -91,28 +90,16 @@ class NAdam(CountedOptimizer):
         params: Sequence[Tensor],
         grads: Sequence[Tensor],
         kept: Sequence[Sequence[Tensor]],
-        count: float,
     ) -> None:
-        beta1, beta2 = group["betas"]
-        lr, weight_decay = float(group["lr"]), group["weight_decay"]
-        decoupled = group["decoupled_weight_decay"]
-        mu, next_mu = (
-            beta1 * (1 - 0.5 * 0.96 ** (step * group["momentum_decay"]))
-            for step in (count + 1, count + 2)
-        )
         nadam_step(
             params,
             grads,
             *kept,
-            lr,
-            mu,
-            next_mu,
-            1 - beta1,
-            beta2,
-            1 - beta2,
-            1 / math.sqrt(1 - beta2 ** (count + 1)),
+            group["lr"],
+            *group["betas"],
             group["eps"],
-            weight_decay if weight_decay and not decoupled else None,
-            1 - lr * weight_decay if weight_decay and decoupled else None,
+            group["weight_decay"] or None,
+            group["momentum_decay"],
+            decoupled=group["decoupled_weight_decay"],
             maximize=group["maximize"],
         )

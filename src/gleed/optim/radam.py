@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -83,33 +82,15 @@ class RAdam(CountedOptimizer):
         params: Sequence[Tensor],
         grads: Sequence[Tensor],
         kept: Sequence[Sequence[Tensor]],
-        count: float,
     ) -> None:
-        beta1, beta2 = group["betas"]
-        lr, weight_decay = float(group["lr"]), group["weight_decay"]
-        decoupled = group["decoupled_weight_decay"]
         radam_step(
             params,
             grads,
             *kept,
-            lr / (1 - beta1 ** (count + 1)),
-            _rectification(beta2, count + 1),
-            1 - beta1,
-            beta2,
-            1 - beta2,
+            group["lr"],
+            *group["betas"],
             group["eps"],
-            weight_decay if weight_decay and not decoupled else None,
-            1 - lr * weight_decay if weight_decay and decoupled else None,
+            group["weight_decay"] or None,
+            decoupled=group["decoupled_weight_decay"],
             maximize=group["maximize"],
         )
-
-
-def _rectification(beta2: float, step: float) -> float | None:
-    """How far the variance is to be trusted, times the correction of its bias; None: not at all."""
-    remembered = 1 - beta2**step
-    longest = 2 / (1 - beta2) - 1
-    length = longest - 2 * step * beta2**step / remembered
-    if length <= 5:
-        return None
-    trust = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-    return math.sqrt(trust * remembered)

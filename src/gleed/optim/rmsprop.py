@@ -89,10 +89,8 @@ class RMSprop(CountedOptimizer):
         params: Sequence[Tensor],
         grads: Sequence[Tensor],
         kept: Sequence[Sequence[Tensor]],
-        count: float,
     ) -> None:
         kept_by_name = dict(zip(self._names(group), kept, strict=False))
-        alpha = group["alpha"]
         rmsprop_step(
             params,
             grads,
@@ -100,9 +98,8 @@ class RMSprop(CountedOptimizer):
             kept_by_name.get("momentum_buffer", ()),
             kept_by_name.get("grad_avg", ()),
             kept[-1],
-            float(group["lr"]),
-            alpha,
-            1 - alpha,
+            group["lr"],
+            group["alpha"],
             group["eps"],
             group["momentum"],
             group["weight_decay"] or None,

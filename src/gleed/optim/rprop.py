@@ -71,7 +71,7 @@ class Rprop(CountedOptimizer):
         super().__init__(params, options)
 
     def _begin(self, group: dict[str, Any], parameter: Tensor) -> dict[str, Tensor]:
-        size = gleed.full_like(parameter.detach(), float(group["lr"]))
+        size = gleed.full_like(parameter.detach(), group["lr"])
         return {**super()._begin(group, parameter), "step_size": size}
 
     def _names(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -83,7 +83,6 @@ class Rprop(CountedOptimizer):
         params: Sequence[Tensor],
         grads: Sequence[Tensor],
         kept: Sequence[Sequence[Tensor]],
-        count: float,
     ) -> None:
         rprop_step(
             params,
