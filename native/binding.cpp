@@ -45,7 +45,7 @@ class Binder {
     binding_.arena = place_temporaries(temporaries_);
     settle_places(binding_.steps);
     for (const BoundStep& step : binding_.steps) binding_.nanoseconds += nanoseconds(step);
-    binding_.simple = is_simple();
+    binding_.simple = binding_.is_simple();
     return true;
   }
 
@@ -446,7 +446,7 @@ class Binder {
       const BoundValue& value = use(v);
       bound.layouts.push_back(value.layout);
       bound.places.push_back(value.place);
-      bound.operands.push_back({value.dtype, nullptr});
+      bound.operands.push_back({value.dtype, nullptr, fixed(value.place)});
     }
     for (int scalar : s.scalars) {
       if (!check_scalar(scalar)) return false;
@@ -464,6 +464,7 @@ class Binder {
   // All that its turns use is alive during the whole loop, which is one step.
   bool step(const std::unique_ptr<LoopStep>& s) {
     auto loop = std::make_unique<BoundLoop>(BoundLoop{cells_[s->count], {}, {}});
+    const size_t before = std::exchange(made_before_, temporaries_.size());
     for (const CursorEntry& cursor : s->cursors) {
       if (!bind_cursor(cursor, *loop)) return false;
     }
@@ -472,9 +473,16 @@ class Binder {
       if (!bind_step(inner)) return false;
     }
     target_.steps = outer;
+    made_before_ = before;
     std::fill(binding_.alike.begin(), binding_.alike.end(), 0);
     target_.steps->emplace_back(std::move(loop));
     return true;
+  }
+
+  // Whether no turn of the loop being bound makes what is there, or moves to another row.
+  bool fixed(const Place& place) const {
+    const bool older = place.root >= 0 || static_cast<size_t>(-1 - place.root) < made_before_;
+    return target_.steps != &binding_.steps && older;
   }
 
   bool bind_cursor(const CursorEntry& s, BoundLoop& loop) {
@@ -561,16 +569,6 @@ class Binder {
     }
   }
 
-  bool is_simple() const {
-    if (binding_.steps.size() != 1 || binding_.outputs.size() != 1) return false;
-    const auto* kernel = std::get_if<BoundKernel>(&binding_.steps[0]);
-    const BoundOutput::Kind kind = binding_.outputs[0].kind;
-    const bool fresh = kind == BoundOutput::Kind::kFresh && binding_.fresh.size() == 1;
-    const bool same = kind == BoundOutput::Kind::kSame && binding_.fresh.empty();
-    return kernel && (fresh || same) && binding_.inputs <= kFewInputs && binding_.arena == 0 &&
-           binding_.reaches.empty() && binding_.nanoseconds < kWorthReleasing;
-  }
-
   Binding& binding_;
   const Plan& plan_;
   const Call& call_;
@@ -582,6 +580,7 @@ class Binder {
   LaunchTarget target_{&binding_.steps,
                        [this](int64_t bytes, Place& place) { return scratch(bytes, place); }};
   int step_ = 0;
+  size_t made_before_ = 0;  // temporaries older than the loop being bound
 };
 
 }  // namespace

@@ -119,6 +119,7 @@ struct Binding {
   int storage_root(int k) const { return kFirstRoot + inputs + k; }
   int fresh_root(int k) const { return kFirstRoot + 2 * inputs + k; }
   int cursor_root(int k) const { return fresh_root(static_cast<int>(fresh.size())) + k; }
+  bool is_simple() const;
   int roots() const { return cursor_root(cursors); }
 
   Binding() = default;

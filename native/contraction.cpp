@@ -70,9 +70,12 @@ const char* copy_bias(const Matmul& matmul, const char* bias, char* to) {
 void execute(const RoutineCall& call) {
   const Matmul& matmul = *static_cast<const Matmul*>(call.state);
   const bool bias = call.geometry.operands.size() == 4;
-  ProductPointers at = {call.pointers[matmul.swapped], call.pointers[!matmul.swapped],
-                        call.pointers[bias ? 3 : 2], bias ? call.pointers[2] : nullptr,
-                        call.workspace};
+  ProductPointers at = {call.pointers[matmul.swapped],
+                        call.pointers[!matmul.swapped],
+                        call.pointers[bias ? 3 : 2],
+                        bias ? call.pointers[2] : nullptr,
+                        call.workspace,
+                        call.again};
   if (matmul.bias_size) {
     at.bias = copy_bias(matmul, at.bias, call.workspace + matmul.tasks * matmul.each);
   }
@@ -192,6 +195,7 @@ bool prepare(const RoutineGeometry& g, RoutinePlan& plan) {
   matmul->batch = batch_axes(g, p);
   normalise_strides(p);
   matmul->swapped = prefer_row(p, matmul->batch);
+  p.b_fixed = g.operands[!matmul->swapped].fixed && matmul->batch.empty();
   matmul->multiplier = make_multiplier(p);
   if (!matmul->multiplier) return false;
   matmul->items = 1;

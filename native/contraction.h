@@ -36,6 +36,7 @@ struct Product {
   int64_t b_depth, b_column;
   int64_t c_row;
   bool bias = false, relu = false;
+  bool b_fixed = false;  // many products with one b will follow one another
 
   // Multiplications, with thin products counted as what reading their operands costs.
   double work() const;
@@ -47,6 +48,7 @@ struct ProductPointers {
   char* c;
   const char* bias;  // n neighbours, or null
   char* workspace;   // 64-byte aligned
+  bool again;        // where b is fixed: not the first product, the workspace is as it was left
 };
 
 // A way to compute one Product, ready to run; it divides large ones between threads.

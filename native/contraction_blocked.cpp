@@ -38,7 +38,7 @@ class Blocked final : public Multiplier {
   void choose_tasks();
 
   void run_block(const Block& block, const ProductPointers& at) const;
-  void pack(const Block& block, const ProductPointers& at) const;
+  void pack(const Block& block, const ProductPointers& at, int64_t panels) const;
   void pack_tiles(const Block& block, const ProductPointers& at, Range tiles) const;
   void pack_panel(const Block& block, const ProductPointers& at, int64_t panel) const;
   void multiply(const Block& block, const ProductPointers& at, Range tiles, Range panels) const;
@@ -49,6 +49,9 @@ class Blocked final : public Multiplier {
   }
   int64_t depth_bytes(int64_t step, int64_t stride) const {
     return step * (family_.pairs ? 2 : 1) * stride;
+  }
+  char* b_packed(const Block& block, const ProductPointers& at) const {
+    return at.workspace + b_offset_ + block.step / block_steps_ * b_kept_;
   }
   int64_t width() const { return vectors_ * family_.lanes; }
   int64_t padded(int64_t steps) const { return round_up(steps, 16); }
@@ -67,6 +70,7 @@ class Blocked final : public Multiplier {
   bool fused_ = false;
   int64_t row_tasks_, column_tasks_;
   size_t b_offset_ = 0, sums_offset_ = 0;  // in the workspace
+  size_t b_kept_ = 0;  // bytes of a block of b, if all are packed once for many products
 };
 
 bool Blocked::init(const Product& product) {
@@ -140,7 +144,8 @@ void Blocked::choose_blocks() {
   block_steps_ = std::max<int64_t>(1, reuses ? block_size(steps_, kBlockDepth, 8) : steps_);
   const int64_t lanes = kBlockLanes * 4 / packed_;
   block_rows_ = packs_a ? block_size(p_.m, lanes, rows_) : round_up(p_.m, rows_);
-  block_columns_ = packs_b ? block_size(p_.n, lanes, width()) : round_up(p_.n, width());
+  const bool divided = packs_b && !p_.b_fixed;
+  block_columns_ = divided ? block_size(p_.n, lanes, width()) : round_up(p_.n, width());
   sums_apart_ = itemsize(p_.dtype) < 4 && block_steps_ < steps_;
   if (sums_apart_) {
     block_rows_ = block_size(p_.m, kBlockLanes / 2, rows_);
@@ -152,7 +157,9 @@ void Blocked::choose_blocks() {
   sums_offset_ = b_offset_;
   if (packs_b) {
     const int64_t fit = std::min(block_columns_, round_up(p_.n, width()));
-    sums_offset_ += round_up(fit * padded(block_steps_) * packed_, 64);
+    const size_t bytes = round_up(fit * padded(block_steps_) * packed_, 64);
+    if (p_.b_fixed && fit >= p_.n) b_kept_ = bytes;
+    sums_offset_ += bytes * (b_kept_ ? ceil_div(steps_, block_steps_) : 1);
   }
   workspace = sums_offset_ + (sums_apart_ ? block_rows_ * block_columns_ * sizeof(float) : 0);
 }
@@ -189,19 +196,20 @@ void Blocked::run(const ProductPointers& at) const {
 
 void Blocked::run_block(const Block& block, const ProductPointers& at) const {
   const int64_t tiles = ceil_div(block.rows, rows_), panels = ceil_div(block.columns, width());
-  if (!fused_) pack(block, at);
+  const bool packs = b_packing_ != Packing::kNone && !(b_kept_ && (at.again || block.row > 0));
+  if (!fused_) pack(block, at, packs ? panels : 0);
   // Neighbouring tasks share a panel of b.
   parallel_for(row_tasks_ * column_tasks_, [&](int64_t task) {
     const Range mine = part(panels, column_tasks_, task / row_tasks_);
-    if (fused_) {
+    if (fused_ && packs) {
       for (int64_t panel = mine.begin; panel < mine.end; ++panel) pack_panel(block, at, panel);
     }
     multiply(block, at, part(tiles, row_tasks_, task % row_tasks_), mine);
   });
 }
 
-void Blocked::pack(const Block& block, const ProductPointers& at) const {
-  const int64_t panels = b_packing_ == Packing::kNone ? 0 : ceil_div(block.columns, width());
+// `panels` of b, and all tiles of a.
+void Blocked::pack(const Block& block, const ProductPointers& at, int64_t panels) const {
   const int64_t tiles = a_packing_ == Packing::kNone ? 0 : ceil_div(block.rows, rows_);
   if (!panels && !tiles) return;
   constexpr int64_t kTilesTogether = 8;
@@ -229,9 +237,8 @@ void Blocked::pack_tiles(const Block& block, const ProductPointers& at, Range ti
 void Blocked::pack_panel(const Block& block, const ProductPointers& at, int64_t panel) const {
   const int64_t column = panel * width();
   pack_b_({at.b + (block.column + column) * p_.b_column + depth_bytes(block.step, p_.b_depth),
-           p_.b_column, p_.b_depth,
-           at.workspace + b_offset_ + column * padded(block.steps) * packed_, depth_of(block),
-           std::min(width(), block.columns - column)});
+           p_.b_column, p_.b_depth, b_packed(block, at) + column * padded(block.steps) * packed_,
+           depth_of(block), std::min(width(), block.columns - column)});
 }
 
 void Blocked::multiply(const Block& block, const ProductPointers& at, Range tiles,
@@ -250,8 +257,8 @@ void Blocked::multiply(const Block& block, const ProductPointers& at, Range tile
   t.a_step = direct_a ? depth_bytes(1, p_.a_depth) : rows_ * packed_;
 
   const bool direct_b = b_packing_ == Packing::kNone;
-  const char* b = direct_b ? at.b + block.column * p_.b_column + block.step * p_.b_depth
-                           : at.workspace + b_offset_;
+  const char* b =
+      direct_b ? at.b + block.column * p_.b_column + block.step * p_.b_depth : b_packed(block, at);
   const int64_t b_panel = width() * (direct_b ? p_.b_column : padded(block.steps) * packed_);
   t.b_step = direct_b ? p_.b_depth : width() * packed_;
 

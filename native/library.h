@@ -30,6 +30,7 @@ namespace gleed {
 struct RoutineOperand {
   DType dtype;
   const Layout* layout;  // sizes and strides; its offset is already in RoutineCall::pointers
+  bool fixed = false;    // in a loop: the same elements in all turns
 };
 
 // What is known when a plan is bound to sizes, once for many calls.
@@ -53,6 +54,7 @@ struct RoutineCall {
   char* workspace;
   void* state;
   int64_t* status;  // a nonzero value makes the core call the program's `explain`
+  bool again;       // in a loop: not the first turn; the workspace is as the one before left it
 };
 
 struct Routine {

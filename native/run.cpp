@@ -289,6 +289,7 @@ class Run {
             roots_[cursor.start.root] + cursor.start.offset + turn * cursor.stride;
       }
       for (const BoundStep& step : loop.steps) {
+        again_ = turn > 0;
         if (!run_step(step, thread)) return false;
         if (status_ != 0) break;
       }
@@ -308,7 +309,8 @@ class Run {
                           ? nullptr
                           : roots_[bound.workspace.root] + bound.workspace.offset;
     RoutineCall routine{geometry,  pointers.data(),        scalars.data(),
-                        workspace, bound.plan.state.get(), &status_};
+                        workspace, bound.plan.state.get(), &status_,
+                        again_};
     if (!bound.dynamic.empty() && !make_dynamic(bound, routine, pointers.data(), thread)) {
       return false;
     }
@@ -379,6 +381,7 @@ class Run {
   const Binding& binding_;
   const Call& call_;
   int64_t status_ = 0;
+  bool again_ = false;    // in a turn of a loop that is not its first
   double unchecked_ = 0;  // nanoseconds of work since the last look for Ctrl-C
   Storage* arena_ = nullptr;
   SmallBuffer<char*, kFewRoots> roots_;
@@ -388,6 +391,16 @@ class Run {
 };
 
 }  // namespace
+
+bool Binding::is_simple() const {
+  if (steps.size() != 1 || outputs.size() != 1) return false;
+  const auto* kernel = std::get_if<BoundKernel>(&steps[0]);
+  const BoundOutput::Kind kind = outputs[0].kind;
+  const bool fresh_one = kind == BoundOutput::Kind::kFresh && fresh.size() == 1;
+  const bool same = kind == BoundOutput::Kind::kSame && fresh.empty();
+  return kernel && (fresh_one || same) && inputs <= kFewInputs && arena == 0 && reaches.empty() &&
+         nanoseconds < kWorthReleasing;
+}
 
 bool run(const Binding& binding, const Call& call, Tensor** outputs) {
   if (binding.simple) return run_simple(binding, call, outputs);

@@ -24,7 +24,7 @@ from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.graph import Graph, Turns, Value
 from gleed.gradient import differentiate, substitute
 from gleed.primitives.core import Primitive, Types, require, same_shape
-from gleed.primitives.library import transposed
+from gleed.primitives.library import product_like, transposed
 from gleed.trace import Standin, Trace, replay
 
 Body = Callable[..., Sequence[Standin]]
@@ -109,8 +109,8 @@ class Way:
     transposed: bool = False
     axes: tuple[int, ...] = ()
 
-    def finish(self, results: Stacks, sequences: Sequence[Standin]) -> Standin:
-        """The gradient, from what all turns have left."""
+    def finish(self, x: Standin, results: Stacks, sequences: Sequence[Standin]) -> Standin:
+        """The gradient of x, from what all turns have left."""
         first, *rest = (results[i] if i >= 0 else sequences[~i] for i in self.parts)
         if self.kind == "sum":
             return p.reduce_sum(first, axes=(0, *(a + 1 for a in self.axes)))
@@ -119,10 +119,10 @@ class Way:
         second = p.reshape(second, shape=(count * depth, columns))
         if self.transposed:
             flat = p.reshape(first, shape=(count * depth, first.shape[2]))
-            return p.matmul(transposed(flat), second)
+            return product_like(x, transposed(flat), second)
         rows = first.shape[1]
         first = p.reshape(p.permute(first, axes=(1, 0, 2)), shape=(rows, count * depth))
-        return p.matmul(first, second)
+        return product_like(x, first, second)
 
 
 @dataclass(frozen=True)
@@ -273,8 +273,12 @@ def _rule(
     ]
     of_rows = [None if i is None else found[i] for i in derived.rows]
     of_constants = [
-        None if way is None else next(totals) if way.kind == "turn" else way.finish(found, stacks)
-        for way in derived.constants
+        None
+        if way is None
+        else next(totals)
+        if way.kind == "turn"
+        else way.finish(x, found, stacks)
+        for x, way in zip(constants, derived.constants, strict=True)
     ]
     return (*first, *of_rows, *of_constants)
 

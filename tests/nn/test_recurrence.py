@@ -59,6 +59,21 @@ def test_a_layer_runs_its_cell(kind, bias):
         close(a[0], b)
 
 
+@pytest.mark.parametrize(("batch", "hidden"), [(1, 40), (7, 97), (13, 530)])
+def test_weights_are_packed_once_for_all_steps(batch, hidden):
+    """Blocks of columns and of depth are beyond one from a hidden size of 512 on."""
+    network, cell = nn.LSTM(5, hidden), nn.LSTMCell(5, hidden)
+    for steps in (4, 2):  # a second run begins with what the first left behind
+        cell.load_state_dict({k.removesuffix("_l0"): v for k, v in network.state_dict().items()})
+        x = gleed.randn(steps, batch, 5)
+        output, _ = network(x)
+        now = None
+        for step in range(steps):
+            now = cell(x[step], now)
+            close(output[step], now[0])
+        gleed.nn.init.normal_(network.weight_hh_l0, std=0.1)
+
+
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_layers_and_directions(kind):
     network = NETWORKS[kind](3, 4, num_layers=2, bidirectional=True)

@@ -25,13 +25,20 @@ def transposed(x: Any) -> Any:
     return permute(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
-matmul: Primitive = Primitive(
-    "matmul",
-    "library",
-    _matmul_types,
-    None,
-    lambda g, y, a, b: (matmul(g, transposed(b)), matmul(transposed(a), g)),
-)
+def product_like(x: Any, a: Any, b: Any) -> Any:
+    """a @ b as a gradient of x. If x is a transposed view, what it is a view of gets its gradient
+    row-major: the product is taken transposed."""
+    node = x.value.node
+    if node.op == "permute" and node.attrs["axes"][-1] == x.ndim - 2:
+        return transposed(matmul(transposed(b), transposed(a)))
+    return matmul(a, b)
+
+
+def _matmul_rule(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    return product_like(a, g, transposed(b)), product_like(b, transposed(a), g)
+
+
+matmul: Primitive = Primitive("matmul", "library", _matmul_types, None, _matmul_rule)
 
 
 # ---- affine: [m, k] x [k, n] + bias [n], optionally with negative results replaced by zero
@@ -45,7 +52,7 @@ def _affine_rule(g: Any, y: Any, a: Any, b: Any, bias: Any, relu: bool) -> tuple
     if relu:
         g = where(gt(y, fill(y, 0)), g, fill(g, 0))
     rows = reduce_sum(g, axes=tuple(range(g.ndim - 1)))
-    return matmul(g, transposed(b)), matmul(transposed(a), g), rows
+    return *_matmul_rule(g, y, a, b), rows
 
 
 affine = Primitive(
