@@ -27,6 +27,22 @@ def test_a_step_is_as_without() -> None:
     assert scaler.get_scale() == 1024.0
 
 
+@pytest.mark.parametrize("bad", [float("inf"), float("nan"), 1.0])
+def test_one_gradient_of_many_decides(bad: float) -> None:
+    weights = [gleed.zeros(n, 3, requires_grad=True) for n in range(80)]
+    optimizer, scaler = gleed.optim.SGD(weights, 1.0), GradScaler("cpu", init_scale=4.0)
+    for n, weight in enumerate(weights):
+        weight.grad = gleed.full((n, 3), 8.0)
+    weights[50].grad[7, 2] *= bad
+    scaler.step(optimizer)
+    scaler.update()
+    stepped = bad == 1.0
+    assert scaler.get_scale() == (4.0 if stepped else 2.0)
+    for weight in weights:
+        assert (weight == (-2.0 if stepped else 0.0)).all()
+        assert weight is weights[50] or (weight.grad == 2.0).all()
+
+
 @pytest.mark.parametrize("bad", [float("inf"), float("nan")])
 def test_overflow_skips_the_step_and_lowers_the_scale(bad: float) -> None:
     weight, optimizer, scaler = trained(init_scale=8.0, backoff_factor=0.25)

@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 
 import gleed
-from gleed import nn
+from gleed import _C, nn
 from gleed.nn.utils import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -47,6 +48,35 @@ def test_clipping_scales_all_gradients_together():
     assert first.grad.tolist() == pytest.approx([1.5, -2.0], rel=1e-5)
     assert second.grad.tolist() == pytest.approx([6.0], rel=1e-5)
     assert unused.grad is None
+
+
+@pytest.mark.parametrize("order", [2.0, math.inf, 0.5])
+def test_clipping_many_gradients_is_one_operation(order):
+    rng = np.random.default_rng(0)
+    shapes = [(), (3,), (0, 2), (4, 5), *((7,) for _ in range(70))]
+    shapes = [shape for shape in shapes if order != math.inf or 0 not in shape]
+    arrays = [rng.normal(size=shape) for shape in shapes]
+    parameters = [nn.Parameter(gleed.zeros(shape)) for shape in shapes]
+    for parameter, array in zip(parameters, arrays, strict=True):
+        parameter.grad = gleed.tensor(array.T, dtype=gleed.float32).T  # by columns, if it has any
+    before = _C.engine_stats()
+    total = clip_grad_norm_(parameters, 0.5, order)
+    after = _C.engine_stats()
+    assert sum(after[name] - before[name] for name in ("hits", "plan_hits", "misses")) == 1
+    norm = np.linalg.norm(np.concatenate([x.ravel() for x in arrays]), order)
+    assert float(total) == pytest.approx(norm, rel=1e-5)
+    for parameter, array in zip(parameters, arrays, strict=True):
+        wanted = array * (0.5 / norm)
+        np.testing.assert_allclose(parameter.grad.numpy(), wanted, rtol=1e-5, atol=1e-8)
+
+
+def test_clipping_gradients_of_several_dtypes():
+    (first,) = with_gradients([3.0])
+    second = nn.Parameter(gleed.zeros(1, dtype=gleed.float64))
+    second.grad = gleed.tensor([4.0], dtype=gleed.float64)
+    assert clip_grad_norm_([first, second], 2.5).dtype == gleed.float64
+    assert first.grad.dtype == gleed.float32
+    assert first.grad.tolist() + second.grad.tolist() == pytest.approx([1.5, 2.0], rel=1e-5)
 
 
 def test_clipping_leaves_small_gradients_alone():

@@ -8,6 +8,9 @@ from typing import Any
 from gleed._C import Tensor
 from gleed.amp.rules import each_tensor
 from gleed.errors import ArgumentError, RangeError
+from gleed.ops import OPS
+
+unscale = OPS["unscale"].public
 
 
 class GradScaler:
@@ -55,7 +58,8 @@ class GradScaler:
         self._scale, self._growth_tracker = float(init_scale), 0
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval = growth_interval
-        self._found: dict[int, bool] = {}  # per optimizer that was unscaled: a gradient overflowed
+        # Per optimizer that was unscaled: whether a gradient overflowed.
+        self._found: dict[int, Tensor | bool] = {}
         self._stepped: set[int] = set()
 
     def scale(self, outputs: Any) -> Any:
@@ -72,11 +76,8 @@ class GradScaler:
                 "unscale_: gradients are unscaled once for each step; it came again for the same "
                 "optimizer; call update() first"
             )
-        overflowed = False
-        for gradient in _gradients(optimizer):
-            gradient.mul_(1 / self._scale)
-            overflowed = overflowed or not bool(gradient.isfinite().all())
-        self._found[id(optimizer)] = overflowed
+        found = _gradients(optimizer)
+        self._found[id(optimizer)] = unscale(found, self._scale)[-1] if found else False
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         """`optimizer.step(…)`, unless a gradient is infinite or NaN."""

@@ -25,6 +25,7 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     elementary,
     embedding_bag,
     folding,
+    gradients,
     grid_sampling,
     indexing,
     interpolation,

@@ -11,7 +11,7 @@ from gleed.compiler.kernel import is_float
 from gleed.errors import ShapeError
 from gleed.ops.padding import constant_pad_nd
 from gleed.ops.promotion import convert, shape_text
-from gleed.ops.record import Ints, Number, Tensor, op
+from gleed.ops.record import Ints, Number, Operand, Tensor, op
 from gleed.primitives.reduction import spread
 
 
@@ -246,7 +246,7 @@ def track_statistics(
     running_var: Tensor,
     mean: Tensor,
     var: Tensor,
-    momentum: Number,
+    momentum: Operand,
     name: str,
 ) -> Any:
     """Move running statistics by the share `momentum` towards others."""

@@ -94,12 +94,13 @@ class _NormBase(Module):
                 "reshape it, or use the variant for other dims"
             )
 
-    def _share(self) -> float:
-        """How far running statistics go towards those of this batch, which is counted."""
+    def _share(self) -> Any:
+        """How far running statistics go towards those of this batch, which is counted: a number, or
+        a tensor of one."""
         if self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             if self.momentum is None:
-                return 1 / float(self.num_batches_tracked)
+                return self.num_batches_tracked.double().reciprocal()
         return 0.0 if self.momentum is None else self.momentum
 
     def _load_from_state_dict(

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import gleed
 from gleed import Tensor, no_grad
 from gleed.errors import GleedError
+from gleed.ops import gradients
 
 Tensors: TypeAlias = "Tensor | Iterable[Tensor]"
+
+norm_of_all = gradients.norm_of_all.public
+scale_to_norm = gradients.scale_to_norm.public
+clip_to_norm = gradients.clip_to_norm.public
+clip_to_value = gradients.clip_to_value.public
 
 
 @no_grad()
@@ -34,11 +40,8 @@ def get_total_norm(
     >>> gleed.nn.utils.get_total_norm([gleed.tensor([3.0]), gleed.tensor([[4.0]])])
     tensor(5.)
     """
-    norms = [tensor.norm(norm_type) for tensor in _as_list(tensors)]
-    if not norms:
-        return gleed.tensor(0.0)
-    device = norms[0].device
-    total = gleed.stack([_on(device, norm) for norm in norms]).norm(norm_type)
+    tensors = _as_list(tensors)
+    total: Tensor = norm_of_all(tensors, float(norm_type)) if tensors else gleed.tensor(0.0)
     if error_if_nonfinite and not total.isfinite().item():
         raise GleedError(
             f"get_total_norm: the norm must be finite; the norm of order {float(norm_type)} is "
@@ -53,13 +56,10 @@ def clip_grads_with_norm_(
     parameters: Tensors, max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """Scale the gradients of `parameters`, whose norm is `total_norm`, to at most `max_norm`."""
-    # The small number keeps a norm of zero from dividing by zero. Without a branch on the value the
-    # scaling needs no wait for the device.
-    scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
-    for gradient in _gradients(parameters):
-        gradient.mul_(_on(gradient.device, scale))
+    scale_to_norm(_gradients(parameters), total_norm, max_norm)
 
 
+@no_grad()
 def clip_grad_norm_(
     parameters: Tensors,
     max_norm: float,
@@ -90,9 +90,12 @@ def clip_grad_norm_(
     >>> weight.grad
     tensor([0.6000, 0.8000])
     """
-    parameters = _as_list(parameters)
-    total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite)
-    clip_grads_with_norm_(parameters, max_norm, total)
+    found = _gradients(parameters)
+    if error_if_nonfinite or not found:
+        total = get_total_norm(found, norm_type, error_if_nonfinite)
+        scale_to_norm(found, total, max_norm)
+    else:
+        *_, total = clip_to_norm(found, max_norm, float(norm_type))
     return total
 
 
@@ -107,13 +110,7 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
     >>> weight.grad
     tensor([ 1.0000, -0.5000])
     """
-    limit = float(clip_value)
-    for gradient in _gradients(parameters):
-        gradient.clamp_(-limit, limit)
-
-
-def _on(device: Any, tensor: Tensor) -> Tensor:
-    return tensor if tensor.device == device else tensor.to(device)
+    clip_to_value(_gradients(parameters), clip_value)
 
 
 def _as_list(tensors: Tensors) -> list[Tensor]:
