@@ -20,22 +20,10 @@ namespace {
 // compile(kind, dtype, *shape) -> (object bytes, symbol). Kept until the process ends.
 PyObject* compiler = nullptr;
 
-constexpr const char* kKinds[] = {"tile",      "ragged", "dot",         "copy",
-                                  "transpose", "plane",  "plane_weight"};
-
-// The arguments of `compiler`, or null with a Python exception set.
-PyObject* compiler_arguments(const char* kind, DType dtype, const std::vector<int64_t>& shape) {
-  PyObject* arguments = PyTuple_New(2 + shape.size());
-  if (!arguments) return nullptr;
-  PyTuple_SET_ITEM(arguments, 0, PyUnicode_FromString(kind));
-  PyTuple_SET_ITEM(arguments, 1, PyUnicode_FromString(info(dtype).kernel_name));
-  for (size_t i = 0; i < shape.size(); ++i) {
-    PyTuple_SET_ITEM(arguments, 2 + i, PyLong_FromLongLong(shape[i]));
-  }
-  if (!PyErr_Occurred()) return arguments;
-  Py_DECREF(arguments);
-  return nullptr;
-}
+constexpr const char* kKinds[] = {"tile",           "ragged",         "dot",
+                                  "copy",           "transpose",      "plane",
+                                  "plane_weight",   "winograd_input", "winograd_weight",
+                                  "winograd_output"};
 
 MicroKernel compile(const char* kind, DType dtype, const std::vector<int64_t>& shape) {
   if (!compiler) {
@@ -43,9 +31,11 @@ MicroKernel compile(const char* kind, DType dtype, const std::vector<int64_t>& s
           "matmul: no compiler of micro-kernels is set; import gleed, not gleed._C");
     return nullptr;
   }
-  PyObject* arguments = compiler_arguments(kind, dtype, shape);
-  PyObject* made = arguments ? PyObject_CallObject(compiler, arguments) : nullptr;
-  Py_XDECREF(arguments);
+  nb::list arguments;
+  arguments.append(kind);
+  arguments.append(info(dtype).kernel_name);
+  for (const int64_t number : shape) arguments.append(number);
+  PyObject* made = PyObject_CallObject(compiler, nb::tuple(arguments).ptr());
   if (!made) return nullptr;
   const char* data = nullptr;
   const char* symbol = nullptr;
@@ -89,6 +79,20 @@ MicroKernel micro_kernel(Micro kind, DType dtype, const std::vector<int64_t>& sh
   const MicroKernel kernel = compile(kKinds[static_cast<int>(kind)], dtype, shape);
   if (kernel) known.emplace(key, kernel);
   return kernel;
+}
+
+bool TileSet::add(DType dtype, int64_t least_rows, int64_t most_rows, int64_t columns) {
+  const TileFamily* family = tile_family(dtype);
+  if (!family) return false;
+  kernels_.resize((family->rows + 1) * kMostColumns);
+  const Micro kind = columns % family->lanes ? Micro::kRagged : Micro::kTile;
+  const int64_t vectors = (columns + family->lanes - 1) / family->lanes;
+  for (int64_t rows = least_rows; rows <= most_rows && columns; ++rows) {
+    const MicroKernel kernel = micro_kernel(kind, dtype, rows, vectors);
+    if (!kernel) return false;
+    kernels_[rows * kMostColumns + columns] = kernel;
+  }
+  return true;
 }
 
 void bind_contraction(nb::module_& m) {

@@ -17,13 +17,16 @@ namespace gleed {
 using MicroKernel = void (*)(void* arguments);
 
 enum class Micro : uint8_t {
-  kTile,         // register tile of rows × columns vectors
-  kRagged,       // the same; its last vector is partly valid
-  kDot,          // rows × columns dot products
-  kCopy,         // packs panels of `columns` lanes that are neighbours
-  kTranspose,    // packs panels of `columns` lanes that are contiguous along the depth
-  kPlane,        // convolution of a plane
-  kPlaneWeight,  // its gradient for the taps
+  kTile,           // register tile of rows × columns vectors
+  kRagged,         // the same; its last vector is partly valid
+  kDot,            // rows × columns dot products
+  kCopy,           // packs panels of `columns` lanes that are neighbours
+  kTranspose,      // packs panels of `columns` lanes that are contiguous along the depth
+  kPlane,          // convolution of a plane
+  kPlaneWeight,    // its gradient for the taps
+  kWinogradInput,  // transforms around the products of a convolution
+  kWinogradWeight,
+  kWinogradOutput,
 };
 
 // Strides are in bytes throughout.
@@ -76,6 +79,16 @@ struct PlaneArguments {
   int64_t add;        // whether to what y holds
 };
 
+// Squares of elements (see gleed/compiler/convolution_winograd.py).
+struct WinogradArguments {
+  const char* from;
+  int64_t row, column, lane;
+  char* to;
+  int64_t to_step;
+  int64_t count;  // vectors, or channels
+  const char* bias;
+};
+
 // What the tiles of a dtype look like on this processor.
 struct TileFamily {
   int64_t lanes;    // of a vector
@@ -95,6 +108,20 @@ MicroKernel micro_kernel(Micro kind, DType dtype, const std::vector<int64_t>& sh
 inline MicroKernel micro_kernel(Micro kind, DType dtype, int64_t rows, int64_t columns) {
   return micro_kernel(kind, dtype, {rows, columns});
 }
+
+// Tiles of some numbers of rows and columns, which are added first.
+class TileSet {
+ public:
+  // All of these numbers of rows, if there are columns. False with a Python exception set.
+  bool add(DType dtype, int64_t least_rows, int64_t most_rows, int64_t columns);
+  MicroKernel operator()(int64_t rows, int64_t columns) const {
+    return kernels_[rows * kMostColumns + columns];
+  }
+
+ private:
+  static constexpr int64_t kMostColumns = 256;
+  std::vector<MicroKernel> kernels_;
+};
 
 void bind_contraction(nanobind::module_& m);  // set_contraction_compiler(compile)
 

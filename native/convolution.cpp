@@ -1,6 +1,8 @@
 #include "convolution.h"
 
+#include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "contraction.h"
 #include "errors.h"
@@ -22,104 +24,12 @@ ConvolutionStrides strides_of(const Layout& layout, int itemsize) {
   return strides;
 }
 
-// The positions of x, w and y among a routine's operands.
-struct Positions {
-  size_t x, w, y;
+struct Axis {
+  int64_t input, output, kernel, stride, padding, dilation;
 };
 
-// False with a Python exception set if the operands do not fit one another.
-bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
-  const Layout& x = *g.operands[at.x].layout;
-  const Layout& w = *g.operands[at.w].layout;
-  const Layout& y = *g.operands[at.y].layout;
-  const int d = x.ndim - 2;
-  if (d < 1 || d > 3 || w.ndim != x.ndim || y.ndim != x.ndim) return reject("one to three axes");
-  if (g.dims.size() < static_cast<size_t>(1 + 3 * d)) return reject("dims are groups and axes");
-  c.dtype = g.operands[0].dtype;
-  if (c.dtype != DType::kFloat32 && c.dtype != DType::kFloat64) return reject("real numbers");
-  for (const RoutineOperand& operand : g.operands) {
-    if (operand.dtype != c.dtype) return reject("all operands have one dtype");
-  }
-  c.itemsize = itemsize(c.dtype);
-  c.images = x.sizes[0];
-  c.groups = g.dims[0];
-  if (c.groups < 1 || w.sizes[0] % c.groups) return reject("groups divide outputs");
-  c.channels = w.sizes[1];
-  c.outputs = w.sizes[0] / c.groups;
-  if (y.sizes[0] != c.images || x.sizes[1] != c.groups * c.channels || y.sizes[1] != w.sizes[0]) {
-    return reject("x [n, g * c], w [g * k, c] and y [n, g * k]");
-  }
-  for (int a = 0; a < d; ++a) {
-    c.axes[a + 3 - d] = {x.sizes[a + 2], y.sizes[a + 2],    w.sizes[a + 2],
-                         g.dims[1 + a],  g.dims[1 + d + a], g.dims[1 + 2 * d + a]};
-    if (g.dims[1 + a] < 1 || g.dims[1 + 2 * d + a] < 1) return reject("stride and dilation ≥ 1");
-  }
-  c.x = strides_of(x, c.itemsize);
-  c.w = strides_of(w, c.itemsize);
-  c.y = strides_of(y, c.itemsize);
-  c.bias = g.operands.size() == 4;
-  if (c.bias) c.bias_stride = g.operands[2].layout->strides[0] * c.itemsize;
-  if (!g.operands.back().layout->contiguous) return reject("the result is row-major");
-  return true;
-}
-
-// Nothing is left to compute where the result is empty.
-template <class Make>
-bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, Make&& make) {
-  Convolution c;
-  if (!describe(g, at, c)) return false;
-  if (g.operands.back().layout->numel == 0) return true;
-  std::shared_ptr<Convolver> convolver = make(c);
-  if (!convolver) return false;
-  plan.workspace = convolver->workspace;
-  plan.nanoseconds = c.work() * 0.02;
-  plan.state = std::move(convolver);
-  return true;
-}
-
-bool prepare_forward(const RoutineGeometry& g, RoutinePlan& plan) {
-  return prepare(g, {0, 1, g.operands.size() - 1}, plan, [](const Convolution& c) {
-    return suits_channelwise(c, false) ? make_channelwise(c, false) : make_windowed(c, false);
-  });
-}
-
-bool prepare_input(const RoutineGeometry& g, RoutinePlan& plan) {
-  return prepare(g, {g.operands.size() - 1, 1, 0}, plan, [](const Convolution& c) {
-    return suits_channelwise(c, true) ? make_channelwise(c, true) : make_windowed(c, true);
-  });
-}
-
-bool prepare_weight(const RoutineGeometry& g, RoutinePlan& plan) {
-  return prepare(g, {0, 2, 1}, plan, [](const Convolution& c) {
-    return suits_channelwise(c, false) ? make_channelwise_weight(c) : make_windowed_weight(c);
-  });
-}
-
-void execute(const RoutineCall& call) {
-  if (!call.state) return;
-  const size_t last = call.geometry.operands.size() - 1;
-  static_cast<const Convolver*>(call.state)
-      ->run({call.pointers[0], call.pointers[1], last == 3 ? call.pointers[2] : nullptr,
-             call.pointers[last], call.workspace});
-}
-
-const RegisterRoutine forward({.name = "convolution",
-                               .prepare = prepare_forward,
-                               .execute = execute});
-const RegisterRoutine input({.name = "convolution_input",
-                             .prepare = prepare_input,
-                             .execute = execute});
-const RegisterRoutine weight({.name = "convolution_weight",
-                              .prepare = prepare_weight,
-                              .execute = execute});
-
-}  // namespace
-
-double Convolution::work() const {
-  return static_cast<double>(images) * groups * channels * outputs * taps() * image_outputs();
-}
-
-std::vector<AxisPhase> axis_phases(const ConvolutionAxis& a, bool transposed) {
+// One phase, or where x is the result and y what is read, one for each remainder by the stride.
+std::vector<AxisPhase> axis_phases(const Axis& a, bool transposed) {
   if (!transposed) return {{a.output, 0, 1, -a.padding, a.stride, a.dilation, a.kernel, 0, 1}};
   // Of the taps that an output meets, the last one reads the first element.
   const int64_t common = std::gcd(a.stride, a.dilation), apart = a.stride / common;
@@ -145,5 +55,126 @@ std::vector<AxisPhase> axis_phases(const ConvolutionAxis& a, bool transposed) {
   }
   return phases;
 }
+
+// The positions of x, w and y among a routine's operands.
+struct Positions {
+  size_t x, w, y;
+};
+
+bool check(const RoutineGeometry& g, const Layout& x, const Layout& w, const Layout& y) {
+  const int d = x.ndim - 2;
+  if (d < 1 || d > 3 || w.ndim != x.ndim || y.ndim != x.ndim) return reject("one to three axes");
+  if (g.dims.size() < static_cast<size_t>(1 + 3 * d)) return reject("dims are groups and axes");
+  const DType dtype = g.operands[0].dtype;
+  if (dtype != DType::kFloat32 && dtype != DType::kFloat64) return reject("real numbers");
+  for (const RoutineOperand& operand : g.operands) {
+    if (operand.dtype != dtype) return reject("all operands have one dtype");
+  }
+  const int64_t groups = g.dims[0];
+  if (groups < 1 || w.sizes[0] % groups) return reject("groups divide outputs");
+  if (y.sizes[0] != x.sizes[0] || x.sizes[1] != groups * w.sizes[1] || y.sizes[1] != w.sizes[0]) {
+    return reject("x [n, g * c], w [g * k, c] and y [n, g * k]");
+  }
+  for (int a = 0; a < d; ++a) {
+    if (g.dims[1 + a] < 1 || g.dims[1 + 2 * d + a] < 1) return reject("stride and dilation ≥ 1");
+  }
+  if (!g.operands.back().layout->contiguous) return reject("the result is row-major");
+  return true;
+}
+
+// False with a Python exception set if the operands do not fit one another.
+bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
+  const Layout& x = *g.operands[at.x].layout;
+  const Layout& w = *g.operands[at.w].layout;
+  const Layout& y = *g.operands[at.y].layout;
+  if (!check(g, x, w, y)) return false;
+  const bool transposed = at.x + 1 == g.operands.size();
+  c.dtype = g.operands[0].dtype;
+  c.item = itemsize(c.dtype);
+  c.images = x.sizes[0];
+  c.groups = g.dims[0];
+  c.channels = w.sizes[1];
+  c.outputs = w.sizes[0] / c.groups;
+  c.from = strides_of(x, c.item);
+  c.to = strides_of(y, c.item);
+  c.w = strides_of(w, c.item);
+  c.w_group = c.outputs * c.w.first;
+  c.taps = 1;
+  c.work = static_cast<double>(c.images) * c.groups * c.channels * c.outputs;
+  const int d = x.ndim - 2;
+  for (int a = 0; a < 3; ++a) {
+    const int i = a + d - 3;
+    Axis axis = {1, 1, 1, 1, 0, 1};
+    if (i >= 0) {
+      axis = {x.sizes[i + 2], y.sizes[i + 2],    w.sizes[i + 2],
+              g.dims[1 + i],  g.dims[1 + d + i], g.dims[1 + 2 * d + i]};
+    }
+    c.inputs[a] = transposed ? axis.output : axis.input;
+    c.phases[a] = axis_phases(axis, transposed);
+    c.taps *= axis.kernel;
+    c.work *= static_cast<double>(axis.kernel) * axis.output;
+  }
+  if (transposed) {
+    std::swap(c.from, c.to);
+    std::swap(c.channels, c.outputs);
+    std::swap(c.w.first, c.w.second);
+  }
+  c.bias = g.operands.size() == 4;
+  c.bias_stride = c.bias ? g.operands[2].layout->strides[0] * c.item : 0;
+  return true;
+}
+
+// Nothing is left to compute where the result is empty.
+template <class Make>
+bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, Make&& make) {
+  Convolution c;
+  if (!describe(g, at, c)) return false;
+  if (g.operands.back().layout->numel == 0) return true;
+  std::shared_ptr<Convolver> convolver = make(c);
+  if (!convolver) return false;
+  plan.workspace = convolver->workspace;
+  plan.nanoseconds = c.work * 0.02;
+  plan.state = std::move(convolver);
+  return true;
+}
+
+std::unique_ptr<Convolver> make_sum(const Convolution& c) {
+  if (suits_channelwise(c)) return make_channelwise(c);
+  return suits_winograd(c) ? make_winograd(c) : make_windowed(c);
+}
+
+std::unique_ptr<Convolver> make_weight(const Convolution& c) {
+  return suits_channelwise(c) ? make_channelwise_weight(c) : make_windowed_weight(c);
+}
+
+void execute(const RoutineCall& call) {
+  if (!call.state) return;
+  const size_t last = call.geometry.operands.size() - 1;
+  static_cast<const Convolver*>(call.state)
+      ->run({call.pointers[0], call.pointers[1], last == 3 ? call.pointers[2] : nullptr,
+             call.pointers[last], call.workspace});
+}
+
+const RegisterRoutine forward({.name = "convolution",
+                               .prepare =
+                                   [](const RoutineGeometry& g, RoutinePlan& plan) {
+                                     return prepare(g, {0, 1, g.operands.size() - 1}, plan,
+                                                    make_sum);
+                                   },
+                               .execute = execute});
+const RegisterRoutine input({.name = "convolution_input",
+                             .prepare =
+                                 [](const RoutineGeometry& g, RoutinePlan& plan) {
+                                   return prepare(g, {g.operands.size() - 1, 1, 0}, plan, make_sum);
+                                 },
+                             .execute = execute});
+const RegisterRoutine weight({.name = "convolution_weight",
+                              .prepare =
+                                  [](const RoutineGeometry& g, RoutinePlan& plan) {
+                                    return prepare(g, {0, 2, 1}, plan, make_weight);
+                                  },
+                              .execute = execute});
+
+}  // namespace
 
 }  // namespace gleed

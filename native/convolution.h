@@ -17,7 +17,8 @@
 //
 // How: a product of matrices on the register tiles of contraction_kernels, whose larger operand is
 // made block by block in cache (convolution_windows). Where every group has one channel and hardly
-// more outputs, planes are summed by kernels of their own (convolution_channelwise).
+// more outputs, planes are summed by kernels of their own (convolution_channelwise). Large ones
+// with 3 × 3 taps take fewer products (convolution_winograd).
 #pragma once
 
 #include <array>
@@ -30,44 +31,35 @@
 
 namespace gleed {
 
-struct ConvolutionAxis {
-  int64_t input = 1, output = 1, kernel = 1;
-  int64_t stride = 1, padding = 0, dilation = 1;
-};
-
 // Strides in bytes: of the first and second axis, and of the three others.
 struct ConvolutionStrides {
   int64_t first, second;
   std::array<int64_t, 3> axes;
 };
 
-struct Convolution {
-  DType dtype;
-  int itemsize;
-  int64_t images, groups, channels, outputs;  // channels and outputs of one group
-  std::array<ConvolutionAxis, 3> axes;        // the last ones are used first
-  ConvolutionStrides x, w, y;
-  bool bias = false;
-  int64_t bias_stride = 0;
-
-  int64_t taps() const { return axes[0].kernel * axes[1].kernel * axes[2].kernel; }
-  int64_t image_inputs() const { return axes[0].input * axes[1].input * axes[2].input; }
-  int64_t image_outputs() const { return axes[0].output * axes[1].output * axes[2].output; }
-  // Multiplications.
-  double work() const;
-};
-
 // Outputs of an axis that meet the same taps: every `every`-th from `first`. Output i of them reads
-// x at position + i * step + t * distance for its tap t, which is that of number tap + t *
-// tap_step.
+// the input at position + i * step + t * distance for its tap t, number tap + t * tap_step of all.
 struct AxisPhase {
   int64_t outputs, first, every;
   int64_t position, step, distance;
   int64_t taps, tap, tap_step;
 };
 
-// One phase, or where x is the result and y what is read, one for each remainder by the stride.
-std::vector<AxisPhase> axis_phases(const ConvolutionAxis& axis, bool transposed);
+// Sums over the windows of `from` for `to`: x and y, or y and x where x is the result. Where w is
+// the result it is that of the same sums' other operands.
+struct Convolution {
+  DType dtype;
+  int64_t item, images, groups;
+  int64_t channels, outputs;      // of one group
+  int64_t taps;                   // of w, and so of all phases
+  std::array<int64_t, 3> inputs;  // the last axes are used first
+  std::array<std::vector<AxisPhase>, 3> phases;
+  ConvolutionStrides from, to, w;  // w by output and by channel
+  int64_t w_group;
+  bool bias;
+  int64_t bias_stride;
+  double work;  // multiplications
+};
 
 struct ConvolutionPointers {
   const char *first, *second;  // the operands that are read, in the order of the routine
@@ -84,14 +76,16 @@ class Convolver {
   size_t workspace = 0;  // bytes
 };
 
-// Null with a Python exception set when a micro-kernel cannot be had. `transposed`: x is the
-// result.
-std::unique_ptr<Convolver> make_windowed(const Convolution& convolution, bool transposed);
+// Null with a Python exception set when a micro-kernel cannot be had. Those of `weight` have w for
+// a result.
+std::unique_ptr<Convolver> make_windowed(const Convolution& convolution);
 std::unique_ptr<Convolver> make_windowed_weight(const Convolution& convolution);
-std::unique_ptr<Convolver> make_channelwise(const Convolution& convolution, bool transposed);
+std::unique_ptr<Convolver> make_channelwise(const Convolution& convolution);
 std::unique_ptr<Convolver> make_channelwise_weight(const Convolution& convolution);
+std::unique_ptr<Convolver> make_winograd(const Convolution& convolution);
 
-// Whether the latter two serve a convolution, and better than windows would.
-bool suits_channelwise(const Convolution& convolution, bool transposed);
+// Whether the latter serve a convolution, and better than windows would.
+bool suits_channelwise(const Convolution& convolution);
+bool suits_winograd(const Convolution& convolution);
 
 }  // namespace gleed

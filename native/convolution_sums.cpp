@@ -21,7 +21,7 @@ constexpr int64_t kLeastDivided = 256;  // outputs that a task walks if others w
 constexpr int64_t kLeastOutputs = 64;   // of a slab
 constexpr int64_t kMostOutputs = 1024;
 constexpr int64_t kPadded = 384 << 10;  // bytes of a slab's input
-constexpr int64_t kFewUnits = 8;        // of work that there should be at least
+constexpr int64_t kFewUnits = 4;        // of work that there should be at least
 constexpr int64_t kMaxTasks = 16;
 
 // Outputs that meet the same taps: every `step`-th of each axis.
@@ -46,21 +46,23 @@ struct Unit {
 
 class WindowSums final : public Convolver {
  public:
-  bool init(const Convolution& c, bool transposed);
+  explicit WindowSums(const Convolution& c) : c_(c) {}
+  bool init();
   void run(const ConvolutionPointers& at) const override;
 
  private:
-  void find_phases(const Convolution& c, bool transposed);
-  void add_phase(const Convolution& c, bool transposed, const std::array<AxisPhase, 3>& axes);
+  void find_phases();
+  void add_phase(const std::array<AxisPhase, 3>& axes);
   void choose_windows(Phase& phase);
   bool find_tiles();
-  bool find_tiles(int64_t outputs);
-  void choose_tasks(double work);
+  void choose_tasks();
   Unit unit(int64_t number) const;
 
   void pack_weights(const ConvolutionPointers& at) const;
   void fill_biases(const ConvolutionPointers& at) const;
   void run_unit(const Unit& unit, const ConvolutionPointers& at, char* scratch) const;
+  const char* weights(const Unit& unit, const ConvolutionPointers& at, int64_t row,
+                      int64_t tile) const;
   void multiply(const Unit& unit, const ConvolutionPointers& at, Range rows, Range outputs,
                 const char* columns, char* c, int64_t c_row) const;
   void spread(const Unit& unit, const char* stage, int64_t stage_row, char* output) const;
@@ -70,98 +72,69 @@ class WindowSums final : public Convolver {
     return step[0] * step[1] * step[2] == 1 && unit.slab.images.end - unit.slab.images.begin == 1;
   }
   int64_t place(const Phase& phase, int64_t n, int64_t k, int64_t i, int64_t j, int64_t l) const {
-    return n * y_.first + k * y_.second + (phase.first[0] + i * phase.step[0]) * y_.axes[0] +
-           (phase.first[1] + j * phase.step[1]) * y_.axes[1] +
-           (phase.first[2] + l * phase.step[2]) * y_.axes[2];
+    return n * c_.to.first + k * c_.to.second +
+           (phase.first[0] + i * phase.step[0]) * c_.to.axes[0] +
+           (phase.first[1] + j * phase.step[1]) * c_.to.axes[1] +
+           (phase.first[2] + l * phase.step[2]) * c_.to.axes[2];
   }
-  int64_t depth(const Phase& phase) const { return channels_ * phase.weights.size(); }
+  int64_t depth(const Phase& phase) const { return c_.channels * phase.weights.size(); }
   int64_t width() const { return vectors_ * family_.lanes; }
-  size_t kernel_index(int64_t rows, int64_t vectors, bool ragged) const {
-    return ((rows - outputs_ / tiles_) * vectors_ + vectors - 1) * 2 + ragged;
-  }
 
-  DType dtype_;
-  int64_t item_, groups_, channels_, outputs_;
-  int64_t w_group_, w_output_, w_channel_, bias_stride_;
-  bool bias_, direct_;
-  ConvolutionStrides y_;
-  WindowInput input_;
+  Convolution c_;
+  bool direct_;
   TileFamily family_;
-  int64_t vectors_, tiles_, divided_ = 1, units_ = 0, tasks_ = 1;
+  int64_t vectors_, tiles_, most_divided_ = 1, divided_ = 1, units_ = 0, tasks_ = 1;
   std::vector<Phase> phases_;
-  std::vector<MicroKernel> kernels_;
+  TileSet kernels_;
   size_t biases_at_ = 0, tasks_at_ = 0, padded_ = 0, columns_ = 0, scratch_ = 0;
 };
 
-bool WindowSums::init(const Convolution& c, bool transposed) {
-  dtype_ = c.dtype;
-  item_ = c.itemsize;
-  groups_ = c.groups;
-  channels_ = transposed ? c.outputs : c.channels;
-  outputs_ = transposed ? c.channels : c.outputs;
-  w_group_ = c.outputs * c.w.first;
-  w_output_ = transposed ? c.w.second : c.w.first;
-  w_channel_ = transposed ? c.w.first : c.w.second;
-  bias_ = c.bias;
-  bias_stride_ = c.bias_stride;
-  y_ = transposed ? c.x : c.y;
-  const ConvolutionStrides& x = transposed ? c.y : c.x;
-  input_ = {c.itemsize, c.images, x.first, groups_ * channels_, x.second};
-  const TileFamily* family = tile_family(dtype_);
+bool WindowSums::init() {
+  const TileFamily* family = tile_family(c_.dtype);
   if (!family) return false;
   family_ = *family;
-  vectors_ = family_.vectors * (outputs_ <= 2 ? 2 : 1);
-  tiles_ = ceil_div(outputs_, family_.rows);
-  // Few images with many outputs: tasks walk all of them, but only a part of the weights.
-  const int64_t positions = c.images * (transposed ? c.image_inputs() : c.image_outputs());
-  if (groups_ == 1 && positions < kFewUnits * kMostOutputs) {
-    divided_ = std::clamp<int64_t>(outputs_ / kLeastDivided, 1, kFewUnits);
-  }
-  find_phases(c, transposed);
+  vectors_ = family_.vectors * (c_.outputs <= 2 ? 2 : 1);
+  tiles_ = ceil_div(c_.outputs, family_.rows);
+  // Few images with many outputs: tasks may walk all of them, but only a part of the weights.
+  if (c_.groups == 1) most_divided_ = std::clamp<int64_t>(c_.outputs / kLeastDivided, 1, kFewUnits);
+  find_phases();
   if (!find_tiles()) return false;
-  choose_tasks(c.work());
+  choose_tasks();
   return true;
 }
 
-void WindowSums::find_phases(const Convolution& c, bool transposed) {
-  std::array<std::vector<AxisPhase>, 3> of_axes;
-  for (int a = 0; a < 3; ++a) of_axes[a] = axis_phases(c.axes[a], transposed);
-  for (const AxisPhase& i : of_axes[0]) {
-    for (const AxisPhase& j : of_axes[1]) {
-      for (const AxisPhase& k : of_axes[2]) add_phase(c, transposed, {i, j, k});
+void WindowSums::find_phases() {
+  for (const AxisPhase& i : c_.phases[0]) {
+    for (const AxisPhase& j : c_.phases[1]) {
+      for (const AxisPhase& k : c_.phases[2]) add_phase({i, j, k});
     }
   }
   // Weights that lie in the order of the columns' rows are read where they are.
   const Phase& one = phases_.front();
-  direct_ = phases_.size() == 1 && (channels_ == 1 || w_channel_ == c.taps() * item_);
+  direct_ = phases_.size() == 1 && (c_.channels == 1 || c_.w.second == c_.taps * c_.item);
   for (size_t t = 0; t < one.weights.size(); ++t) {
-    direct_ = direct_ && one.weights[t] == static_cast<int64_t>(t) * item_;
+    direct_ = direct_ && one.weights[t] == static_cast<int64_t>(t) * c_.item;
   }
 }
 
-void WindowSums::add_phase(const Convolution& c, bool transposed,
-                           const std::array<AxisPhase, 3>& axes) {
+void WindowSums::add_phase(const std::array<AxisPhase, 3>& axes) {
   Phase phase;
   phase.weights = {0};
   for (int a = 0; a < 3; ++a) {
     const AxisPhase& axis = axes[a];
-    const int64_t inputs = transposed ? c.axes[a].output : c.axes[a].input;
-    phase.axes[a] = {axis.outputs, axis.step, inputs, transposed ? c.y.axes[a] : c.x.axes[a], {}};
+    phase.axes[a] = window_axis(c_, a, axis);
     phase.first[a] = axis.first;
     phase.step[a] = axis.every;
     std::vector<int64_t> weights;
     for (const int64_t before : phase.weights) {
       for (int64_t t = 0; t < axis.taps; ++t) {
-        weights.push_back(before + (axis.tap + t * axis.tap_step) * c.w.axes[a]);
+        weights.push_back(before + (axis.tap + t * axis.tap_step) * c_.w.axes[a]);
       }
     }
     phase.weights = weights;
-    for (int64_t t = 0; t < axis.taps; ++t) {
-      phase.axes[a].positions.push_back(axis.position + t * axis.distance);
-    }
   }
   if (!phases_.empty()) {
-    phase.packed = phases_.back().packed + groups_ * outputs_ * depth(phases_.back());
+    phase.packed = phases_.back().packed + c_.groups * c_.outputs * depth(phases_.back());
   }
   choose_windows(phase);
   phases_.push_back(std::move(phase));
@@ -170,70 +143,59 @@ void WindowSums::add_phase(const Convolution& c, bool transposed,
 void WindowSums::choose_windows(Phase& phase) {
   const int64_t taps = std::max<size_t>(1, phase.weights.size());
   const int64_t fit = std::max<int64_t>(1, kDepth / taps);
-  const int64_t chunks = std::max<int64_t>(1, ceil_div(channels_, fit));
-  const int64_t together = std::max<int64_t>(1, ceil_div(channels_, chunks));
+  const int64_t chunks = std::max<int64_t>(1, ceil_div(c_.channels, fit));
+  const int64_t together = std::max<int64_t>(1, ceil_div(c_.channels, chunks));
   phase.chunk = std::min(kDepth, taps) == kDepth ? kDepth : together * taps;
-  int64_t each = together * item_;
+  int64_t each = together * c_.item;
   for (const WindowAxis& axis : phase.axes) each *= axis.step;
   // All threads get some of few outputs.
-  int64_t outputs = input_.images;
+  int64_t outputs = c_.images;
   for (const WindowAxis& axis : phase.axes) outputs *= axis.outputs;
-  const int64_t fair = ceil_div(outputs * divided_, kFewUnits);
+  const int64_t fair = ceil_div(outputs * most_divided_, kFewUnits);
   const int64_t least = 2 * width();
   const int64_t most =
       std::min(std::clamp(kPadded / each, kLeastOutputs, kMostOutputs), std::max(fair, least));
-  phase.windows.emplace_back(input_, phase.axes, most, together);
+  phase.windows.emplace_back(c_, phase.axes, most, family_.lanes, together);
   padded_ = std::max<size_t>(padded_, phase.windows[0].padded_bytes());
-  columns_ = std::max<size_t>(columns_, kPanels * width() * phase.chunk * item_);
+  columns_ = std::max<size_t>(columns_, kPanels * width() * phase.chunk * c_.item);
 }
 
-// Tiles for every number of columns that the last panel of a slab has.
+// Tiles for every number of columns that a panel of a slab has.
 bool WindowSums::find_tiles() {
-  kernels_.resize(4 * vectors_);
+  const int64_t least = c_.outputs / tiles_, most = ceil_div(c_.outputs, tiles_);
   for (const Phase& phase : phases_) {
     const Windows& windows = phase.windows[0];
-    if (windows.slabs() == 0) continue;
-    if (!find_tiles(windows.outputs(windows.slab(0))) ||
-        !find_tiles(windows.outputs(windows.slab(windows.slabs() - 1)))) {
-      return false;
+    const int64_t slabs = windows.slabs();
+    for (int64_t i = 0; i < slabs; i += std::max<int64_t>(1, slabs - 1)) {
+      const int64_t outputs = windows.outputs(windows.slab(i));
+      if (outputs >= width() && !kernels_.add(c_.dtype, least, most, width())) return false;
+      if (!kernels_.add(c_.dtype, least, most, outputs % width())) return false;
     }
   }
   return true;
 }
 
-bool WindowSums::find_tiles(int64_t outputs) {
-  const int64_t last = outputs % width();
-  for (const int64_t columns : {outputs >= width() ? width() : 0, last}) {
-    const int64_t vectors = ceil_div(columns, family_.lanes);
-    const bool ragged = columns % family_.lanes;
-    for (int64_t rows = outputs_ / tiles_; columns && rows <= ceil_div(outputs_, tiles_); ++rows) {
-      MicroKernel& kernel = kernels_[kernel_index(rows, vectors, ragged)];
-      if (!kernel)
-        kernel = micro_kernel(ragged ? Micro::kRagged : Micro::kTile, dtype_, rows, vectors);
-      if (!kernel) return false;
-    }
-  }
-  return true;
-}
-
-void WindowSums::choose_tasks(double work) {
-  int64_t most = 0;
+void WindowSums::choose_tasks() {
+  int64_t most = 0, slabs = 0;
   for (const Phase& phase : phases_) {
     const Windows& windows = phase.windows[0];
     if (windows.slabs()) most = std::max(most, windows.outputs(windows.slab(0)));
+    slabs += windows.slabs();
   }
+  if (slabs) divided_ = std::min(ceil_div(kFewUnits, slabs), most_divided_);
   for (Phase& phase : phases_) {
-    phase.units = phase.windows[0].slabs() * groups_ * divided_;
+    phase.units = phase.windows[0].slabs() * c_.groups * divided_;
     units_ += phase.units;
   }
-  tasks_ = std::min({task_count(work), units_, kMaxTasks});
+  tasks_ = std::min({task_count(c_.work), units_, kMaxTasks});
   int64_t weights =
-      direct_ ? 0 : phases_.back().packed + groups_ * outputs_ * depth(phases_.back());
-  biases_at_ = round_up(weights * item_, 64);
-  tasks_at_ = biases_at_ + (bias_ ? groups_ * outputs_ * width() * item_ : 0);
+      direct_ ? 0 : phases_.back().packed + c_.groups * c_.outputs * depth(phases_.back());
+  biases_at_ = round_up(weights * c_.item, 64);
+  tasks_at_ = biases_at_ + (c_.bias ? c_.groups * c_.outputs * width() * c_.item : 0);
   padded_ = round_up(padded_, 64);
   columns_ = round_up(columns_, 64) + 64;  // of which the last is written too far
-  scratch_ = padded_ + columns_ + round_up(outputs_ * round_up(most, family_.lanes) * item_, 64);
+  scratch_ =
+      padded_ + columns_ + round_up(c_.outputs * round_up(most, family_.lanes) * c_.item, 64);
   workspace = tasks_at_ + tasks_ * scratch_;
 }
 
@@ -258,28 +220,27 @@ void WindowSums::run(const ConvolutionPointers& at) const {
   });
 }
 
-// As [tile][depth][rows of the tile].
+// As [tile][depth][rows of the tile]. Some tiles are packed together, for their weights are
+// neighbours where x is the result.
 void WindowSums::pack_weights(const ConvolutionPointers& at) const {
-  const auto pack = [&](auto* target, const Phase& phase, int64_t group, int64_t tile) {
-    using T = std::remove_pointer_t<decltype(target)>;
-    const Range mine = part(outputs_, tiles_, tile);
-    const int64_t rows = mine.end - mine.begin;
-    target += phase.packed + (group * outputs_ + mine.begin) * depth(phase);
-    for (int64_t c = 0; c < channels_; ++c) {
-      const char* from = at.second + group * w_group_ + mine.begin * w_output_ + c * w_channel_;
-      for (const int64_t tap : phase.weights) {
-        for (int64_t row = 0; row < rows; ++row) {
-          std::memcpy(target++, from + row * w_output_ + tap, sizeof(T));
-        }
-      }
+  constexpr int64_t kTogether = 8;
+  const int64_t item = c_.item, blocks = ceil_div(tiles_, kTogether);
+  const auto pack = [&](const Phase& phase, int64_t group, int64_t c, int64_t tile) {
+    const auto [begin, end] = part(c_.outputs, tiles_, tile);
+    const char* from = at.second + group * c_.w_group + begin * c_.w.first + c * c_.w.second;
+    const int64_t before = (group * c_.outputs + begin) * depth(phase);
+    char* to =
+        at.workspace + (phase.packed + before + c * phase.weights.size() * (end - begin)) * item;
+    for (const int64_t tap : phase.weights) {
+      copy_elements(from + tap, c_.w.first, to, item, end - begin, item);
+      to += (end - begin) * item;
     }
   };
-  parallel_for(groups_ * tiles_, [&](int64_t i) {
+  parallel_for(c_.groups * blocks, [&](int64_t i) {
+    const Range tiles = part(tiles_, blocks, i % blocks);
     for (const Phase& phase : phases_) {
-      if (item_ == 4) {
-        pack(reinterpret_cast<float*>(at.workspace), phase, i / tiles_, i % tiles_);
-      } else {
-        pack(reinterpret_cast<double*>(at.workspace), phase, i / tiles_, i % tiles_);
+      for (int64_t c = 0; c < c_.channels; ++c) {
+        for (int64_t t = tiles.begin; t < tiles.end; ++t) pack(phase, i / blocks, c, t);
       }
     }
   });
@@ -288,9 +249,9 @@ void WindowSums::pack_weights(const ConvolutionPointers& at) const {
 // Tiles add what was summed before: at first, the bias in every column.
 void WindowSums::fill_biases(const ConvolutionPointers& at) const {
   char* to = at.workspace + biases_at_;
-  for (int64_t k = 0; k < groups_ * outputs_; ++k) {
-    for (int64_t i = 0; i < width(); ++i, to += item_) {
-      std::memcpy(to, at.bias + k * bias_stride_, item_);
+  for (int64_t k = 0; k < c_.groups * c_.outputs; ++k) {
+    for (int64_t i = 0; i < width(); ++i, to += c_.item) {
+      std::memcpy(to, at.bias + k * c_.bias_stride, c_.item);
     }
   }
 }
@@ -300,11 +261,11 @@ void WindowSums::run_unit(const Unit& unit, const ConvolutionPointers& at, char*
   const int64_t outputs = windows.outputs(unit.slab), taps = windows.taps(),
                 all = depth(unit.phase);
   char *padded = scratch, *columns = scratch + padded_, *c = columns + columns_;
-  int64_t c_row = round_up(outputs, family_.lanes) * item_;
+  int64_t c_row = round_up(outputs, family_.lanes) * c_.item;
   if (in_place(unit)) {
-    c_row = y_.second;
+    c_row = c_.to.second;
     windows.each_row(unit.slab, {0, 1}, [&](int64_t n, int64_t i, int64_t j, int64_t k, auto...) {
-      c = at.result + place(unit.phase, n, unit.group * outputs_, i, j, k);
+      c = at.result + place(unit.phase, n, unit.group * c_.outputs, i, j, k);
     });
   }
   int64_t row = 0;
@@ -313,15 +274,15 @@ void WindowSums::run_unit(const Unit& unit, const ConvolutionPointers& at, char*
     const int64_t end = taps > unit.phase.chunk ? (channel + 1) * taps : all;
     const Range rows = {row, std::min(row + unit.phase.chunk, end)};
     const Range channels = {channel, taps ? ceil_div(rows.end, taps) : 0};
-    const int64_t first = unit.group * channels_;
+    const int64_t first = unit.group * c_.channels;
     windows.pad(at.first, unit.slab, {first + channels.begin, first + channels.end}, padded);
     for (int64_t begin = 0; begin < outputs; begin += kPanels * width()) {
       const Range block = {begin, std::min(outputs, begin + kPanels * width())};
       for (int64_t i = block.begin; i < block.end; i += width()) {
-        char* panel = columns + (i - begin) * (rows.end - rows.begin) * item_;
-        windows.pack(padded, unit.slab, {i, std::min(i + width(), block.end)},
+        char* panel = columns + (i - begin) * (rows.end - rows.begin) * c_.item;
+        windows.pack(padded, windows.runs(unit.slab, {i, std::min(i + width(), block.end)}),
                      {rows.begin - channel * taps, rows.end - channel * taps}, panel,
-                     width() * item_);
+                     width() * c_.item);
       }
       multiply(unit, at, rows, block, columns, c, c_row);
     }
@@ -330,32 +291,37 @@ void WindowSums::run_unit(const Unit& unit, const ConvolutionPointers& at, char*
   if (!in_place(unit)) spread(unit, c, c_row, at.result);
 }
 
+const char* WindowSums::weights(const Unit& unit, const ConvolutionPointers& at, int64_t row,
+                                int64_t tile) const {
+  const auto [begin, end] = part(c_.outputs, tiles_, tile);
+  if (direct_) return at.second + unit.group * c_.w_group + begin * c_.w.first + row * c_.item;
+  const int64_t before = (unit.group * c_.outputs + begin) * depth(unit.phase);
+  return at.workspace + (unit.phase.packed + before + row * (end - begin)) * c_.item;
+}
+
 void WindowSums::multiply(const Unit& unit, const ConvolutionPointers& at, Range rows,
                           Range outputs, const char* columns, char* c, int64_t c_row) const {
   TileArguments t = {};
   t.steps = rows.end - rows.begin;
-  t.b_step = width() * item_;
+  t.b_step = width() * c_.item;
   t.c_row = c_row;
   for (int64_t tile = unit.tiles.begin; tile < unit.tiles.end; ++tile) {
-    const Range mine = part(outputs_, tiles_, tile);
-    const int64_t many = mine.end - mine.begin, output = unit.group * outputs_ + mine.begin;
-    t.a_row = direct_ ? w_output_ : item_;
-    t.a_step = direct_ ? item_ : many * item_;
-    const int64_t before =
-        unit.group * outputs_ * depth(unit.phase) + mine.begin * depth(unit.phase);
-    t.a = direct_ ? at.second + unit.group * w_group_ + mine.begin * w_output_ + rows.begin * item_
-                  : at.workspace + (unit.phase.packed + before + rows.begin * many) * item_;
+    const Range mine = part(c_.outputs, tiles_, tile);
+    const int64_t many = mine.end - mine.begin, output = unit.group * c_.outputs + mine.begin;
+    t.a_row = direct_ ? c_.w.first : c_.item;
+    t.a_step = direct_ ? c_.item : many * c_.item;
+    t.a = weights(unit, at, rows.begin, tile);
     for (int64_t i = outputs.begin; i < outputs.end; i += width()) {
       const int64_t left = std::min(width(), outputs.end - i);
       const int64_t vectors = ceil_div(left, family_.lanes);
       t.columns = left - (vectors - 1) * family_.lanes;
-      t.b = columns + (i - outputs.begin) * t.steps * item_;
-      t.c = c + mine.begin * c_row + i * item_;
+      t.b = columns + (i - outputs.begin) * t.steps * c_.item;
+      t.c = c + mine.begin * c_row + i * c_.item;
       t.before = rows.begin ? t.c
-                 : bias_    ? at.workspace + biases_at_ + output * width() * item_
+                 : c_.bias  ? at.workspace + biases_at_ + output * width() * c_.item
                             : nullptr;
-      t.before_row = rows.begin ? c_row : width() * item_;
-      kernels_[kernel_index(many, vectors, left % family_.lanes)](&t);
+      t.before_row = rows.begin ? c_row : width() * c_.item;
+      kernels_(many, left)(&t);
     }
   }
 }
@@ -363,18 +329,19 @@ void WindowSums::multiply(const Unit& unit, const ConvolutionPointers& at, Range
 void WindowSums::spread(const Unit& unit, const char* stage, int64_t stage_row,
                         char* output) const {
   const Windows& windows = unit.phase.windows[0];
-  const Range rows = {part(outputs_, tiles_, unit.tiles.begin).begin,
-                      part(outputs_, tiles_, unit.tiles.end - 1).end};
-  const int64_t step = unit.phase.step[2] * item_;
+  const Range rows = {part(c_.outputs, tiles_, unit.tiles.begin).begin,
+                      part(c_.outputs, tiles_, unit.tiles.end - 1).end};
+  const int64_t step = unit.phase.step[2] * c_.item;
   windows.each_row(unit.slab, {0, windows.outputs(unit.slab)},
                    [&](int64_t n, int64_t i, int64_t j, int64_t l, int64_t count, int64_t at) {
                      for (int64_t k = rows.begin; k < rows.end; ++k) {
-                       char* to = output + place(unit.phase, n, unit.group * outputs_ + k, i, j, l);
-                       const char* from = stage + k * stage_row + at * item_;
-                       if (step == item_) {
-                         std::memcpy(to, from, count * item_);
+                       char* to =
+                           output + place(unit.phase, n, unit.group * c_.outputs + k, i, j, l);
+                       const char* from = stage + k * stage_row + at * c_.item;
+                       if (step == c_.item) {
+                         std::memcpy(to, from, count * c_.item);
                        } else {
-                         copy_elements(from, item_, to, step, count, item_);
+                         copy_elements(from, c_.item, to, step, count, c_.item);
                        }
                      }
                    });
@@ -382,9 +349,9 @@ void WindowSums::spread(const Unit& unit, const char* stage, int64_t stage_row,
 
 }  // namespace
 
-std::unique_ptr<Convolver> make_windowed(const Convolution& c, bool transposed) {
-  auto sums = std::make_unique<WindowSums>();
-  if (!sums->init(c, transposed)) return nullptr;
+std::unique_ptr<Convolver> make_windowed(const Convolution& c) {
+  auto sums = std::make_unique<WindowSums>(c);
+  if (!sums->init()) return nullptr;
   return sums;
 }
 

@@ -38,7 +38,6 @@ class WeightSums final : public Convolver {
   static int64_t padded_outputs(const Convolution& c) { return round_up(c.outputs, 16); }
   static Windows windows_of(const Convolution& c);
   static int64_t channels_at_once(const Convolution& c);
-  bool find_tiles();
   void choose_units();
   void run_unit(const Unit& unit, const char* x, const char* y, char* sums, char* scratch) const;
   void pack_outputs(const Slab& slab, int64_t group, const char* y, char* panels) const;
@@ -47,43 +46,33 @@ class WeightSums final : public Convolver {
   template <class T>
   void add_parts(const char* sums, int64_t group, Range outputs, char* w) const;
 
-  int64_t rows() const { return c_.channels * c_.taps(); }
+  int64_t rows() const { return c_.channels * c_.taps; }
   int64_t width() const { return vectors_ * family_.lanes; }
   int64_t most() const { return windows_.slabs() ? windows_.outputs(windows_.slab(0)) : 0; }
-  int64_t pitch() const { return round_up(most() * c_.itemsize, kVector) + kVector; }
-  int64_t panel_bytes() const { return round_up(most(), family_.lanes) * width() * c_.itemsize; }
-  int64_t sums_row() const { return padded_outputs(c_) * c_.itemsize; }
-  size_t kernel_index(int64_t rows, bool last) const { return rows * 2 + last; }
+  int64_t pitch() const { return round_up(most() * c_.item, kVector) + kVector; }
+  int64_t panel_bytes() const { return round_up(most(), family_.lanes) * width() * c_.item; }
+  int64_t sums_row() const { return padded_outputs(c_) * c_.item; }
 
   Convolution c_;
   Windows windows_;
   TileFamily family_;
   int64_t vectors_, together_, parts_ = 1, divided_ = 1, units_ = 1, tasks_ = 1;
-  int64_t last_vectors_, last_columns_;
   Packer pack_;
-  std::vector<MicroKernel> kernels_;
+  TileSet kernels_;
   size_t padded_, columns_, scratch_;
 };
 
 // Kernels larger than `kRows` are walked tap by tap nevertheless: rows are cheap.
 int64_t WeightSums::channels_at_once(const Convolution& c) {
-  return std::clamp<int64_t>(kRows / std::max<int64_t>(1, c.taps()), 1,
+  return std::clamp<int64_t>(kRows / std::max<int64_t>(1, c.taps), 1,
                              std::max<int64_t>(1, c.channels));
 }
 
 Windows WeightSums::windows_of(const Convolution& c) {
   WindowAxes axes;
-  for (int a = 0; a < 3; ++a) {
-    const ConvolutionAxis& axis = c.axes[a];
-    axes[a] = {axis.output, axis.stride, axis.input, c.x.axes[a], {}};
-    for (int64_t t = 0; t < axis.kernel; ++t) {
-      axes[a].positions.push_back(t * axis.dilation - axis.padding);
-    }
-  }
-  const WindowInput input = {c.itemsize, c.images, c.x.first, c.groups * c.channels, c.x.second};
-  const int64_t most =
-      std::clamp<int64_t>(kPanelBytes / (padded_outputs(c) * c.itemsize), 128, 512);
-  return Windows(input, axes, most, channels_at_once(c));
+  for (int a = 0; a < 3; ++a) axes[a] = window_axis(c, a, c.phases[a][0]);
+  const int64_t most = std::clamp<int64_t>(kPanelBytes / (padded_outputs(c) * c.item), 128, 512);
+  return Windows(c, axes, most, 1, channels_at_once(c));
 }
 
 bool WeightSums::init() {
@@ -92,25 +81,11 @@ bool WeightSums::init() {
   family_ = *family;
   vectors_ = std::clamp<int64_t>(ceil_div(c_.outputs, family_.lanes), 1, family_.vectors);
   together_ = channels_at_once(c_);
-  if (!pack_.init(c_.dtype, family_, c_.y.second, c_.y.axes[2], width())) return false;
-  if (!find_tiles()) return false;
-  choose_units();
-  return true;
-}
-
-bool WeightSums::find_tiles() {
-  const int64_t rest = c_.outputs % width();
-  last_vectors_ = rest ? ceil_div(rest, family_.lanes) : vectors_;
-  last_columns_ = (rest ? rest : width()) - (last_vectors_ - 1) * family_.lanes;
-  const Micro last_kind = last_columns_ == family_.lanes ? Micro::kTile : Micro::kRagged;
-  kernels_.resize(kernel_index(family_.rows + 1, false));
-  for (int64_t rows = 1; rows <= family_.rows; ++rows) {
-    MicroKernel& full = kernels_[kernel_index(rows, false)];
-    full = micro_kernel(Micro::kTile, c_.dtype, rows, vectors_);
-    MicroKernel& last = kernels_[kernel_index(rows, true)];
-    last = micro_kernel(last_kind, c_.dtype, rows, last_vectors_);
-    if (!full || !last) return false;
+  if (!pack_.init(c_.dtype, family_, c_.to.second, c_.to.axes[2], width())) return false;
+  for (const int64_t columns : {width(), c_.outputs % width()}) {
+    if (!kernels_.add(c_.dtype, 1, family_.rows, columns)) return false;
   }
+  choose_units();
   return true;
 }
 
@@ -122,11 +97,11 @@ void WeightSums::choose_units() {
   divided_ =
       std::clamp<int64_t>(kUnits / (parts_ * c_.groups), 1, ceil_div(c_.channels, together_));
   units_ = parts_ * c_.groups * divided_;
-  tasks_ = std::min({task_count(c_.work()), units_, kUnits});
+  tasks_ = std::min({task_count(c_.work), units_, kUnits});
   padded_ = round_up(windows_.padded_bytes(), 64);
-  columns_ = together_ * c_.taps() * pitch();
+  columns_ = together_ * c_.taps * pitch();
   const int64_t panels =
-      ceil_div(c_.outputs, width()) * panel_bytes() + family_.lanes * width() * c_.itemsize;
+      ceil_div(c_.outputs, width()) * panel_bytes() + family_.lanes * width() * c_.item;
   scratch_ = padded_ + columns_ + round_up(panels, 64);
   workspace = round_up(parts_ * all, 64) + tasks_ * scratch_;
 }
@@ -138,7 +113,7 @@ void WeightSums::run(const ConvolutionPointers& at) const {
     for (int64_t number = mine.begin; number < mine.end; ++number) {
       const int64_t group = number / divided_ % c_.groups, p = number / divided_ / c_.groups;
       const Unit unit = {p, group, part(c_.channels, divided_, number % divided_)};
-      const int64_t row = group * rows() + unit.channels.begin * c_.taps();
+      const int64_t row = group * rows() + unit.channels.begin * c_.taps;
       char* sums = at.workspace + p * all + row * sums_row();
       char* scratch = at.workspace + round_up(parts_ * all, 64) + task * scratch_;
       run_unit(unit, at.first, at.second, sums, scratch);
@@ -148,7 +123,7 @@ void WeightSums::run(const ConvolutionPointers& at) const {
   parallel_for(c_.groups * blocks, [&](int64_t i) {
     const int64_t first = i % blocks * 16;
     const Range outputs = {first, std::min(c_.outputs, first + 16)};
-    if (c_.itemsize == 4) {
+    if (c_.item == 4) {
       add_parts<float>(at.workspace, i / blocks, outputs, at.result);
     } else {
       add_parts<double>(at.workspace, i / blocks, outputs, at.result);
@@ -161,17 +136,18 @@ void WeightSums::run_unit(const Unit& unit, const char* x, const char* y, char* 
   char *padded = scratch, *columns = padded + padded_, *panels = columns + columns_;
   const Range slabs = part(windows_.slabs(), parts_, unit.part);
   if (slabs.begin == slabs.end) {  // no images
-    std::memset(sums, 0, (unit.channels.end - unit.channels.begin) * c_.taps() * sums_row());
+    std::memset(sums, 0, (unit.channels.end - unit.channels.begin) * c_.taps * sums_row());
   }
   for (int64_t number = slabs.begin; number < slabs.end; ++number) {
     const Slab slab = windows_.slab(number);
-    const int64_t outputs = windows_.outputs(slab), taps = c_.taps();
+    const int64_t outputs = windows_.outputs(slab), taps = c_.taps;
+    const std::vector<Windows::Run> runs = windows_.runs(slab, {0, outputs});
     pack_outputs(slab, unit.group, y, panels);
     for (int64_t c = unit.channels.begin; c < unit.channels.end; c += together_) {
       const int64_t end = std::min(unit.channels.end, c + together_),
                     first = unit.group * c_.channels;
       windows_.pad(x, slab, {first + c, first + end}, padded);
-      windows_.pack(padded, slab, {0, outputs}, {0, (end - c) * taps}, columns, pitch());
+      windows_.pack(padded, runs, {0, (end - c) * taps}, columns, pitch());
       multiply((end - c) * taps, outputs, number == slabs.begin, columns, panels,
                sums + (c - unit.channels.begin) * taps * sums_row());
     }
@@ -180,12 +156,12 @@ void WeightSums::run_unit(const Unit& unit, const char* x, const char* y, char* 
 
 // Panels of channels, which become neighbours, stretch by stretch of equally spaced outputs.
 void WeightSums::pack_outputs(const Slab& slab, int64_t group, const char* y, char* panels) const {
-  const auto& s = c_.y.axes;
+  const auto& s = c_.to.axes;
   std::vector<std::array<int64_t, 3>> stretches;  // bytes in y, first output, count
   windows_.each_row(
       slab, {0, windows_.outputs(slab)},
       [&](int64_t n, int64_t i, int64_t j, int64_t k, int64_t count, int64_t at) {
-        const int64_t from = n * c_.y.first + i * s[0] + j * s[1] + k * s[2];
+        const int64_t from = n * c_.to.first + i * s[0] + j * s[1] + k * s[2];
         if (!stretches.empty() && stretches.back()[0] + stretches.back()[2] * s[2] == from) {
           stretches.back()[2] += count;
         } else {
@@ -193,9 +169,9 @@ void WeightSums::pack_outputs(const Slab& slab, int64_t group, const char* y, ch
         }
       });
   for (int64_t k = 0; k < c_.outputs; k += width(), panels += panel_bytes()) {
-    const char* from = y + (group * c_.outputs + k) * c_.y.second;
+    const char* from = y + (group * c_.outputs + k) * c_.to.second;
     for (const auto& [offset, at, count] : stretches) {
-      pack_({from + offset, c_.y.second, s[2], panels + at * width() * c_.itemsize, count,
+      pack_({from + offset, c_.to.second, s[2], panels + at * width() * c_.item, count,
              std::min(width(), c_.outputs - k)});
     }
   }
@@ -205,20 +181,21 @@ void WeightSums::multiply(int64_t rows, int64_t depth, bool first, const char* c
                           const char* panels, char* sums) const {
   TileArguments t = {};
   t.a_row = pitch();
-  t.a_step = c_.itemsize;
-  t.b_step = width() * c_.itemsize;
+  t.a_step = c_.item;
+  t.b_step = width() * c_.item;
   t.c_row = t.before_row = sums_row();
   t.steps = depth;
-  t.columns = last_columns_;
   const int64_t tiles = ceil_div(rows, family_.rows);
   for (int64_t k = 0; k < c_.outputs; k += width(), panels += panel_bytes()) {
+    const int64_t wide = std::min(width(), c_.outputs - k);
+    t.columns = wide - (ceil_div(wide, family_.lanes) - 1) * family_.lanes;
     for (int64_t tile = 0; tile < tiles; ++tile) {
       const Range mine = part(rows, tiles, tile);
       t.a = columns + mine.begin * pitch();
       t.b = panels;
-      t.c = sums + mine.begin * sums_row() + k * c_.itemsize;
+      t.c = sums + mine.begin * sums_row() + k * c_.item;
       t.before = first ? nullptr : t.c;
-      kernels_[kernel_index(mine.end - mine.begin, k + width() >= c_.outputs)](&t);
+      kernels_(mine.end - mine.begin, wide)(&t);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "vector_clones.h"
@@ -10,14 +11,9 @@ namespace gleed {
 
 namespace {
 
-constexpr int64_t kVector = 64;  // bytes
+using Run = Windows::Run;
 
-// Outputs that read neighbours at every tap.
-struct Run {
-  int64_t source, target, bytes;
-};
-
-void copy_line(const char* from, int64_t stride, int64_t count, int itemsize, char* to) {
+void copy_line(const char* from, int64_t stride, int64_t count, int64_t itemsize, char* to) {
   constexpr int64_t kPiece = 16, kShort = 256;  // bytes
   const int64_t bytes = count * itemsize;
   if (stride == itemsize && kPiece <= bytes && bytes <= kShort) {  // without a call
@@ -32,25 +28,48 @@ void copy_line(const char* from, int64_t stride, int64_t count, int itemsize, ch
   }
 }
 
-void zero_line(char* to, int64_t count, int itemsize) {  // mostly of one or two
+void zero_line(char* to, int64_t count, int64_t itemsize) {  // mostly of one or two
   for (int64_t i = 0; i < count; ++i) std::memset(to + i * itemsize, 0, itemsize);
 }
 
 // Whole vectors: what is written too far is written again by the next run, or is nobody's.
-GLEED_VECTOR_CLONES
-void copy_runs(const char* from, const Run* runs, size_t count, char* to) {
-  for (size_t r = 0; r < count; ++r) {
-    const char* source = from + runs[r].source;
-    char* target = to + runs[r].target;
-    for (int64_t i = 0; i < runs[r].bytes; i += kVector) {
-      std::memcpy(target + i, source + i, kVector);
-    }
+template <int64_t bytes>
+[[gnu::always_inline]] inline void copy_vectors(const char* from, const std::vector<Run>& runs,
+                                                char* to) {
+  for (const Run& run : runs) {
+    const char* source = from + run.source;
+    char* target = to + run.target;
+    int64_t i = 0;
+    do {
+      std::memcpy(target + i, source + i, bytes);
+      i += bytes;
+    } while (i < run.bytes);
   }
 }
 
-// Parts as equal as can be of no more than `most`.
-int64_t equal_part(int64_t total, int64_t most) {
-  return ceil_div(total, std::max<int64_t>(1, ceil_div(total, std::max<int64_t>(1, most))));
+GLEED_VECTOR_CLONES
+void copy_runs(const char* from, const std::vector<Run>& runs, int64_t longest, char* to) {
+  if (longest <= 16) {
+    copy_vectors<16>(from, runs, to);
+  } else if (longest <= 32) {
+    copy_vectors<32>(from, runs, to);
+  } else {
+    copy_vectors<64>(from, runs, to);
+  }
+}
+
+// How many of `total` things that have `each` outputs, but no more than `most`, are a slab: as many
+// as leave few lanes unused. A slab costs as much as a vector.
+int64_t best_part(int64_t total, int64_t most, int64_t each, int64_t lanes) {
+  int64_t best = std::min<int64_t>(1, total), least = std::numeric_limits<int64_t>::max();
+  for (int64_t n = std::min(total, most); n > 0; --n) {
+    const int64_t last = total % n, vectors = total / n * ceil_div(n * each, lanes),
+                  cost = vectors + ceil_div(last * each, lanes) + ceil_div(total, n);
+    if (cost >= least) continue;
+    least = cost;
+    best = n;
+  }
+  return best;
 }
 
 }  // namespace
@@ -68,13 +87,27 @@ void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_s
   }
 }
 
-Windows::Windows(const WindowInput& input, const WindowAxes& axes, int64_t most, int64_t together)
-    : input_(input), axes_(axes), together_(together) {
-  choose_slabs(most);
+WindowAxis window_axis(const Convolution& c, int axis, const AxisPhase& phase) {
+  WindowAxis result = {phase.outputs, phase.step, c.inputs[axis], c.from.axes[axis], {}};
+  for (int64_t t = 0; t < phase.taps; ++t) {
+    result.positions.push_back(phase.position + t * phase.distance);
+  }
+  return result;
+}
+
+Windows::Windows(const Convolution& c, const WindowAxes& axes, int64_t most, int64_t lanes,
+                 int64_t together)
+    : item_(c.item),
+      images_(c.images),
+      image_stride_(c.from.first),
+      channel_stride_(c.from.second),
+      axes_(axes),
+      together_(together) {
+  choose_slabs(most, lanes);
   lay_out();
 }
 
-void Windows::choose_slabs(int64_t most) {
+void Windows::choose_slabs(int64_t most, int64_t lanes) {
   split_ = 0;
   while (split_ < 2 && axes_[split_].outputs == 1) ++split_;
   int64_t image_outputs = 1;
@@ -82,10 +115,15 @@ void Windows::choose_slabs(int64_t most) {
   const int64_t rows = axes_[split_].outputs;
   row_outputs_ = image_outputs / std::max<int64_t>(1, rows);
   const bool whole = image_outputs <= most;
-  images_at_once_ = whole ? equal_part(input_.images, most / std::max<int64_t>(1, image_outputs))
-                          : std::min<int64_t>(1, input_.images);
-  rows_at_once_ = whole ? rows : equal_part(rows, most / row_outputs_);
-  image_blocks_ = image_outputs && images_at_once_ ? ceil_div(input_.images, images_at_once_) : 0;
+  images_at_once_ = std::min<int64_t>(1, images_);
+  rows_at_once_ = rows;
+  if (whole) {
+    const int64_t images = most / std::max<int64_t>(1, image_outputs);
+    images_at_once_ = best_part(images_, images, image_outputs, lanes);
+  } else {
+    rows_at_once_ = best_part(rows, most / row_outputs_, row_outputs_, lanes);
+  }
+  image_blocks_ = image_outputs && images_at_once_ ? ceil_div(images_, images_at_once_) : 0;
   row_blocks_ = rows_at_once_ ? ceil_div(rows, rows_at_once_) : 0;
 }
 
@@ -107,7 +145,7 @@ void Windows::lay_out() {
     for (int64_t position : axis.positions) met_[a][(position - low_[a]) % axis.step] = true;
     length_[a] = (outputs - 1) * axis.step + *most - *least + 1;
   }
-  phase_ = ceil_div(length_[2], axes_[2].step) * input_.itemsize;
+  phase_ = ceil_div(length_[2], axes_[2].step) * item_;
   line_ = phase_ * axes_[2].step;
   plane_ = line_ * length_[1];
   image_ = plane_ * length_[0];
@@ -118,14 +156,14 @@ void Windows::lay_out() {
     const int64_t j = axes_[1].positions[tap / counts[2] % counts[1]] - low_[1];
     const int64_t i = axes_[0].positions[tap / counts[2] / counts[1]] - low_[0];
     tap_offsets_[tap] =
-        i * plane_ + j * line_ + k % axes_[2].step * phase_ + k / axes_[2].step * input_.itemsize;
+        i * plane_ + j * line_ + k % axes_[2].step * phase_ + k / axes_[2].step * item_;
   }
 }
 
 Slab Windows::slab(int64_t number) const {
   const int64_t image = number / row_blocks_ * images_at_once_;
   const int64_t row = number % row_blocks_ * rows_at_once_;
-  return {{image, std::min(input_.images, image + images_at_once_)},
+  return {{image, std::min(images_, image + images_at_once_)},
           {row, std::min(axes_[split_].outputs, row + rows_at_once_)}};
 }
 
@@ -140,7 +178,7 @@ void Windows::pad(const char* input, const Slab& slab, Range channels, char* pad
   for (int64_t c = channels.begin; c < channels.end; ++c) {
     char* to = padded + (c - channels.begin) * channel_;
     for (int64_t n = slab.images.begin; n < slab.images.end; ++n) {
-      const char* image = input + n * input_.image_stride + c * input_.channel_stride;
+      const char* image = input + n * image_stride_ + c * channel_stride_;
       for (int64_t i = low[0]; i < low[0] + length_[0]; ++i) {
         for (int64_t j = low[1]; j < low[1] + length_[1]; ++j, to += line_) {
           if (!met(0, i - low[0]) || !met(1, j - low[1])) continue;
@@ -158,7 +196,7 @@ void Windows::pad(const char* input, const Slab& slab, Range channels, char* pad
 // The parts of a line that begins at position `low`: every `step`-th element.
 std::vector<Windows::Piece> Windows::line_pieces(int64_t low) const {
   const WindowAxis& axis = axes_[2];
-  const int64_t count = phase_ / input_.itemsize;
+  const int64_t count = phase_ / item_;
   std::vector<Piece> pieces;
   for (int64_t p = 0; p < axis.step; ++p) {
     if (!met(2, p)) continue;
@@ -172,13 +210,12 @@ std::vector<Windows::Piece> Windows::line_pieces(int64_t low) const {
 }
 
 void Windows::pad_line(const char* line, const std::vector<Piece>& pieces, char* to) const {
-  const int item = input_.itemsize;
-  const int64_t stride = axes_[2].step * axes_[2].stride, count = phase_ / item;
+  const int64_t stride = axes_[2].step * axes_[2].stride, count = phase_ / item_;
   for (const auto& [source, target, inside] : pieces) {
     char* at = to + target;
-    zero_line(at, inside.begin, item);
-    copy_line(line + source, stride, inside.end - inside.begin, item, at + inside.begin * item);
-    zero_line(at + inside.end * item, count - inside.end, item);
+    zero_line(at, inside.begin, item_);
+    copy_line(line + source, stride, inside.end - inside.begin, item_, at + inside.begin * item_);
+    zero_line(at + inside.end * item_, count - inside.end, item_);
   }
 }
 
@@ -186,25 +223,30 @@ int64_t Windows::place(const Slab& slab, int64_t image, int64_t i, int64_t j, in
   std::array<int64_t, 3> output = {i, j, k};
   output[split_] -= slab.rows.begin;
   return (image - slab.images.begin) * image_ + output[0] * axes_[0].step * plane_ +
-         output[1] * axes_[1].step * line_ + output[2] * input_.itemsize;
+         output[1] * axes_[1].step * line_ + output[2] * item_;
 }
 
-void Windows::pack(const char* padded, const Slab& slab, Range outputs, Range rows, char* target,
-                   int64_t pitch) const {
+std::vector<Run> Windows::runs(const Slab& slab, Range outputs) const {
   std::vector<Run> runs;
-  const int item = input_.itemsize;
   each_row(slab, outputs,
            [&](int64_t n, int64_t i, int64_t j, int64_t k, int64_t count, int64_t at) {
              const int64_t source = place(slab, n, i, j, k);
              if (!runs.empty() && runs.back().source + runs.back().bytes == source) {
-               runs.back().bytes += count * item;
+               runs.back().bytes += count * item_;
              } else {
-               runs.push_back({source, (at - outputs.begin) * item, count * item});
+               runs.push_back({source, (at - outputs.begin) * item_, count * item_});
              }
            });
+  return runs;
+}
+
+void Windows::pack(const char* padded, const std::vector<Run>& runs, Range rows, char* target,
+                   int64_t pitch) const {
+  int64_t longest = 0;
+  for (const Run& run : runs) longest = std::max(longest, run.bytes);
   int64_t channel = rows.begin / std::max<int64_t>(1, taps()), tap = rows.begin - channel * taps();
   for (int64_t row = rows.begin; row < rows.end; ++row, target += pitch) {
-    copy_runs(padded + channel * channel_ + tap_offsets_[tap], runs.data(), runs.size(), target);
+    copy_runs(padded + channel * channel_ + tap_offsets_[tap], runs, longest, target);
     if (++tap == taps()) {
       tap = 0;
       ++channel;

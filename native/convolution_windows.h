@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "contraction.h"
+#include "convolution.h"
 
 namespace gleed {
 
@@ -20,13 +21,7 @@ struct WindowAxis {
   std::vector<int64_t> positions;
 };
 using WindowAxes = std::array<WindowAxis, 3>;
-
-// How an input lies in memory, other than along its axes; strides in bytes.
-struct WindowInput {
-  int itemsize;
-  int64_t images, image_stride;
-  int64_t channels, channel_stride;
-};
+WindowAxis window_axis(const Convolution& convolution, int axis, const AxisPhase& phase);
 
 // A part of the output: some rows of one image, or some whole images. Rows are positions of the
 // first axis that has more than one.
@@ -40,8 +35,10 @@ void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_s
 
 class Windows {
  public:
-  // Slabs have no more than about `most` outputs; `together` channels are copied at once.
-  Windows(const WindowInput& input, const WindowAxes& axes, int64_t most, int64_t together);
+  // Slabs have no more than about `most` outputs, of sizes that fill vectors of `lanes` well;
+  // `together` channels are copied at once.
+  Windows(const Convolution& convolution, const WindowAxes& axes, int64_t most, int64_t lanes,
+          int64_t together);
 
   int64_t taps() const { return static_cast<int64_t>(tap_offsets_.size()); }
   int64_t slabs() const { return image_blocks_ * row_blocks_; }
@@ -49,7 +46,6 @@ class Windows {
   int64_t outputs(const Slab& slab) const {
     return (slab.images.end - slab.images.begin) * (slab.rows.end - slab.rows.begin) * row_outputs_;
   }
-  const WindowAxis& axis(int i) const { return axes_[i]; }
 
   // Outputs that are neighbours in an image's last axis: calls use(image, i, j, first of k, count,
   // number in the slab) for outputs [i, j, first … first + count).
@@ -64,16 +60,21 @@ class Windows {
   const int64_t* tap_offsets() const { return tap_offsets_.data(); }
   int64_t place(const Slab& slab, int64_t image, int64_t i, int64_t j, int64_t k) const;
 
+  // Outputs that read neighbours at every tap: from where in a padded channel, and where to.
+  struct Run {
+    int64_t source, target, bytes;
+  };
+  std::vector<Run> runs(const Slab& slab, Range outputs) const;
   // Writes rows [first, last) of the columns of some outputs, `pitch` bytes apart. Row r is channel
   // r / taps and tap r % taps, channels counted from the padded ones. Up to 63 bytes behind a row
   // are overwritten too.
-  void pack(const char* padded, const Slab& slab, Range outputs, Range rows, char* target,
+  void pack(const char* padded, const std::vector<Run>& runs, Range rows, char* target,
             int64_t pitch) const;
 
  private:
   static constexpr int64_t kSlack = 256;  // bytes that may be read behind the last element
 
-  void choose_slabs(int64_t most);
+  void choose_slabs(int64_t most, int64_t lanes);
   void lay_out();
   // Elements of a padded line that are neighbours: bytes in the line of the input and in the copy,
   // and which of them are inside of the input.
@@ -90,7 +91,7 @@ class Windows {
     return step == 1 || met_[a][distance % step];
   }
 
-  WindowInput input_;
+  int64_t item_, images_, image_stride_, channel_stride_;
   WindowAxes axes_;
   int64_t together_;
   int split_;  // the axis of rows

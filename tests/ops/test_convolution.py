@@ -42,6 +42,9 @@ CASES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "channelwise lines": ((2, 5, 400), (5, 1, 7), {"groups": 5, "padding": 3}),
     "channelwise, one plane": ((1, 1, 301, 203), (2, 1, 3, 3), {"padding": 1}),
     "channelwise volumes": ((2, 3, 6, 20, 19), (3, 1, 2, 3, 3), {"groups": 3, "dilation": 2}),
+    "squares": ((3, 17, 13, 22), (19, 17, 3, 3), {"padding": 1}),
+    "squares of many channels": ((2, 150, 16, 14), (40, 150, 3, 3), {"padding": 2}),
+    "squares of many outputs": ((2, 130, 17, 17), (270, 130, 3, 3), {}),
     "volumes": ((2, 6, 9, 8, 11), (12, 3, 3, 2, 3), {"groups": 2, "stride": (1, 2, 2)}),
     "no channels": ((2, 0, 5, 5), (3, 0, 3, 3), {}),
 }
@@ -128,6 +131,24 @@ def test_second_gradients_of_large_ones() -> None:
 def test_halves_are_summed_in_float32(dtype: Any) -> None:
     x, w = gleed.ones(1, 64, 9, 9, dtype=dtype), gleed.ones(1, 64, 8, 8, dtype=dtype)
     assert F.conv2d(x, w).flatten().tolist() == [4096.0] * 4
+
+
+@pytest.mark.parametrize("sizes", ["random", "large", "alternating"])
+def test_the_error_of_fewer_products_is_bounded(sizes: str) -> None:
+    """By what is documented, and by less than that of sums of products one after another."""
+    channels = 64
+    shapes = (4, channels, 16, 16), (48, channels, 3, 3)
+    x, w = (numbers(i, shape).astype(np.float32) for i, shape in enumerate(shapes))
+    if sizes == "large":  # nothing cancels
+        x, w = np.abs(x) + 100, np.abs(w) + 1
+    if sizes == "alternating":  # everything does
+        x, w = np.sign(x), np.sign(w)
+    wanted = convolutions.convolution(x.astype(np.float64), w.astype(np.float64), padding=1)
+    got = F.conv2d(gleed.from_numpy(x), gleed.from_numpy(w), padding=1).numpy()
+    error = np.abs(got - wanted).max()
+    product, unit = np.abs(x).max() * np.abs(w).max(), 2.0**-24
+    assert error <= 64 * channels * (channels + 10) * unit * product
+    assert error <= 9 * channels * product * 4 * unit
 
 
 def test_integers_wrap_around() -> None:

@@ -10,6 +10,8 @@ what it does not find in its table it asks for here, by kind:
     copy, transpose     pack panels of `columns` lanes (contraction_pack)
     plane, plane_weight     convolution of a plane, and its gradient for the taps
                         (convolution_plane); the six numbers of `Taps` in place of the two
+    winograd_input, winograd_weight, winograd_output
+                        transforms around the products of a convolution (convolution_winograd)
 
 Each is `void kernel(void* arguments)`; the argument structures are described in the generators and
 in native/contraction_kernels.h.

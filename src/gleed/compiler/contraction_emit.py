@@ -7,11 +7,15 @@ from gleed.compiler.contraction_family import ATTRIBUTES, DTYPES, Family, advanc
 from gleed.compiler.contraction_pack import emit_copy, emit_transpose
 from gleed.compiler.contraction_tile import emit_tile
 from gleed.compiler.convolution_plane import Taps, emit_plane, emit_plane_weight
+from gleed.compiler.convolution_winograd import emit_winograd
 from gleed.compiler.kernel import KernelError
 from gleed.compiler.llvm_text import Code
 from gleed.compiler.target import Target
 
-KINDS = ("family", "tile", "ragged", "dot", "copy", "transpose", "plane", "plane_weight")
+KINDS = (
+    "family", "tile", "ragged", "dot", "copy", "transpose", "plane", "plane_weight",
+    "winograd_input", "winograd_weight", "winograd_output",
+)  # fmt: skip
 
 
 def emit_contraction(
@@ -27,6 +31,8 @@ def emit_contraction(
         return emit_plane(tiles, symbol, Taps(*shape))
     if kind == "plane_weight":
         return emit_plane_weight(tiles, symbol, Taps(*shape))
+    if kind.startswith("winograd_"):
+        return emit_winograd(tiles, symbol, kind.removeprefix("winograd_"))
     rows, columns = shape
     if kind == "dot":
         return emit_dot(tiles, symbol, rows, columns)
