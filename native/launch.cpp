@@ -13,6 +13,7 @@ constexpr double kPerByte = 0.04;
 constexpr double kWorthDividing = 20e3;  // waking a thread costs some 5 µs
 constexpr double kPerTask = 10e3;
 constexpr int64_t kMaxTasks = 256;
+constexpr int64_t kEnoughTasks = 16;   // to keep threads busy without breaking memory into pieces
 constexpr int64_t kLineElements = 64;  // chunks of an innermost loop end where cache lines do
 constexpr int64_t kMinSplitReduction = 1 << 15;
 constexpr int64_t kCacheBytes = 1 << 20;  // what a column may walk again and again
@@ -229,7 +230,8 @@ double estimate(const Launch& launch) {
   return points * (launch.kernel->cost + bytes * kPerByte);
 }
 
-// Divides the outermost parallel axis that is long enough, else the longest.
+// Divides the outermost parallel axis that is long enough, so that a task's memory lies together,
+// else the longest.
 void divide(const Launch& launch, const Loops& loops, Orientation orientation, BoundKernel& bound) {
   if (bound.nanoseconds < kWorthDividing || launch.kernel->sequential) return;
   const int64_t wanted = std::min(kMaxTasks, static_cast<int64_t>(bound.nanoseconds / kPerTask));
@@ -237,7 +239,7 @@ void divide(const Launch& launch, const Loops& loops, Orientation orientation, B
   const auto consider = [&](int place, int axis, bool innermost) {
     const int64_t unit = innermost ? kLineElements : 1;
     const int64_t parts = std::min(wanted, ceil_div(launch.sizes[axis], unit));
-    if (parts <= best) return;
+    if (parts <= best || best >= kEnoughTasks) return;
     const int64_t chunk = ceil_div(ceil_div(launch.sizes[axis], parts), unit) * unit;
     best = parts;
     bound.axis = place;

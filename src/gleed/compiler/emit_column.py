@@ -24,18 +24,19 @@ class ColumnEmitter(Emitter):
     def emit(self) -> None:
         """Emit the whole function."""
         self.evaluate_function()
-        step = self.lanes * self.unroll
-        whole = self.whole_steps(self.size(2), step)
-        self._blocks("0", whole, self.lanes, self.unroll)
-        if self.lanes == 1:
-            return
-        self._blocks(whole, self.size(2), self.lanes if self.vector_tail else 1, 1)
+        start = "0"
+        # What is narrower than the widest block is still better walked as one than in vectors.
+        for copies in dict.fromkeys((self.unroll, max(1, self.unroll // 2))):
+            whole = self.whole_steps(self.size(2), self.lanes * copies)
+            self._blocks(start, whole, self.lanes, copies, masked=False)
+            start = whole
+        if self.lanes > 1:
+            lanes = self.lanes if self.vector_tail else 1
+            self._blocks(start, self.size(2), lanes, 1, masked=lanes > 1)
 
-    def _blocks(self, start: str, stop: str, lanes: int, copies: int) -> None:
-        rest = (lanes, copies) != (self.lanes, self.unroll) or start != "0"
-
+    def _blocks(self, start: str, stop: str, lanes: int, copies: int, *, masked: bool) -> None:
         def block(i2: str, state: State) -> State:
-            self.mask = self.tail_mask(i2, stop, lanes) if rest and lanes > 1 else None
+            self.mask = self.tail_mask(i2, stop, lanes) if masked else None
             self._block(i2, lanes, copies)
             self.mask = None
             return state

@@ -201,10 +201,13 @@ def _nearest_along(x: Tensor, axis: int, count: Size, ratio: Tensor, exact: bool
 
     def output(i: Tensor, j: Tensor) -> Tensor:
         start = convert(i, ratio.dtype) / expand_to(ratio, i.shape) - shift
-        o = convert(p.floor(start), "i64") - 1 + j
+        first = convert(p.floor(start), "i64") - 1
+        for o in (first, first + 1, first + 2):  # rounding may have led beside it
+            first = first + convert((o < 0) | (place(o, j) < i), "i64")
+        o = first + j
         return where_inside(o, (o < count) & (place(o, j) == i))
 
-    many = known((count + length) // length + 2)  # one more on either side, for rounding
+    many = known((count + length) // length)
     return sum_along(
         x,
         axis,
