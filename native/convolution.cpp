@@ -66,9 +66,10 @@ bool check(const RoutineGeometry& g, const Layout& x, const Layout& w, const Lay
   if (d < 1 || d > 3 || w.ndim != x.ndim || y.ndim != x.ndim) return reject("one to three axes");
   if (g.dims.size() < static_cast<size_t>(1 + 3 * d)) return reject("dims are groups and axes");
   const DType dtype = g.operands[0].dtype;
-  if (dtype != DType::kFloat32 && dtype != DType::kFloat64) return reject("real numbers");
+  const DType sums = dtype == DType::kBFloat16 ? DType::kFloat32 : dtype;
+  if (sums != DType::kFloat32 && dtype != DType::kFloat64) return reject("real numbers");
   for (const RoutineOperand& operand : g.operands) {
-    if (operand.dtype != dtype) return reject("all operands have one dtype");
+    if (operand.dtype != (&operand < &g.operands[2] ? dtype : sums)) return reject("one dtype");
   }
   const int64_t groups = g.dims[0];
   if (groups < 1 || w.sizes[0] % groups) return reject("groups divide outputs");
@@ -95,9 +96,9 @@ bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
   c.groups = g.dims[0];
   c.channels = w.sizes[1];
   c.outputs = w.sizes[0] / c.groups;
-  c.from = strides_of(x, c.item);
-  c.to = strides_of(y, c.item);
-  c.w = strides_of(w, c.item);
+  c.from = strides_of(x, itemsize(g.operands[at.x].dtype));
+  c.to = strides_of(y, itemsize(g.operands[at.y].dtype));
+  c.w = strides_of(w, itemsize(g.operands[at.w].dtype));
   c.w_group = c.outputs * c.w.first;
   c.taps = 1;
   c.work = static_cast<double>(c.images) * c.groups * c.channels * c.outputs;
@@ -111,6 +112,7 @@ bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
     }
     c.inputs[a] = transposed ? axis.output : axis.input;
     c.phases[a] = axis_phases(axis, transposed);
+    c.kernel[a] = axis.kernel;
     c.taps *= axis.kernel;
     c.work *= static_cast<double>(axis.kernel) * axis.output;
   }
@@ -120,17 +122,17 @@ bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
     std::swap(c.w.first, c.w.second);
   }
   c.bias = g.operands.size() == 4;
-  c.bias_stride = c.bias ? g.operands[2].layout->strides[0] * c.item : 0;
+  c.bias_stride = c.bias ? g.operands[2].layout->strides[0] * itemsize(g.operands[2].dtype) : 0;
   return true;
 }
 
 // Nothing is left to compute where the result is empty.
-template <class Make>
-bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, Make&& make) {
+bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, MakeConvolver make) {
   Convolution c;
   if (!describe(g, at, c)) return false;
   if (g.operands.back().layout->numel == 0) return true;
-  std::shared_ptr<Convolver> convolver = make(c);
+  std::shared_ptr<Convolver> convolver =
+      c.dtype == DType::kBFloat16 ? make_halves(c, at.w == 2, make) : make(c);
   if (!convolver) return false;
   plan.workspace = convolver->workspace;
   plan.nanoseconds = c.work * 0.02;
@@ -139,11 +141,13 @@ bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, M
 }
 
 std::unique_ptr<Convolver> make_sum(const Convolution& c) {
+  if (c.dtype == DType::kBFloat16) return make_windowed(c);
   if (suits_channelwise(c)) return make_channelwise(c);
   return suits_winograd(c) ? make_winograd(c) : make_windowed(c);
 }
 
 std::unique_ptr<Convolver> make_weight(const Convolution& c) {
+  if (c.dtype == DType::kBFloat16) return make_windowed_weight(c);
   return suits_channelwise(c) ? make_channelwise_weight(c) : make_windowed_weight(c);
 }
 

@@ -5,7 +5,8 @@
 //   ("library", "convolution_weight", (x, y, w), dims, ())
 //
 // for x [images, groups * channels, inputs…], w [groups * outputs, channels, kernel…] and
-// y [images, groups * outputs, outputs…] of float32 or float64 with one to three spatial axes:
+// y [images, groups * outputs, outputs…] of float32 or float64 with one to three spatial axes, or
+// of bfloat16, and then result and bias of float32:
 //
 //   y[n, k, o] = Σ x[n, c, o * stride + t * dilation - padding] * w[k, c, t], with zeros around x
 //
@@ -48,10 +49,11 @@ struct AxisPhase {
 // Sums over the windows of `from` for `to`: x and y, or y and x where x is the result. Where w is
 // the result it is that of the same sums' other operands.
 struct Convolution {
-  DType dtype;
+  DType dtype;  // of the tiles: with bfloat16, elements are pairs (convolution_halves)
   int64_t item, images, groups;
   int64_t channels, outputs;      // of one group
   int64_t taps;                   // of w, and so of all phases
+  std::array<int64_t, 3> kernel;  // by axis
   std::array<int64_t, 3> inputs;  // the last axes are used first
   std::array<std::vector<AxisPhase>, 3> phases;
   ConvolutionStrides from, to, w;  // w by output and by channel
@@ -83,6 +85,10 @@ std::unique_ptr<Convolver> make_windowed_weight(const Convolution& convolution);
 std::unique_ptr<Convolver> make_channelwise(const Convolution& convolution);
 std::unique_ptr<Convolver> make_channelwise_weight(const Convolution& convolution);
 std::unique_ptr<Convolver> make_winograd(const Convolution& convolution);
+
+// The same of bfloat16; `make` gets a convolution of what its operands are laid out as.
+using MakeConvolver = std::unique_ptr<Convolver> (*)(const Convolution& convolution);
+std::unique_ptr<Convolver> make_halves(const Convolution& c, bool weight, MakeConvolver make);
 
 // Whether the latter serve a convolution, and better than windows would.
 bool suits_channelwise(const Convolution& convolution);

@@ -303,6 +303,7 @@ void WindowSums::multiply(const Unit& unit, const ConvolutionPointers& at, Range
                           Range outputs, const char* columns, char* c, int64_t c_row) const {
   TileArguments t = {};
   t.steps = rows.end - rows.begin;
+  t.raw = true;  // float32 sums of bfloat16
   t.b_step = width() * c_.item;
   t.c_row = c_row;
   for (int64_t tile = unit.tiles.begin; tile < unit.tiles.end; ++tile) {

@@ -81,7 +81,9 @@ bool WeightSums::init() {
   family_ = *family;
   vectors_ = std::clamp<int64_t>(ceil_div(c_.outputs, family_.lanes), 1, family_.vectors);
   together_ = channels_at_once(c_);
-  if (!pack_.init(c_.dtype, family_, c_.to.second, c_.to.axes[2], width())) return false;
+  const DType elements = c_.item == 4 ? DType::kFloat32 : DType::kFloat64;
+  family = tile_family(elements);
+  if (!family || !pack_.init(elements, *family, c_.to.second, c_.to.axes[2], width())) return false;
   for (const int64_t columns : {width(), c_.outputs % width()}) {
     if (!kernels_.add(c_.dtype, 1, family_.rows, columns)) return false;
   }
@@ -185,6 +187,7 @@ void WeightSums::multiply(int64_t rows, int64_t depth, bool first, const char* c
   t.b_step = width() * c_.item;
   t.c_row = t.before_row = sums_row();
   t.steps = depth;
+  t.raw = true;  // float32 sums of bfloat16
   const int64_t tiles = ceil_div(rows, family_.rows);
   for (int64_t k = 0; k < c_.outputs; k += width(), panels += panel_bytes()) {
     const int64_t wide = std::min(width(), c_.outputs - k);

@@ -151,6 +151,33 @@ def test_the_error_of_fewer_products_is_bounded(sizes: str) -> None:
     assert error <= 9 * channels * product * 4 * unit
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("name", CASES)
+def test_pairs_of_bfloat16_are_exact(name: str, transposed: bool) -> None:
+    """Of small whole numbers every product and sum is exact; results are rounded once."""
+    size, kernel, options = CASES[name]
+    channels = kernel[0]
+    if transposed:
+        options = {key: value for key, value in options.items() if key != "padding"}
+        size, channels = (size[0], kernel[0], *size[2:]), kernel[1] * options.get("groups", 1)
+    convolve = getattr(F, f"conv{'_transpose' * transposed}{len(size) - 2}d")
+
+    def draw(*shape: int) -> np.ndarray:
+        return np.random.default_rng(len(shape)).integers(-2, 3, shape).astype(np.float64)
+
+    def results(layout: int, dtype: Any) -> tuple[Any, ...]:
+        x, w = (layouts(draw(*s), dtype)[layout].requires_grad_() for s in (size, kernel))
+        b = gleed.tensor(draw(channels)).to(dtype).requires_grad_()
+        y = convolve(x, w, b, **options)
+        g = gleed.tensor(draw(*y.shape)).to(dtype)
+        return (y.detach(), *gleed.autograd.grad(y, (x, w, b), g))
+
+    wanted = results(0, gleed.float64)
+    for layout in range(3):
+        for found, exact in zip(results(layout, gleed.bfloat16), wanted, strict=True):
+            assert found.dtype is gleed.bfloat16 and gleed.equal(found, exact.bfloat16())
+
+
 def test_integers_wrap_around() -> None:
     x, w = gleed.full((1, 1, 4), 100, dtype=gleed.int8), gleed.ones(1, 1, 2, dtype=gleed.int8)
     assert F.conv1d(x, w).flatten().tolist() == [-56] * 3

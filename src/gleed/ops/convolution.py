@@ -164,10 +164,11 @@ def _finish(y: Tensor, alone: bool) -> Tensor:
 
 def _apply(function: Any, x: Tensor, weight: Tensor, bias: Tensor | None, **window: Any) -> Tensor:
     """The sum; that of 16-bit numbers in float32, rounded once."""
-    operands = [t for t in (x, weight, bias) if t is not None]
-    if x.dtype not in ("f16", "bf16"):
-        return function(*operands, **window)
-    return convert(function(*(convert(t, "f32") for t in operands), **window), x.dtype)
+    sums = "f32" if x.dtype in ("f16", "bf16") else x.dtype
+    factors = x.dtype if x.dtype == "bf16" else sums  # of which there may be products of pairs
+    biases = () if bias is None else (convert(bias, sums),)
+    y = function(convert(x, factors), convert(weight, factors), *biases, **window)
+    return convert(y, x.dtype)
 
 
 def _by_columns(x: Tensor, weight: Tensor, *bias: Tensor, sizes: Sizes, **window: Any) -> Tensor:

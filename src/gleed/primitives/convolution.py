@@ -4,7 +4,7 @@
 
 over images n, groups g, channels c, outputs k, taps t and positions o, with zeros around x. Leaving
 out y gives the convolution of x and w, leaving out x or w the gradient for it. So the gradient of
-each primitive is made of the other two, to any order.
+each primitive is made of the other two, to any order. Sums of bfloat16 are float32.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from gleed.compiler.graph import Shape, Value
 from gleed.primitives.core import Primitive, Types, require
+from gleed.primitives.pointwise import cast
 from gleed.primitives.reduction import reduce_sum
 
 
@@ -20,11 +21,12 @@ def _types(name: str, shape: Any) -> Any:
     """A type rule: x or y and w, or x and y, with one dtype and rank; `sizes` are spatial ones."""
 
     def rule(a: Value, b: Value, *bias: Value, groups: int, sizes: Shape, **window: Any) -> Types:
-        fits = a.dtype == b.dtype and a.dtype in ("f32", "f64")
+        sums = "f32" if a.dtype == "bf16" else a.dtype
+        fits = a.dtype == b.dtype and a.dtype in ("f32", "f64", "bf16")
         fits = fits and len(a.shape) == len(b.shape) == len(sizes) + 2
-        fits = fits and all(c.dtype == a.dtype and len(c.shape) == 1 for c in bias)
+        fits = fits and all(c.dtype == sums and len(c.shape) == 1 for c in bias)
         require(fits, name, "two real tensors of equal rank, and a bias", (a, b, *bias))
-        return [(a.dtype, (*shape(a, b, groups), *sizes))]
+        return [(sums, (*shape(a, b, groups), *sizes))]
 
     return rule
 
@@ -39,28 +41,36 @@ def _sum_channels(g: Any, bias: tuple[Any, ...]) -> tuple[Any, ...]:
     return (reduce_sum(g, axes=axes),) if bias else ()
 
 
+def _as(x: Any, like: Any) -> Any:
+    """A sum in the dtype of an operand, from where it came or where it goes."""
+    return x if x.dtype == like.dtype else cast(x, dtype=like.dtype)
+
+
 def _convolution_rule(
     g: Any, y: Any, x: Any, w: Any, *bias: Any, sizes: Shape, **window: Any
 ) -> Any:
+    h = _as(g, x)
     return (
-        convolution_input(g, w, **window, sizes=_spatial(x)),
-        convolution_weight(x, g, **window, sizes=_spatial(w)),
+        _as(convolution_input(h, w, **window, sizes=_spatial(x)), x),
+        _as(convolution_weight(x, h, **window, sizes=_spatial(w)), w),
         *_sum_channels(g, bias),
     )
 
 
 def _input_rule(g: Any, x: Any, y: Any, w: Any, *bias: Any, sizes: Shape, **window: Any) -> Any:
+    h = _as(g, y)
     return (
-        convolution(g, w, **window, sizes=_spatial(y)),
-        convolution_weight(g, y, **window, sizes=_spatial(w)),
+        _as(convolution(h, w, **window, sizes=_spatial(y)), y),
+        _as(convolution_weight(h, y, **window, sizes=_spatial(w)), w),
         *_sum_channels(g, bias),
     )
 
 
 def _weight_rule(g: Any, w: Any, x: Any, y: Any, sizes: Shape, **window: Any) -> Any:
+    h = _as(g, x)
     return (
-        convolution_input(y, g, **window, sizes=_spatial(x)),
-        convolution(x, g, **window, sizes=_spatial(y)),
+        _as(convolution_input(y, h, **window, sizes=_spatial(x)), x),
+        _as(convolution(x, h, **window, sizes=_spatial(y)), y),
     )
 
 
