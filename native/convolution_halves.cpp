@@ -44,13 +44,12 @@ void join(const uint16_t* low, const uint16_t* high, uint32_t low_mask, uint32_t
 
 class HalfSums final : public Convolver {
  public:
-  bool init(const Convolution& given, bool weight, MakeConvolver make) {
-    Convolution c = given;
+  bool init(Convolution c, bool weight, MakeConvolver make) {
     const TileFamily* family = tile_family(DType::kBFloat16);
     if (!family) return false;
     int64_t& summed = weight ? c.images : c.channels;
     pairs_ = family->pairs && summed > 1 && !suits_channelwise(c);
-    const ConvolutionStrides &from = given.from, &to = given.to, &w = given.w;
+    const ConvolutionStrides &from = c.from, &to = c.to, &w = c.w;
     first_.planes = {c.images, c.groups, c.channels};
     first_.strides = {from.first, c.channels * from.second, from.second};
     first_.axes = c.inputs;
