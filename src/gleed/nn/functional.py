@@ -10,7 +10,7 @@ from typing import Any
 
 from gleed import _C, ops
 from gleed._C import Tensor
-from gleed.errors import ArgumentError, BoundsError, DTypeError, RangeError, ShapeError
+from gleed.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from gleed.nn.ctc import ctc_loss as ctc_loss
 from gleed.nn.resampling import (  # noqa: F401 (functions of this module too)
     affine_grid,
@@ -46,16 +46,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise DTypeError(
             f"one_hot: classes must be int64; got {tensor.dtype}; convert with .long()"
         )
-    if tensor.numel():
-        least, most = tensor.min().item(), tensor.max().item()
-        if least < 0 or most >= num_classes >= 0:
-            worst = least if least < 0 else most
-            raise BoundsError(
-                f"one_hot: classes must lie in 0 … num_classes - 1; got class {worst} with "
-                f"num_classes={num_classes}; raise num_classes"
-            )
-        num_classes = most + 1 if num_classes < 0 else num_classes
-    return ops.OPS["_one_hot"].public(tensor, max(num_classes, 0))
+    if num_classes < 0:
+        num_classes = int(tensor.max()) + 1 if tensor.numel() else 0
+    return ops.OPS["_one_hot"].public(tensor, num_classes)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

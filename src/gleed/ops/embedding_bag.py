@@ -89,7 +89,9 @@ def embedding_bag_by_offsets(
 @embedding_bag_by_offsets.explain
 def _(input: Any, weight: Any, *rest: Any) -> None:
     require_bounds("embedding_bag", input, weight.shape[0], 0)
-    require_bounds("embedding_bag", rest[0], len(input) + 1, 0)
+    offsets = rest[0]
+    require_bounds("embedding_bag", offsets, len(input) + 1, 0)
+    _refuse_offsets(offsets)
 
 
 @function(namespace="nn.functional")
@@ -132,6 +134,13 @@ def embedding_bag(
     return bag(input, weight, offsets[:-1] if include_last_offset else offsets, *options)
 
 
+def _refuse_offsets(offsets: Any) -> None:
+    raise RangeError(
+        f"embedding_bag: offsets must be a vector that begins with 0; got {offsets.tolist()}; "
+        "prepend 0"
+    )
+
+
 def _check(input: Any, weight: Any, offsets: Any, mode: str, scales: Any) -> None:
     if mode not in ("sum", "mean", "max"):
         raise RangeError(
@@ -147,11 +156,8 @@ def _check(input: Any, weight: Any, offsets: Any, mode: str, scales: Any) -> Non
             "embedding_bag: the input must be (bags, size) without offsets, or 1-dimensional with "
             f"them; got shape {tuple(input.shape)} with offsets={offsets}; drop or add offsets"
         )
-    if offsets is not None and (offsets.ndim != 1 or len(offsets) == 0 or int(offsets[0]) != 0):
-        raise RangeError(
-            "embedding_bag: offsets must be a vector that begins with 0; got "
-            f"{offsets.tolist()}; prepend 0"
-        )
+    if offsets is not None and (offsets.ndim != 1 or len(offsets) == 0):
+        _refuse_offsets(offsets)
     if scales is not None and (mode != "sum" or scales.shape != input.shape):
         raise ShapeError(
             'embedding_bag: per_sample_weights go with mode="sum" and have the shape of the input; '

@@ -494,10 +494,20 @@ scaled_embedding.explain(
 @op(name="_one_hot", namespace="")
 def one_hot_of(tensor: Tensor, num_classes: Int) -> Tensor:
     """1 at the class of every element along a new last dim of `num_classes`, 0 elsewhere."""
-    shape = (*tensor.shape, num_classes)
-    spread = p.broadcast(convert(tensor, "i64"), shape=shape, axes=tuple(range(tensor.ndim)))
-    here = spread.trace.iota(shape, tensor.ndim) == spread
-    return convert(here, "i64")
+    zeros = tensor.trace.full((*tensor.shape, num_classes), 0, "i64")
+    ones = tensor.trace.full(tensor.shape, 1, "i64")
+    places = tuple(range(tensor.ndim))
+    at = convert(tensor, "i64")
+    return p.scatter(zeros, ones, at, axes=(tensor.ndim,), mapping=places, mode="set", wrap=False)
+
+
+@one_hot_of.explain
+def _(tensor: Any, num_classes: int) -> None:
+    least, most = tensor.min().item(), tensor.max().item()
+    raise BoundsError(
+        "one_hot: classes must lie in 0 … num_classes - 1; got class "
+        f"{least if least < 0 else most} with num_classes={num_classes}; raise num_classes"
+    )
 
 
 @gather.samples
