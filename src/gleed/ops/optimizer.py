@@ -1,12 +1,16 @@
 """The steps of optimizers: one op call for all parameters of a group.
 
-What depends on how often a parameter has been trained follows from its own count in `steps`, in
-float64. So nothing is read in Python, and kernels compute it once, not for every element.
+`params` and `grads` are lists of equal lengths; `kept` holds what is kept for the first parameter,
+then for the second, and so on. All but the gradients are overwritten.
+
+What depends on how often a parameter has been trained follows from its own count, in float64. So
+nothing is read in Python, and kernels compute it once, not for every element.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gleed import primitives as p
@@ -43,14 +47,11 @@ def sgd_step(
     return [*new_params, *new_buffers]
 
 
-@op(namespace="", writes=("params", "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs", "steps"))
+@op(namespace="", writes=("params", "kept"))
 def adam_step(
     params: Tensors,
     grads: Tensors,
-    exp_avgs: Tensors,
-    exp_avg_sqs: Tensors,
-    max_exp_avg_sqs: Tensors,
-    steps: Tensors,
+    kept: Tensors,
     lr: Number,
     beta1: Number,
     beta2: Number,
@@ -60,36 +61,30 @@ def adam_step(
     decoupled: bool,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.Adam`, in place on all lists but `grads`.
+    """A step of `gleed.optim.Adam`, in place on `params` and `kept`.
 
-    Lists of equal lengths; `max_exp_avg_sqs` is empty for a step without amsgrad. `decoupled`: a
-    decay does not go through the gradient.
+    `kept` holds for one parameter after another the running mean, the one of squares, with amsgrad
+    the highest of those, and the number of steps. `decoupled`: a decay does not go through the
+    gradient.
     """
-    new: tuple[list[Tensor], ...] = ([], [], [], [], [])
-    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+    new_params, new_kept = [], []
+    for param, grad, (mean, square, *highest, count) in _each(params, grads, kept):
         param, direction = _decayed(param, grad, lr, weight_decay, decoupled, maximize)
-        exp_avg, exp_avg_sq = _moments(exp_avgs[i], exp_avg_sqs[i], direction, beta1, beta2)
-        highest = exp_avg_sq
-        if max_exp_avg_sqs:
-            highest = exp_avg_sq.maximum(max_exp_avg_sqs[i])
-            new[3].append(highest)
-        count = steps[i] + 1
+        mean, square = _moments(mean, square, direction, beta1, beta2)
+        highest, count = [square.maximum(past) for past in highest], count + 1
         step_size = _as(param, lr / _share(beta1, count))
         scale = _as(param, p.rsqrt(_share(beta2, count)))
-        new[0].append(param - exp_avg / (highest.sqrt() * scale + eps) * step_size)
-        new[1].append(exp_avg)
-        new[2].append(exp_avg_sq)
-        new[4].append(count)
-    return _flat(new)
+        spread = (highest[0] if highest else square).sqrt() * scale + eps
+        new_params.append(param - mean / spread * step_size)
+        new_kept += [mean, square, *highest, count]
+    return new_params + new_kept
 
 
-@op(namespace="", writes=("params", "square_avgs", "acc_deltas", "steps"))
+@op(namespace="", writes=("params", "kept"))
 def adadelta_step(
     params: Tensors,
     grads: Tensors,
-    square_avgs: Tensors,
-    acc_deltas: Tensors,
-    steps: Tensors,
+    kept: Tensors,
     lr: Number,
     rho: Number,
     eps: Number,
@@ -97,24 +92,24 @@ def adadelta_step(
     *,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.Adadelta`, in place on all lists but `grads`."""
+    """A step of `gleed.optim.Adadelta`; kept are the running means of squares, of gradients and of
+    changes, and the number of steps."""
     share = 1 - rho
-    new: tuple[list[Tensor], ...] = ([], [], [], [])
-    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+    new_params, new_kept = [], []
+    for param, grad, (square, past, count) in _each(params, grads, kept):
         direction = _direction(param, grad, weight_decay, maximize)
-        square = square_avgs[i] * rho + direction * direction * share
-        change = (acc_deltas[i] + eps).sqrt() / (square + eps).sqrt() * direction
-        accumulated = acc_deltas[i] * rho + change * change * share
-        _collect(new, param - change * lr, square, accumulated, steps[i] + 1)
-    return _flat(new)
+        square = square * rho + direction * direction * share
+        change = (past + eps).sqrt() / (square + eps).sqrt() * direction
+        new_params.append(param - change * lr)
+        new_kept += [square, past * rho + change * change * share, count + 1]
+    return new_params + new_kept
 
 
-@op(namespace="", writes=("params", "sums", "steps"))
+@op(namespace="", writes=("params", "kept"))
 def adagrad_step(
     params: Tensors,
     grads: Tensors,
-    sums: Tensors,
-    steps: Tensors,
+    kept: Tensors,
     lr: Number,
     lr_decay: Number,
     eps: Number,
@@ -122,63 +117,56 @@ def adagrad_step(
     *,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.Adagrad`, in place on all lists but `grads`."""
-    new: tuple[list[Tensor], ...] = ([], [], [])
-    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+    """A step of `gleed.optim.Adagrad`; kept are the sum of squares and the number of steps."""
+    new_params, new_kept = [], []
+    for param, grad, (total, count) in _each(params, grads, kept):
         direction = _direction(param, grad, weight_decay, maximize)
-        total = sums[i] + direction * direction
-        step_size = _as(param, lr / (1 + _wide(steps[i]) * lr_decay))
-        _collect(new, param - direction / (total.sqrt() + eps) * step_size, total, steps[i] + 1)
-    return _flat(new)
+        total = total + direction * direction
+        step_size = _as(param, lr / (1 + _wide(count) * lr_decay))
+        new_params.append(param - direction / (total.sqrt() + eps) * step_size)
+        new_kept += [total, count + 1]
+    return new_params + new_kept
 
 
-@op(namespace="", writes=("params", "square_avgs", "momentum_buffers", "grad_avgs", "steps"))
+@op(namespace="", writes=("params", "kept"))
 def rmsprop_step(
     params: Tensors,
     grads: Tensors,
-    square_avgs: Tensors,
-    momentum_buffers: Tensors,
-    grad_avgs: Tensors,
-    steps: Tensors,
+    kept: Tensors,
     lr: Number,
     alpha: Number,
     eps: Number,
     momentum: Number,
     weight_decay: Number | None,
     *,
+    centered: bool,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.RMSprop`, in place on all lists but `grads`.
-
-    `momentum_buffers` is empty without momentum, `grad_avgs` if squares are not centred.
-    """
+    """A step of `gleed.optim.RMSprop`; kept are the running mean of squares, the buffer with
+    momentum, the running mean if `centered`, and the number of steps."""
     share = 1 - alpha
-    new: tuple[list[Tensor], ...] = ([], [], [], [], [])
-    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+    new_params, new_kept = [], []
+    for param, grad, (square, *others, count) in _each(params, grads, kept):
         direction = _direction(param, grad, weight_decay, maximize)
-        square = square_avgs[i] * alpha + direction * direction * share
+        square = square * alpha + direction * direction * share
         spread = square
-        if grad_avgs:
-            mean = grad_avgs[i] + (direction - grad_avgs[i]) * share
-            new[3].append(mean)
+        if centered:
+            mean = others[-1] + (direction - others[-1]) * share
+            others[-1] = mean
             spread = square - mean * mean
         change = direction / (spread.sqrt() + eps)
-        if momentum_buffers:
-            change = momentum_buffers[i] * momentum + change
-            new[2].append(change)
-        new[0].append(param - change * lr)
-        new[1].append(square)
-        new[4].append(steps[i] + 1)
-    return _flat(new)
+        if len(others) > centered:
+            change = others[0] = others[0] * momentum + change
+        new_params.append(param - change * lr)
+        new_kept += [square, *others, count + 1]
+    return new_params + new_kept
 
 
-@op(namespace="", writes=("params", "exp_avgs", "exp_infs", "steps"))
+@op(namespace="", writes=("params", "kept"))
 def adamax_step(
     params: Tensors,
     grads: Tensors,
-    exp_avgs: Tensors,
-    exp_infs: Tensors,
-    steps: Tensors,
+    kept: Tensors,
     lr: Number,
     beta1: Number,
     beta2: Number,
@@ -187,26 +175,25 @@ def adamax_step(
     *,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.Adamax`, in place on all lists but `grads`."""
-    new: tuple[list[Tensor], ...] = ([], [], [], [])
-    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+    """A step of `gleed.optim.Adamax`; kept are the running mean, the running maximum and the number
+    of steps."""
+    new_params, new_kept = [], []
+    for param, grad, (mean, most, count) in _each(params, grads, kept):
         direction = _direction(param, grad, weight_decay, maximize)
-        exp_avg = exp_avgs[i] + (direction - exp_avgs[i]) * (1 - beta1)
-        exp_inf = (exp_infs[i] * beta2).maximum(direction.abs() + eps)
-        count = steps[i] + 1
+        mean = mean + (direction - mean) * (1 - beta1)
+        most = (most * beta2).maximum(direction.abs() + eps)
+        count = count + 1
         step_size = _as(param, lr / _share(beta1, count))
-        _collect(new, param - exp_avg / exp_inf * step_size, exp_avg, exp_inf, count)
-    return _flat(new)
+        new_params.append(param - mean / most * step_size)
+        new_kept += [mean, most, count]
+    return new_params + new_kept
 
 
-@op(namespace="", writes=("params", "mu_products", "exp_avgs", "exp_avg_sqs", "steps"))
+@op(namespace="", writes=("params", "kept"))
 def nadam_step(
     params: Tensors,
     grads: Tensors,
-    mu_products: Tensors,
-    exp_avgs: Tensors,
-    exp_avg_sqs: Tensors,
-    steps: Tensors,
+    kept: Tensors,
     lr: Number,
     beta1: Number,
     beta2: Number,
@@ -217,32 +204,32 @@ def nadam_step(
     decoupled: bool,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.NAdam`, in place on all but `grads`; options as in `adam_step`."""
-    new: tuple[list[Tensor], ...] = ([], [], [], [], [])
-    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+    """A step of `gleed.optim.NAdam`; kept are the product of momenta so far, the running mean, the
+    one of squares, and the number of steps. Options as in `adam_step`."""
+    new_params, new_kept = [], []
+    for param, grad, (product, mean, square, count) in _each(params, grads, kept):
         param, direction = _decayed(param, grad, lr, weight_decay, decoupled, maximize)
-        exp_avg, exp_avg_sq = _moments(exp_avgs[i], exp_avg_sqs[i], direction, beta1, beta2)
-        count = steps[i] + 1
+        mean, square = _moments(mean, square, direction, beta1, beta2)
+        count = count + 1
         mu, next_mu = (
             beta1 * (1 - 0.5 * p.exp(_wide(n) * (momentum_decay * math.log(0.96))))
             for n in (count, count + 1)
         )
-        product = mu_products[i] * _as(mu_products[i], mu)
+        product = product * _as(product, mu)
         now = _as(param, (1 - mu) / (1 - _wide(product)))
         ahead = _as(param, next_mu / (1 - _wide(product) * next_mu))
         scale = _as(param, p.rsqrt(_share(beta2, count)))
-        change = (direction * now + exp_avg * ahead) / (exp_avg_sq.sqrt() * scale + eps)
-        _collect(new, param - change * lr, product, exp_avg, exp_avg_sq, count)
-    return _flat(new)
+        change = (direction * now + mean * ahead) / (square.sqrt() * scale + eps)
+        new_params.append(param - change * lr)
+        new_kept += [product, mean, square, count]
+    return new_params + new_kept
 
 
-@op(namespace="", writes=("params", "exp_avgs", "exp_avg_sqs", "steps"))
+@op(namespace="", writes=("params", "kept"))
 def radam_step(
     params: Tensors,
     grads: Tensors,
-    exp_avgs: Tensors,
-    exp_avg_sqs: Tensors,
-    steps: Tensors,
+    kept: Tensors,
     lr: Number,
     beta1: Number,
     beta2: Number,
@@ -252,18 +239,19 @@ def radam_step(
     decoupled: bool,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.RAdam`, in place on all but `grads`; options as in `adam_step`."""
-    new: tuple[list[Tensor], ...] = ([], [], [], [])
-    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+    """A step of `gleed.optim.RAdam`; kept are the running mean, the one of squares, and the number
+    of steps. Options as in `adam_step`."""
+    new_params, new_kept = [], []
+    for param, grad, (mean, square, count) in _each(params, grads, kept):
         param, direction = _decayed(param, grad, lr, weight_decay, decoupled, maximize)
-        exp_avg, exp_avg_sq = _moments(exp_avgs[i], exp_avg_sqs[i], direction, beta1, beta2)
-        count = steps[i] + 1
-        change = exp_avg * _as(param, lr / _share(beta1, count))
+        mean, square = _moments(mean, square, direction, beta1, beta2)
+        count = count + 1
+        change = mean * _as(param, lr / _share(beta1, count))
         known, rectification = _rectification(beta2, count)
-        rectified = change * (_as(param, rectification) / (exp_avg_sq.sqrt() + eps))
-        new_param = param - where(known, rectified, change)
-        _collect(new, new_param, exp_avg, exp_avg_sq, count)
-    return _flat(new)
+        rectified = change * (_as(param, rectification) / (square.sqrt() + eps))
+        new_params.append(param - where(known, rectified, change))
+        new_kept += [mean, square, count]
+    return new_params + new_kept
 
 
 def _rectification(beta2: Number, count: Tensor) -> tuple[Tensor, Tensor]:
@@ -276,14 +264,11 @@ def _rectification(beta2: Number, count: Tensor) -> tuple[Tensor, Tensor]:
     return length > 5, (trust * share).sqrt()
 
 
-@op(namespace="", writes=("params", "etas", "mus", "axs", "steps"))
+@op(namespace="", writes=("params", "kept"))
 def asgd_step(
     params: Tensors,
     grads: Tensors,
-    etas: Tensors,
-    mus: Tensors,
-    axs: Tensors,
-    steps: Tensors,
+    kept: Tensors,
     lr: Number,
     lambd: Number,
     alpha: Number,
@@ -292,27 +277,27 @@ def asgd_step(
     *,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.ASGD`, in place on all lists but `grads`."""
-    new: tuple[list[Tensor], ...] = ([], [], [], [], [])
-    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+    """A step of `gleed.optim.ASGD`; kept are the rate η, the share μ that a step has in the mean,
+    the mean, and the number of steps."""
+    new_params, new_kept = [], []
+    for param, grad, (eta, mu, mean, count) in _each(params, grads, kept):
         direction = _direction(param, grad, weight_decay, maximize)
-        eta = _as(param, etas[i])
-        moved = param * (1 - eta * lambd) - direction * eta
-        mean = axs[i] + (moved - axs[i]) * _as(param, mus[i])
-        count = steps[i] + 1
-        next_eta = lr * p.exp(p.log1p(lambd * lr * _wide(count)) * -alpha)
-        next_mu = 1 / (_wide(count) - t0).clamp(min=1)
-        _collect(new, moved, next_eta, next_mu, mean, count)
-    return _flat(new)
+        rate = _as(param, eta)
+        moved = param * (1 - rate * lambd) - direction * rate
+        mean = mean + (moved - mean) * _as(param, mu)
+        count = count + 1
+        eta = lr * p.exp(p.log1p(lambd * lr * _wide(count)) * -alpha)
+        mu = 1 / (_wide(count) - t0).clamp(min=1)
+        new_params.append(moved)
+        new_kept += [eta, mu, mean, count]
+    return new_params + new_kept
 
 
-@op(namespace="", writes=("params", "prevs", "step_sizes", "steps"))
+@op(namespace="", writes=("params", "kept"))
 def rprop_step(
     params: Tensors,
     grads: Tensors,
-    prevs: Tensors,
-    step_sizes: Tensors,
-    steps: Tensors,
+    kept: Tensors,
     shrink: Number,
     grow: Number,
     least: Number,
@@ -320,16 +305,27 @@ def rprop_step(
     *,
     maximize: bool,
 ) -> Any:
-    """A step of `gleed.optim.Rprop`, in place on all lists but `grads`."""
-    new: tuple[list[Tensor], ...] = ([], [], [], [])
-    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+    """A step of `gleed.optim.Rprop`; kept are the direction before, the sizes of steps, and the
+    number of steps."""
+    new_params, new_kept = [], []
+    for param, grad, (before, size, count) in _each(params, grads, kept):
         direction = _direction(param, grad, None, maximize)
-        agreement = (direction * prevs[i]).sign()
-        size = where(agreement < 0, step_sizes[i] * shrink, step_sizes[i])
-        size = where(agreement > 0, step_sizes[i] * grow, size).clamp(least, most)
+        agreement = (direction * before).sign()
+        shrunk = where(agreement < 0, size * shrink, size)
+        size = where(agreement > 0, size * grow, shrunk).clamp(least, most)
         direction = where(agreement < 0, 0.0, direction)
-        _collect(new, param - direction.sign() * size, direction, size, steps[i] + 1)
-    return _flat(new)
+        new_params.append(param - direction.sign() * size)
+        new_kept += [direction, size, count + 1]
+    return new_params + new_kept
+
+
+def _each(
+    params: Tensors, grads: Tensors, kept: Tensors
+) -> Iterator[tuple[Tensor, Tensor, Sequence[Tensor]]]:
+    """Every parameter with its gradient and what is kept for it."""
+    n = len(kept) // len(params)
+    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+        yield param, grad, kept[i * n : (i + 1) * n]
 
 
 def _decayed(
@@ -354,11 +350,11 @@ def _direction(param: Tensor, grad: Tensor, weight_decay: Number | None, maximiz
 
 
 def _moments(
-    exp_avg: Tensor, exp_avg_sq: Tensor, direction: Tensor, beta1: Number, beta2: Number
+    mean: Tensor, square: Tensor, direction: Tensor, beta1: Number, beta2: Number
 ) -> tuple[Tensor, Tensor]:
     """The running means of the direction and of its square."""
-    exp_avg = exp_avg + (direction - exp_avg) * (1 - beta1)
-    return exp_avg, exp_avg_sq * beta2 + direction * direction * (1 - beta2)
+    mean = mean + (direction - mean) * (1 - beta1)
+    return mean, square * beta2 + direction * direction * (1 - beta2)
 
 
 def _share(beta: Number, count: Tensor) -> Tensor:
@@ -372,12 +368,3 @@ def _wide(number: Number) -> Tensor:
 
 def _as(param: Tensor, number: Tensor) -> Tensor:
     return p.cast(number, dtype=param.dtype)
-
-
-def _collect(lists: tuple[list[Tensor], ...], *results: Tensor) -> None:
-    for each, result in zip(lists, results, strict=True):
-        each.append(result)
-
-
-def _flat(lists: tuple[list[Tensor], ...]) -> list[Tensor]:
-    return [result for results in lists for result in results]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import gleed
@@ -79,7 +79,8 @@ class Adagrad(CountedOptimizer):
         super().__init__(params, options)
         # As in PyTorch, what is kept is there before the first step.
         for group in self.param_groups:
-            self._fill(group, group["params"], [self.state[p] for p in group["params"]])
+            for parameter in group["params"]:
+                self._start(group, parameter, self.state[parameter])
 
     def _begin(self, group: dict[str, Any], parameter: Tensor) -> dict[str, Tensor]:
         return {"sum": gleed.full_like(parameter.detach(), group["initial_accumulator_value"])}
@@ -90,14 +91,14 @@ class Adagrad(CountedOptimizer):
     def _advance(
         self,
         group: dict[str, Any],
-        params: Sequence[Tensor],
-        grads: Sequence[Tensor],
-        kept: Sequence[Sequence[Tensor]],
+        params: list[Tensor],
+        grads: list[Tensor],
+        kept: list[Tensor],
     ) -> None:
         adagrad_step(
             params,
             grads,
-            *kept,
+            kept,
             group["lr"],
             group["lr_decay"],
             group["eps"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from gleed import Tensor
@@ -87,20 +87,18 @@ class Adam(CountedOptimizer):
     def _advance(
         self,
         group: dict[str, Any],
-        params: Sequence[Tensor],
-        grads: Sequence[Tensor],
-        kept: Sequence[Sequence[Tensor]],
+        params: list[Tensor],
+        grads: list[Tensor],
+        kept: list[Tensor],
     ) -> None:
-        exp_avgs, exp_avg_sqs, *highest, steps = kept
+        beta1, beta2 = group["betas"]
         adam_step(
             params,
             grads,
-            exp_avgs,
-            exp_avg_sqs,
-            highest[0] if highest else (),
-            steps,
+            kept,
             group["lr"],
-            *group["betas"],
+            beta1,
+            beta2,
             group["eps"],
             group["weight_decay"] or None,
             decoupled=group["decoupled_weight_decay"],

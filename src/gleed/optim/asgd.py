@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import gleed
@@ -82,14 +82,14 @@ class ASGD(CountedOptimizer):
     def _advance(
         self,
         group: dict[str, Any],
-        params: Sequence[Tensor],
-        grads: Sequence[Tensor],
-        kept: Sequence[Sequence[Tensor]],
+        params: list[Tensor],
+        grads: list[Tensor],
+        kept: list[Tensor],
     ) -> None:
         asgd_step(
             params,
             grads,
-            *kept,
+            kept,
             group["lr"],
             group["lambd"],
             group["alpha"],

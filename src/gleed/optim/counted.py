@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import gleed
 from gleed import Tensor
 from gleed.errors import RangeError
-from gleed.optim.optimizer import Optimizer, with_gradients
+from gleed.optim.optimizer import Optimizer
 
 
 class CountedOptimizer(Optimizer):
@@ -31,11 +30,12 @@ class CountedOptimizer(Optimizer):
     def _advance(
         self,
         group: dict[str, Any],
-        params: Sequence[Tensor],
-        grads: Sequence[Tensor],
-        kept: Sequence[Sequence[Tensor]],
+        params: list[Tensor],
+        grads: list[Tensor],
+        kept: list[Tensor],
     ) -> None:
-        """One step; `kept` are the lists of what `_names` names, then the numbers of steps."""
+        """One step; `kept` holds, for one parameter after another, what `_names` names and then the
+        number of steps."""
         raise NotImplementedError
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -46,22 +46,25 @@ class CountedOptimizer(Optimizer):
                 kept["step"] = gleed.tensor(float(kept["step"]))
 
     def _update(self, group: dict[str, Any]) -> None:
-        params, grads = with_gradients(group)
-        if not params:
-            return
-        states = [self.state[parameter] for parameter in params]
-        if not all(states):
-            self._fill(group, params, states)
-        kept = list(zip(*map(_getter(self._names(group)), states), strict=True))
-        self._advance(group, params, grads, kept)
+        kept_of = _getter(self._names(group))
+        params: list[Tensor] = []
+        grads: list[Tensor] = []
+        kept: list[Tensor] = []
+        for parameter in group["params"]:
+            gradient = parameter.grad
+            if gradient is not None:
+                state = self.state[parameter]
+                if not state:
+                    self._start(group, parameter, state)
+                params.append(parameter)
+                grads.append(gradient)
+                kept += kept_of(state)
+        if params:
+            self._advance(group, params, grads, kept)
 
-    def _fill(
-        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
-    ) -> None:
-        for state, parameter in zip(states, params, strict=True):
-            if not state:
-                state["step"] = gleed.tensor(0.0)
-                state.update(self._begin(group, parameter))
+    def _start(self, group: dict[str, Any], parameter: Tensor, state: dict[str, Any]) -> None:
+        state["step"] = gleed.tensor(0.0)
+        state.update(self._begin(group, parameter))
 
 
 @cache

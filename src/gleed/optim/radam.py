@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from gleed import Tensor
@@ -79,16 +79,18 @@ class RAdam(CountedOptimizer):
     def _advance(
         self,
         group: dict[str, Any],
-        params: Sequence[Tensor],
-        grads: Sequence[Tensor],
-        kept: Sequence[Sequence[Tensor]],
+        params: list[Tensor],
+        grads: list[Tensor],
+        kept: list[Tensor],
     ) -> None:
+        beta1, beta2 = group["betas"]
         radam_step(
             params,
             grads,
-            *kept,
+            kept,
             group["lr"],
-            *group["betas"],
+            beta1,
+            beta2,
             group["eps"],
             group["weight_decay"] or None,
             decoupled=group["decoupled_weight_decay"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from gleed import Tensor
@@ -86,22 +86,19 @@ class RMSprop(CountedOptimizer):
     def _advance(
         self,
         group: dict[str, Any],
-        params: Sequence[Tensor],
-        grads: Sequence[Tensor],
-        kept: Sequence[Sequence[Tensor]],
+        params: list[Tensor],
+        grads: list[Tensor],
+        kept: list[Tensor],
     ) -> None:
-        kept_by_name = dict(zip(self._names(group), kept, strict=False))
         rmsprop_step(
             params,
             grads,
-            kept_by_name["square_avg"],
-            kept_by_name.get("momentum_buffer", ()),
-            kept_by_name.get("grad_avg", ()),
-            kept[-1],
+            kept,
             group["lr"],
             group["alpha"],
             group["eps"],
             group["momentum"],
             group["weight_decay"] or None,
+            centered=bool(group["centered"]),
             maximize=group["maximize"],
         )

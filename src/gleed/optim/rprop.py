@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import gleed
@@ -80,15 +80,18 @@ class Rprop(CountedOptimizer):
     def _advance(
         self,
         group: dict[str, Any],
-        params: Sequence[Tensor],
-        grads: Sequence[Tensor],
-        kept: Sequence[Sequence[Tensor]],
+        params: list[Tensor],
+        grads: list[Tensor],
+        kept: list[Tensor],
     ) -> None:
+        (shrink, grow), (least, most) = group["etas"], group["step_sizes"]
         rprop_step(
             params,
             grads,
-            *kept,
-            *group["etas"],
-            *group["step_sizes"],
+            kept,
+            shrink,
+            grow,
+            least,
+            most,
             maximize=group["maximize"],
         )
