@@ -4,9 +4,10 @@ BIN := .venv/bin
 REFERENCE := .venv-conformance/bin
 PYTEST_FLAGS ?=
 BENCH_FLAGS ?=
+SANITIZED ?= tests/engine tests/ops tests/nn tests/autograd
 CPP := $(wildcard native/*.cpp native/*.h)
 
-.PHONY: help setup build demo test lint format bench conformance clean
+.PHONY: help setup build demo test lint format bench conformance sanitize clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,6 +46,12 @@ conformance: ## Compare gleed's results with PyTorch's
 	@$(PYTHON) tools/develop.py reference
 	$(REFERENCE)/pytest tests/conformance -n 2 $(PYTEST_FLAGS)
 
+sanitize: ## Run the tests of the core under AddressSanitizer and UBSan; reports go to build/
+	@$(PYTHON) tools/develop.py sanitize
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+		ASAN_OPTIONS=detect_leaks=0:log_path=build/sanitize UBSAN_OPTIONS=print_stacktrace=1 \
+		.venv-sanitize/bin/pytest $(SANITIZED) -n 2 $(PYTEST_FLAGS)
+
 clean: ## Remove all that these targets made
-	rm -rf .venv .venv-conformance build gleed-demo .hypothesis .import_linter_cache
+	rm -rf .venv .venv-conformance .venv-sanitize build gleed-demo .hypothesis .import_linter_cache
 	rm -rf .mypy_cache .pytest_cache .ruff_cache

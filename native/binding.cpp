@@ -215,9 +215,8 @@ class Binder {
     int64_t lo, hi;
     extent(out, &lo, &hi);
     const int64_t item = itemsize(source.dtype);
-    constexpr int64_t kFar = INT64_MAX / 4;
-    lo = std::clamp(lo, -kFar / item, kFar / item) * item + place.offset;
-    hi = std::clamp(hi, -kFar / item, kFar / item) * item + place.offset;
+    out.offset = std::clamp(out.offset, lo, hi);  // of an absurd one bytes cannot be counted
+    lo = lo * item + place.offset, hi = hi * item + place.offset;
     if (out.numel == 0) return true;
     if (of_input) {
       const bool absolute = place.root >= binding_.storage_root(0);

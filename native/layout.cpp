@@ -217,7 +217,8 @@ void extent(const Layout& layout, int64_t* lo, int64_t* hi) {
     int64_t* end = reach < 0 ? lo : hi;
     *end = saturating_add(*end, reach);
   }
-  *hi = saturating_add(*hi, 1);
+  constexpr int64_t kFar = INT64_MAX / 64;  // outside of every storage; its bytes can be counted
+  *lo = std::clamp(*lo, -kFar, kFar), *hi = std::clamp(saturating_add(*hi, 1), -kFar, kFar);
 }
 
 }  // namespace gleed

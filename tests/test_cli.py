@@ -49,9 +49,13 @@ def test_info_does_without_a_cache(capsys, monkeypatch, tmp_path):
     assert json.loads(capsys.readouterr().out)["cache_bytes"] == 0
 
 
+def needs_the_packages_of_the_demo():
+    for name in ("sklearn", "matplotlib"):
+        pytest.importorskip(name, reason="the demo's packages are an optional extra")
+
+
 def test_the_demo_learns_and_writes_its_files(capsys, tmp_path):
-    pytest.importorskip("sklearn")
-    pytest.importorskip("matplotlib")
+    needs_the_packages_of_the_demo()
     assert main(["demo", "--epochs", "12", "--seed", "1", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     assert float(text.split("held back: ")[-1].split("%")[0]) >= 95
@@ -84,8 +88,7 @@ def test_epochs_are_counted_from_one(capsys, number):
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_in_one_line(capsys, tmp_path):
-    pytest.importorskip("sklearn")
-    pytest.importorskip("matplotlib")
+    needs_the_packages_of_the_demo()
     (tmp_path / "file").write_text("")
     assert main(["demo", "--out", str(tmp_path / "file")]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
@@ -93,7 +96,8 @@ def test_a_folder_that_cannot_be_made_is_an_error_in_one_line(capsys, tmp_path):
 
 
 def test_an_interruption_ends_quietly(capsys, monkeypatch):
-    demo = pytest.importorskip("gleed.demo")
+    needs_the_packages_of_the_demo()
+    from gleed import demo  # not at the top: its packages may be missing
 
     def interrupted(*arguments):
         raise KeyboardInterrupt

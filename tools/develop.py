@@ -2,6 +2,7 @@
 
     python tools/develop.py setup      .venv, with gleed installed editable and its core up to date
     python tools/develop.py build      only compile what changed in native/
+    python tools/develop.py sanitize   .venv-sanitize, as .venv with a core that watches its memory
     python tools/develop.py reference  .venv-conformance, with PyTorch and gleed's own wheel
 
 Every command does nothing where nothing changed. Commands in several shells wait for one another.
@@ -21,8 +22,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 DEVELOPMENT = ROOT / ".venv"
+SANITIZED = ROOT / ".venv-sanitize"
 REFERENCE = ROOT / ".venv-conformance"
 CORE_BUILD = BUILD / f"develop-{sys.implementation.cache_tag}"
+SANITIZED_BUILD = BUILD / f"sanitize-{sys.implementation.cache_tag}"
 WHEEL_BUILD = BUILD / f"wheel-{sys.implementation.cache_tag}"
 WERROR = "ON" if os.environ.get("CI") else "OFF"
 CORE_OPTIONS = ("--no-build-isolation", f"-Ccmake.define.GLEED_WERROR={WERROR}")
@@ -60,18 +63,18 @@ def make_environment(environment: Path, fill: Callable[[Path], None]) -> None:
     stamp.write_text(fingerprint())
 
 
-def install_editable(environment: Path) -> None:
+def install_editable(environment: Path, build: Path, *choices: str) -> None:
     pip(environment, "install", "--group", "dev")
     # Link-time optimisation would make every small change link for many seconds.
-    options = (*CORE_OPTIONS, f"-Cbuild-dir={CORE_BUILD}", "-Ccmake.define.GLEED_LTO=OFF")
+    options = (*CORE_OPTIONS, f"-Cbuild-dir={build}", "-Ccmake.define.GLEED_LTO=OFF", *choices)
     pip(environment, "install", *options, "--editable", ".[demo]")
 
 
-def build_core() -> None:
+def build_core(environment: Path, build: Path) -> None:
     """Compile what changed and put it in place whole, so that a running import never sees half."""
-    run(DEVELOPMENT / "bin/cmake", "--build", CORE_BUILD, "--", "--quiet")
-    (built,) = CORE_BUILD.glob("_C*.so")
-    base = str(DEVELOPMENT)
+    run(environment / "bin/cmake", "--build", build, "--", "--quiet")
+    (built,) = build.glob("_C*.so")
+    base = str(environment)
     site = Path(sysconfig.get_path("platlib", "venv", {"base": base, "platbase": base}))
     installed = site / "gleed" / built.name
     if installed.exists() and installed.stat().st_mtime_ns == built.stat().st_mtime_ns:
@@ -81,9 +84,20 @@ def build_core() -> None:
     arriving.replace(installed)
 
 
+def build() -> None:
+    build_core(DEVELOPMENT, CORE_BUILD)
+
+
 def setup() -> None:
-    make_environment(DEVELOPMENT, install_editable)
-    build_core()
+    make_environment(DEVELOPMENT, lambda new: install_editable(new, CORE_BUILD))
+    build()
+
+
+def sanitize() -> None:
+    """The development environment with the core under AddressSanitizer and UBSan."""
+    choice = "-Ccmake.define.GLEED_SANITIZE=ON"
+    make_environment(SANITIZED, lambda new: install_editable(new, SANITIZED_BUILD, choice))
+    build_core(SANITIZED, SANITIZED_BUILD)
 
 
 def reference() -> None:
@@ -100,7 +114,7 @@ def reference() -> None:
 
 
 def main() -> None:
-    commands = {"setup": setup, "build": build_core, "reference": reference}
+    commands = {"setup": setup, "build": build, "sanitize": sanitize, "reference": reference}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     if sys.version_info < (3, 11):  # noqa: UP036 - this file runs before gleed's metadata is read

@@ -740,6 +740,8 @@ class Tensor:
         """Whether `input` is greater."""
     def half(self, memory_format: MemoryFormat | None = None) -> Tensor:
         """The tensor as float16; itself if it is that already."""
+    def hardshrink(self, lambd: Number = 0.5) -> Tensor:
+        """x, but 0 within lambd of zero."""
     def heaviside(self, values: Tensor, *, out: Tensor | None = None) -> Tensor:
         """0 below zero, 1 above, `values` at zero."""
     def heaviside_(self, values: Tensor) -> Tensor:
@@ -1141,6 +1143,8 @@ class Tensor:
         """
     def pow_(self, exponent: Operand) -> Tensor:
         """In-place version of `pow`; returns the tensor itself."""
+    def prelu(self, weight: Tensor) -> Tensor:
+        """x above zero, weight * x below; one weight, or one per channel (dim 1)."""
     def prod(
         self,
         dim: Int | None = None,
@@ -1379,6 +1383,13 @@ class Tensor:
         """The sum over `dim` (all dims if None). Integers and bool are summed as int64; float16
         and bfloat16 accumulate in float32.
         """
+    @overload
+    def sum_to_size(self, *size: Int) -> Tensor:
+        """What `expand` does, undone: the sum over what it would repeat to get from `size` to
+        the shape of `input`.
+        """
+    @overload
+    def sum_to_size(self, size: Ints) -> Tensor: ...
     def t(self) -> Tensor:
         """A matrix transposed; vectors and scalars as they are."""
     def take(self, index: Tensor, *, out: Tensor | None = None) -> Tensor:

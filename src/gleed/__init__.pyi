@@ -407,6 +407,15 @@ def ceil_(input: Tensor) -> Tensor:
     """In-place version of `ceil`; returns the tensor itself."""
 
 @overload
+def celu(input: Tensor, alpha: Number = 1.0) -> Tensor:
+    """x above zero, alpha * (exp(x / alpha) - 1) below (Barron, 2017)."""
+
+@overload
+def celu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def celu_(input: Tensor, alpha: Number = 1.0) -> Tensor:
+    """In-place version of `celu`; returns the tensor itself."""
+
+@overload
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """The product of matrices one after another, in the cheapest order."""
 
@@ -907,6 +916,9 @@ def gru_cell(
 
 def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether `input` is greater."""
+
+def hardshrink(input: Tensor, lambd: Number = 0.5) -> Tensor:
+    """x, but 0 within lambd of zero."""
 
 def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
     """0 below zero, 1 above, `values` at zero."""
@@ -1474,6 +1486,11 @@ def pairwise_distance(
 ) -> Tensor:
     """The norm of order `p` of x1 - x2 + eps along the last dim."""
 
+def pdist(input: Tensor, p: Float = 2.0) -> Tensor:
+    """The distance, by the vector norm of order `p`, of every row of (N, M) from every later
+    row:
+    """
+
 @overload
 def permute(input: Tensor, *dims: Int) -> Tensor:
     """The dims in another order."""
@@ -1514,6 +1531,9 @@ def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tens
 
 def pow_(input: Operand, exponent: Operand) -> Tensor:
     """In-place version of `pow`; returns the tensor itself."""
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x above zero, weight * x below; one weight, or one per channel (dim 1)."""
 
 def prod(
     input: Tensor,
@@ -1834,6 +1854,16 @@ def rrelu(
 
 @overload
 def rrelu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def rrelu_(
+    input: Tensor,
+    lower: Number = 0.125,
+    upper: Number = 0.3333333333333333,
+    training: Bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """In-place version of `rrelu`; returns the tensor itself."""
+
 def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The reciprocal of the square root."""
 
@@ -1905,6 +1935,15 @@ def select_copy(input: Tensor, dim: Int, index: Int) -> Tensor:
 
 def select_scatter(input: Tensor, src: Tensor, dim: Int, index: Int) -> Tensor:
     """`input` with `src` at `index` along `dim`."""
+
+@overload
+def selu(input: Tensor) -> Tensor:
+    """The self-normalising ELU of Klambauer et al., 2017."""
+
+@overload
+def selu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def selu_(input: Tensor) -> Tensor:
+    """In-place version of `selu`; returns the tensor itself."""
 
 def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """As `sign`."""
@@ -2088,6 +2127,15 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Summed over `dims` axes: the last ones of `a` with the first ones of `b`, or those listed
     in dims = (axes of a, axes of b). An axis of size 1 is repeated to the size of the other.
     """
+
+@overload
+def threshold(input: Tensor, threshold: Number, value: Number) -> Tensor:
+    """x where it is above `threshold`, else `value`."""
+
+@overload
+def threshold(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def threshold_(input: Tensor, threshold: Number, value: Number) -> Tensor:
+    """In-place version of `threshold`; returns the tensor itself."""
 
 @overload
 def tile(input: Tensor, *dims: Int) -> Tensor:

@@ -76,10 +76,11 @@ class Unsupported(Exception):
 
 
 class Copies:
-    """Copies of a sample for gleed; remembers the leaves that collect gradients."""
+    """Copies of a sample for gleed; remembers the tensors whose gradients are compared."""
 
     def __init__(self) -> None:
         self.leaves: list[tuple[torch.Tensor, Any]] = []
+        self._made: dict[int, Any] = {}  # a tensor given twice is one tensor
 
     def __call__(self, value: Any) -> Any:
         if isinstance(value, torch.Tensor):
@@ -92,6 +93,10 @@ class Copies:
             return tuple(value)
         if isinstance(value, torch.Generator):
             raise Unsupported("a generator")
+        if isinstance(value, torch.nn.Module):
+            return getattr(gleed.nn, type(value).__name__)()
+        if inspect.isroutine(value) and hasattr(torch.nn.functional, value.__name__):
+            return getattr(gleed.nn.functional, value.__name__)
         if isinstance(value, dict):
             return {key: self(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
@@ -102,15 +107,16 @@ class Copies:
     def _tensor(self, x: torch.Tensor) -> Any:
         if x.layout != torch.strided or x.dtype.is_complex:
             raise Unsupported(f"a {x.layout} tensor of {x.dtype}")
-        y = _same_memory(x.detach().resolve_neg())
-        if x.requires_grad:
-            y.requires_grad_()
-            self.leaves.append((x, y))
-        return y
+        if id(x) not in self._made:
+            y = self._made[id(x)] = copied(x.detach().resolve_neg())
+            if x.requires_grad:
+                y.requires_grad_()
+                self.leaves.append((x, y))
+        return self._made[id(x)]
 
 
-def _same_memory(x: torch.Tensor) -> Any:
-    """The same view of a copy of the whole memory behind a tensor."""
+def copied(x: torch.Tensor) -> Any:
+    """gleed's copy of a tensor: the same view of a copy of the whole memory behind it."""
     whole = x.as_strided((x.untyped_storage().nbytes() // x.itemsize,), (1,), 0)
     memory = gleed.from_numpy(whole.numpy().copy())
     return memory.as_strided(tuple(x.shape), x.stride(), x.storage_offset()).detach()
@@ -138,8 +144,9 @@ def _require_equal(what: str, ours: Any, theirs: Any) -> None:
         raise AssertionError(f"{what} {ours}, not {theirs}")
 
 
-def compare(ours: Any, theirs: Any, values: bool = True) -> None:
-    """Raise AssertionError unless two results agree."""
+def compare(ours: Any, theirs: Any, values: bool = True, scale: float = 0) -> None:
+    """Raise AssertionError unless two results agree, where a `scale` is given up to so many
+    roundings of their greatest elements."""
     mine, reference = list(tensors_in(ours)), list(tensors_in(theirs))
     _require_equal("number of results", len(mine), len(reference))
     for a, b in zip(mine, reference, strict=True):
@@ -154,10 +161,15 @@ def compare(ours: Any, theirs: Any, values: bool = True) -> None:
         _require_equal("dtype", str(a.dtype).rpartition(".")[2], dtype)
         if values:
             rtol, atol = TOLERANCES.get(dtype, (0, 0))
-            np.testing.assert_allclose(_array(a), _array(b), rtol, atol)
+            wanted = _array(b)
+            if scale and wanted.size:
+                atol *= scale * max(1, np.nan_to_num(np.abs(wanted)).max())
+            np.testing.assert_allclose(_array(a), wanted, rtol, atol)
 
 
-def compare_gradients(ours: Any, theirs: Any, leaves: list[tuple[torch.Tensor, Any]]) -> None:
+def compare_gradients(
+    ours: Any, theirs: Any, leaves: list[tuple[torch.Tensor, Any]], scale: float = 1
+) -> None:
     """Raise AssertionError unless both sides have the same gradients under random cotangents."""
     reference = [t for t in tensors_in(theirs) if isinstance(t, torch.Tensor) and t.requires_grad]
     mine = [t for t in tensors_in(ours) if isinstance(t, gleed.Tensor) and t.requires_grad]
@@ -182,7 +194,7 @@ def compare_gradients(ours: Any, theirs: Any, leaves: list[tuple[torch.Tensor, A
         # No gradient and a gradient of zeros say the same.
         a = gleed.zeros(x.shape, dtype=gleed.float64) if a is None else a
         b = torch.zeros_like(x) if b is None else b
-        compare(a, b)
+        compare(a, b, scale=scale)
 
 
 def samples(entry: Any, dtype: torch.dtype, grad: bool) -> list[Any]:

@@ -16,7 +16,8 @@ from gleed import nn
 SHARED = sorted(
     name
     for name in nn.__all__
-    if isinstance(getattr(nn, name), type) and name not in ("Module", "Parameter", "Buffer")
+    if isinstance(getattr(nn, name), type)
+    and name not in ("Module", "Parameter", "Buffer", "LinearCrossEntropyOptions")
 )
 
 # Arguments to make each module with; those that need none are made without as well.
@@ -91,6 +92,7 @@ ARGUMENTS |= {
     "Fold": [(4, 2), ((4, 5), (2, 3), 1, 1, 2)],
     "Unfold": [(2,), ((2, 3), 1, 1, 2)],
     "LazyLinear": [(4,), (4, False)],
+    "LinearCrossEntropyLoss": [(3, 4)],
 }
 # Stacks of layers, about which PyTorch warns; test_attention.py compares them.
 STACKS = ("Transformer", "TransformerEncoder", "TransformerDecoder")

@@ -92,6 +92,22 @@ def test_gradients():
     assert gradgradcheck(function, raw)
 
 
+def test_gradient_of_scores_that_are_not_normalised_first():
+    """The derivative, and exp(scores) for as many moments as count."""
+    scores = gleed.from_numpy(scores_of(5, 1, 3)).requires_grad_()
+    F.ctc_loss(scores, gleed.tensor([[1, 2]]), [4], [2], reduction="sum").backward()
+    exact, step = np.zeros((5, 1, 3)), 1e-6
+    exact[:4] = np.exp(scores.detach().numpy()[:4])
+    for place in np.ndindex(exact.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = scores.detach().numpy().copy()
+            moved[place] += sign * step
+            ends.append(-math.log(likelihood(moved[:4, 0], [1, 2], 0)))
+        exact[place] += (ends[0] - ends[1]) / (2 * step)
+    np.testing.assert_allclose(scores.grad.numpy(), exact, atol=1e-7)
+
+
 def test_targets_that_do_not_fit():
     raw = gleed.randn(2, 2, 3, requires_grad=True)
     arguments = gleed.tensor([[1, 1], [1, 2]]), [2, 2], [2, 2]

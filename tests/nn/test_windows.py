@@ -104,7 +104,28 @@ def test_fractional_pools_cover_the_image():
     assert nn.FractionalMaxPool3d(2, output_ratio=0.5)(random(2, 3, 6, 6, 6)).shape[2:] == (3, 3, 3)
 
 
+def test_pools_with_indices_are_those_that_return_them():
+    x = random(2, 3, 4, 5, 6)
+    for n, image in ((1, x[0, 0]), (2, x[0]), (3, x)):
+        for kind in ("max_pool", "adaptive_max_pool"):
+            plain, given = (getattr(F, f"{kind}{n}d{end}") for end in ("", "_with_indices"))
+            values, places = given(image, 2)
+            wanted = plain(image, 2, return_indices=True)
+            assert (values == wanted[0]).all() and (places == wanted[1]).all()
+
+
 # ---- resizing
+def test_bytes_are_rounded_along_rows_and_then_along_columns():
+    image = RNG.integers(0, 256, (2, 3, 7, 5)).astype(np.uint8)
+    for mode in ("bilinear", "bicubic"):
+        rows = F.interpolate(gleed.tensor(image).double(), (7, 9), mode=mode)
+        rows = rows.numpy().clip(0, 255).round()
+        wanted = F.interpolate(gleed.tensor(rows), (4, 9), mode=mode).numpy().clip(0, 255)
+        found = F.interpolate(gleed.tensor(image), (4, 9), mode=mode)
+        assert found.dtype is gleed.uint8
+        assert np.abs(found.numpy() - wanted).max() <= 0.5 + 1e-4
+
+
 def linear(x: np.ndarray, count: int, ratio: float, corners: bool) -> np.ndarray:
     """Along the last axis: between the two neighbours."""
     at = np.arange(count) * ratio if corners else (np.arange(count) + 0.5) * ratio - 0.5
@@ -303,6 +324,9 @@ ERRORS = [
      "must lie between 0 and 1; got 2; correct it"),
     (lambda: F.fractional_max_pool2d(X, 2, 5), "fractional_max_pool2d: [5] windows of [2] must fit "
      "into dim 2, each one place further on; got [2, 3, 5, 4]; take fewer or smaller ones"),
+    (lambda: F.fractional_max_pool2d(X, 2, 2, _random_samples=gleed.rand(2, 1, 2)),
+     "fractional_max_pool2d: _random_samples must be (batch, channels, 2), here (2, 3, 2); got "
+     "(2, 1, 2); leave them out to have them drawn"),
     (lambda: F.fractional_max_pool3d(X[0, 0], 2, 2), "fractional_max_pool3d: the input must have 3 "
      "dims behind the channels, and a batch or none; got [5, 4]; reshape or unsqueeze it"),
     (lambda: F.interpolate(X, 3, mode="linear"), "interpolate: the mode must fit the input, a "

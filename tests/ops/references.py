@@ -85,6 +85,17 @@ def _gelu(x: Array) -> Array:
     return x * special.ndtr(x)
 
 
+def _sum_to_size(x: Array, size: tuple[int, ...]) -> Array:
+    wanted = (1,) * (x.ndim - len(size)) + size
+    axes = tuple(i for i, (n, m) in enumerate(zip(wanted, x.shape, strict=True)) if n != m)
+    return (x.sum(axes, keepdims=True) if axes else x).reshape(size)
+
+
+def _pdist(x: Array, p: float = 2.0) -> Array:
+    first, second = np.triu_indices(len(x), 1)
+    return np.linalg.norm(x[first] - x[second], p, -1)
+
+
 def _prelu(x: Array, weight: Array) -> Array:
     slope = weight.reshape(-1, *(1,) * (x.ndim - 2)) if x.ndim > 1 else weight
     return np.where(x > 0, x, x * slope)
@@ -454,6 +465,7 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "permute": np.transpose, "transpose": np.swapaxes, "movedim": np.moveaxis,
     "expand": np.broadcast_to, "broadcast_to": np.broadcast_to,
     "expand_as": lambda x, y: np.broadcast_to(x, y.shape),
+    "sum_to_size": _sum_to_size,
     "narrow": _narrow, "select": lambda x, dim, index: np.take(x, index, dim),
     "diagonal": np.diagonal, "unfold": _windows,
     "split": _split, "chunk": _chunk, "unbind": _unbind,
@@ -499,6 +511,7 @@ FORMULAS |= formulas.FORMULAS | windows.FORMULAS | recurrent_formulas.FORMULAS |
     ).reshape(-1, len(xs)),
     "block_diag": lambda *xs: linalg.block_diag(*xs),
     "cdist": lambda x, y, p=2.0: _vector_norm(x[..., :, None, :] - y[..., None, :, :], p, -1),
+    "pdist": _pdist,
     "renorm": _renorm,
     "real": np.real, "conj": np.conj, "conj_physical": np.conj, "resolve_conj": np.copy,
     "resolve_neg": np.copy,

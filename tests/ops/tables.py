@@ -23,7 +23,8 @@ REFUSED = {
                      "linear"), "b"),
     **dict.fromkeys(("cross", *CONVOLUTIONS), "b"),
     **dict.fromkeys(
-        ("dist", "cdist", "renorm", "histc", "quantile", "nanquantile", "logcumsumexp"), "ib"
+        ("dist", "cdist", "pdist", "renorm", "histc", "quantile", "nanquantile", "logcumsumexp"),
+        "ib",
     ),
     **dict.fromkeys(("bitwise_left_shift", "bitwise_right_shift"), "fb"),
     **dict.fromkeys(
@@ -71,7 +72,7 @@ LOOSE = {
          "softmax", "softmin", "log_softmax", "logit", "lgamma", "logaddexp", "remainder", "fmod",
          "var", "std", "var_mean", "std_mean", "sum", "nansum", "mean", "prod", "norm", "logsumexp",
          "cumsum", "cumprod", "trace", "scatter", "scatter_add", "index_add", "pow", "normalize",
-         "cross", "multi_dot",
+         "cross", "multi_dot", "sum_to_size",
          "glu", "softplus", "logsigmoid", "elu", "celu", "selu", "hardswish", "hardsigmoid",
          "softshrink", "frac", "prelu", "softsign",
          *(f"{kind}avg_pool{n}d" for kind in ("", "adaptive_") for n in (1, 2, 3))), 8,

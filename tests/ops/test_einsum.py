@@ -225,6 +225,23 @@ def test_shapes_that_broadcast() -> None:
             "[2, 4]; transpose or unsqueeze",
         ),
         (
+            lambda: gleed.pdist(gleed.ones(1, 2, 3)),
+            ShapeError,
+            "pdist: the input must be a floating-point matrix whose rows are the points; got "
+            "float32 [1, 2, 3]; use cdist for batches",
+        ),
+        (
+            lambda: gleed.pdist(gleed.ones(2, 3), -1),
+            RangeError,
+            "pdist: p must not be negative; got -1; use 2 for Euclid's norm",
+        ),
+        (
+            lambda: gleed.ones(2, 3).sum_to_size(2),
+            ShapeError,
+            "sum_to_size: the size must be one that broadcasts to the input's shape; got [2] for "
+            "[2, 3]; give 1 for dims to sum over",
+        ),
+        (
             lambda: gleed.rot90(gleed.ones(2, 2), 1, (0, 0)),
             RangeError,
             "rot90: dims must be two different dims; got (0, 0); use (0, 1)",

@@ -32,9 +32,9 @@ def ctc_loss(
     (batch, longest), or all sequences one after another. The lengths, per sample, are tensors or
     sequences of integers. "mean" divides every loss by its target length before the mean is taken;
     `zero_infinity` replaces infinite losses, of targets that do not fit, and their gradients by 0.
-    The gradient is that of this function; PyTorch's adds exp(log_probs), which a `log_softmax`
-    before takes away again. Raises ShapeError and RangeError for lengths and classes that do not
-    fit.
+    The gradient is PyTorch's: exp(log_probs) is added to the derivative, which a `log_softmax`
+    before takes away again, so that behind one it is the derivative. Raises ShapeError and
+    RangeError for lengths and classes that do not fit.
 
     >>> import gleed
     >>> even = gleed.full((2, 1, 2), 0.5).log()
@@ -51,6 +51,9 @@ def ctc_loss(
     moments, lengths = _lengths(input_lengths), _lengths(target_lengths)
     _check(scores, targets, moments, lengths, blank)
     loss = -_log_likelihood(scores, _padded(targets, lengths, blank), moments, lengths, blank)
+    share = scores.exp().sum(2)
+    share = share.masked_fill(gleed.arange(len(scores)).unsqueeze(1) >= moments, 0).sum(0)
+    loss = loss + (share - share.detach())  # 0, with the gradient exp(log_probs)
     if zero_infinity:
         loss = loss.masked_fill(loss.detach() == math.inf, 0)
     if reduction == "none":

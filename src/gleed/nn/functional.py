@@ -20,11 +20,17 @@ from gleed.nn.resampling import (  # noqa: F401 (functions of this module too)
     upsample_nearest,
 )
 from gleed.nn.windows import (  # noqa: F401 (functions of this module too)
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d_with_indices,
     fold,
     fractional_max_pool2d,
     fractional_max_pool2d_with_indices,
     fractional_max_pool3d,
     fractional_max_pool3d_with_indices,
+    max_pool1d_with_indices,
+    max_pool2d_with_indices,
+    max_pool3d_with_indices,
     max_unpool1d,
     max_unpool2d,
     max_unpool3d,
@@ -73,6 +79,57 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     result = half.reshape(-1, outputs, in2) @ input2.reshape(-1, in2, 1)
     result = result.reshape(*batch, outputs)
     return result if bias is None else result + bias
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """`cross_entropy` of the logits that `linear` makes of the input.
+
+    Shapes: input `(N, in)` or `(in)`, `linear_weight` `(C, in)` or `(C, d₁, …, in)`, `linear_bias`
+    the same without `in`, target `(N, d₁, …)` of classes or `(N, C, d₁, …)` of probabilities.
+    `options` say how PyTorch divides the work; nothing depends on them here. Raises ShapeError for
+    other shapes, and ArgumentError for an `ignore_index` beside probabilities.
+
+    >>> import gleed
+    >>> linear_cross_entropy(gleed.ones(1, 3), gleed.zeros(4, 3), gleed.tensor([2]))
+    tensor(1.3863)
+    """
+    shape = tuple(linear_weight.shape)
+    if input.ndim not in (1, 2) or len(shape) < input.ndim or shape[-1] != input.shape[-1]:
+        raise ShapeError(
+            "linear_cross_entropy: the input must be (N, in) or (in) and linear_weight (C, …, in), "
+            f"(C, in) for a single input; got {tuple(input.shape)} and {shape}; reshape them"
+        )
+    if linear_bias is not None and tuple(linear_bias.shape) != shape[:-1]:
+        raise ShapeError(
+            f"linear_cross_entropy: linear_bias must be {shape[:-1]}, as linear_weight is {shape}; "
+            f"got {tuple(linear_bias.shape)}; reshape it"
+        )
+    if target.is_floating_point() and ignore_index is not None:
+        raise ArgumentError(
+            "linear_cross_entropy: ignore_index is for targets that are classes; got it with "
+            "probabilities; leave it out"
+        )
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    logits = ops.OPS["linear"].public(input, linear_weight.reshape(-1, shape[-1]), bias)
+    return ops.OPS["cross_entropy"].public(
+        logits.reshape(*input.shape[:-1], *shape[:-1]),
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 def triplet_margin_with_distance_loss(

@@ -45,18 +45,33 @@ def adaptive_max_pool1d(input: Tensor, output_size: Ints, return_indices: Bool =
 
 @overload
 def adaptive_max_pool1d(input: Any, output_size: Any = None, *args: Any, **kwargs: Any) -> Any: ...
+def adaptive_max_pool1d_with_indices(
+    input: Tensor, *args: Any, return_indices: Bool = True, **kwargs: Any
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool1d` with `return_indices`, which may be given and changes nothing."""
+
 @overload
 def adaptive_max_pool2d(input: Tensor, output_size: Ints, return_indices: Bool = False) -> Any:
     """`max_pool2d` with as many windows as `output_size` says; see `adaptive_avg_pool2d`."""
 
 @overload
 def adaptive_max_pool2d(input: Any, output_size: Any = None, *args: Any, **kwargs: Any) -> Any: ...
+def adaptive_max_pool2d_with_indices(
+    input: Tensor, *args: Any, return_indices: Bool = True, **kwargs: Any
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool2d` with `return_indices`, which may be given and changes nothing."""
+
 @overload
 def adaptive_max_pool3d(input: Tensor, output_size: Ints, return_indices: Bool = False) -> Any:
     """`max_pool3d` with as many windows as `output_size` says; see `adaptive_avg_pool2d`."""
 
 @overload
 def adaptive_max_pool3d(input: Any, output_size: Any = None, *args: Any, **kwargs: Any) -> Any: ...
+def adaptive_max_pool3d_with_indices(
+    input: Tensor, *args: Any, return_indices: Bool = True, **kwargs: Any
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool3d` with `return_indices`, which may be given and changes nothing."""
+
 def affine_grid(theta: Tensor, size: Sequence[Int], align_corners: Bool | None = None) -> Tensor:
     """The positions at which `grid_sample` reads an image to move it by the matrices `theta`."""
 
@@ -146,6 +161,9 @@ def celu(input: Tensor, alpha: Number = 1.0) -> Tensor:
 
 @overload
 def celu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def celu_(input: Tensor, alpha: Number = 1.0) -> Tensor:
+    """In-place version of `celu`; returns the tensor itself."""
+
 def channel_shuffle(input: Tensor, groups: Int) -> Tensor:
     """Dim 1 read across `groups` equal groups: the first channel of each, then the second, and
     so on (Zhang et al., 2018).
@@ -320,6 +338,9 @@ def elu(input: Tensor, alpha: Number = 1.0) -> Tensor:
 
 @overload
 def elu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def elu_(input: Tensor, alpha: Number = 1.0) -> Tensor:
+    """In-place version of `elu`; returns the tensor itself."""
+
 @overload
 def embedding(input: Tensor, weight: Tensor, padding_idx: Int | None = None) -> Tensor:
     """The rows of `weight` at the integers `input`. The row `padding_idx` gets no gradient. With
@@ -489,6 +510,9 @@ def hardtanh(input: Tensor, min_val: Number = -1.0, max_val: Number = 1.0) -> Te
 
 @overload
 def hardtanh(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def hardtanh_(input: Tensor, min_val: Number = -1.0, max_val: Number = 1.0) -> Tensor:
+    """In-place version of `hardtanh`; returns the tensor itself."""
+
 def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
@@ -572,8 +596,25 @@ def leaky_relu(input: Tensor, negative_slope: Number = 0.01) -> Tensor:
 
 @overload
 def leaky_relu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def leaky_relu_(input: Tensor, negative_slope: Number = 0.01) -> Tensor:
+    """In-place version of `leaky_relu`; returns the tensor itself."""
+
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias along the last dim; `weight` is (out_features, in_features)."""
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: Int | None = None,
+    label_smoothing: Float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """`cross_entropy` of the logits that `linear` makes of the input."""
 
 def local_response_norm(
     input: Tensor, size: Int, alpha: Number = 0.0001, beta: Number = 0.75, k: Number = 1.0
@@ -650,6 +691,11 @@ def max_pool1d(
     length); see `max_pool2d`.
     """
 
+def max_pool1d_with_indices(
+    input: Tensor, *args: Any, return_indices: Bool = True, **kwargs: Any
+) -> tuple[Tensor, Tensor]:
+    """`max_pool1d` with `return_indices`, which may be given and changes nothing."""
+
 def max_pool2d(
     input: Tensor,
     kernel_size: Ints,
@@ -663,6 +709,11 @@ def max_pool2d(
     width).
     """
 
+def max_pool2d_with_indices(
+    input: Tensor, *args: Any, return_indices: Bool = True, **kwargs: Any
+) -> tuple[Tensor, Tensor]:
+    """`max_pool2d` with `return_indices`, which may be given and changes nothing."""
+
 def max_pool3d(
     input: Tensor,
     kernel_size: Ints,
@@ -675,6 +726,11 @@ def max_pool3d(
     """The maximum of every window of (batch, channels, depth, height, width) or (channels,
     depth, height, width); see `max_pool2d`.
     """
+
+def max_pool3d_with_indices(
+    input: Tensor, *args: Any, return_indices: Bool = True, **kwargs: Any
+) -> tuple[Tensor, Tensor]:
+    """`max_pool3d` with `return_indices`, which may be given and changes nothing."""
 
 def max_unpool1d(
     input: Tensor,
@@ -824,6 +880,11 @@ def pairwise_distance(
 ) -> Tensor:
     """The norm of order `p` of x1 - x2 + eps along the last dim."""
 
+def pdist(input: Tensor, p: Float = 2.0) -> Tensor:
+    """The distance, by the vector norm of order `p`, of every row of (N, M) from every later
+    row:
+    """
+
 def pixel_shuffle(input: Tensor, upscale_factor: Int) -> Tensor:
     """(*, C r², H, W) as (*, C, H r, W r), with r = `upscale_factor` (Shi et al., 2016)."""
 
@@ -885,6 +946,16 @@ def rrelu(
 
 @overload
 def rrelu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def rrelu_(
+    input: Tensor,
+    lower: Number = 0.125,
+    upper: Number = 0.3333333333333333,
+    training: Bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """In-place version of `rrelu`; returns the tensor itself."""
+
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -906,6 +977,9 @@ def selu(input: Tensor) -> Tensor:
 
 @overload
 def selu(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def selu_(input: Tensor) -> Tensor:
+    """In-place version of `selu`; returns the tensor itself."""
+
 def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """1 / (1 + exp(-x))."""
 
@@ -967,6 +1041,9 @@ def threshold(input: Tensor, threshold: Number, value: Number) -> Tensor:
 
 @overload
 def threshold(input: Tensor, *args: Any, inplace: Bool = False, **kwargs: Any) -> Tensor: ...
+def threshold_(input: Tensor, threshold: Number, value: Number) -> Tensor:
+    """In-place version of `threshold`; returns the tensor itself."""
+
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gleed import ops
+from gleed import _C, ops
 from gleed._C import Tensor
 from gleed.errors import ArgumentError, RangeError, ShapeError
 
@@ -39,7 +39,8 @@ def interpolate(
     follow from `scale_factor`, or with `recompute_scale_factor` from the sizes. `antialias`
     ("bilinear", "bicubic"): spread the weights over all that an output stands for.
 
-    Modes other than the nearest ones need floating point. Raises ValueError for modes and sizes
+    Modes other than the nearest ones need floating point; "bilinear" and "bicubic" take uint8 too,
+    and round rows, then columns, to bytes. Raises ValueError for modes and sizes
     that do not fit the input.
 
     >>> import gleed
@@ -64,7 +65,29 @@ def interpolate(
     if mode == "area":
         return ops.OPS[f"adaptive_avg_pool{n}d"].public(input, counts)
     corners = bool(align_corners)
+    if input.dtype is _C.uint8 and n == 2 and not mode.startswith("nearest"):
+        return _of_bytes(input, counts, mode, corners, antialias, scales)
     return ops.OPS["_interpolate"].public(input, counts, mode, corners, antialias, *scales)
+
+
+def _of_bytes(
+    input: Tensor,
+    counts: tuple[int, ...],
+    mode: str,
+    corners: bool,
+    antialias: bool,
+    scales: tuple[float | None, ...],
+) -> Tensor:
+    """As PyTorch has it from Pillow: along rows, then along columns, rounded to bytes each time."""
+    steps = (
+        ((input.shape[2], counts[1]), (None, scales[1], None)),
+        (counts, (scales[0], None, None)),
+    )
+    x = input
+    for size, factors in steps:
+        y = ops.OPS["_interpolate"].public(x.float(), size, mode, corners, antialias, *factors)
+        x = (y + 0.5).floor().clamp(0, 255).to(_C.uint8)
+    return x
 
 
 def _check_mode(mode: str, n: int, align_corners: bool | None, antialias: bool) -> None:

@@ -101,6 +101,33 @@ def _unpool(n: int) -> Callable[..., Tensor]:
 max_unpool1d, max_unpool2d, max_unpool3d = (_unpool(n) for n in (1, 2, 3))
 
 
+# ---- max_pool with the places of the maxima
+def _with_indices(name: str) -> Callable[..., tuple[Tensor, Tensor]]:
+    record = ops.OPS[name].public
+
+    def pool(
+        input: Tensor, *args: Any, return_indices: bool = True, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        return record(input, *args, return_indices=True, **kwargs)
+
+    pool.__name__ = pool.__qualname__ = name + "_with_indices"
+    pool.__doc__ = f"""`{name}` with `return_indices`, which may be given and changes nothing.
+
+    >>> import gleed
+    >>> {name}_with_indices(gleed.ones(1{", 5" * int(name[-2])}), 2)[1].dtype
+    gleed.int64
+    """
+    return pool
+
+
+max_pool1d_with_indices, max_pool2d_with_indices, max_pool3d_with_indices = (
+    _with_indices(f"max_pool{n}d") for n in (1, 2, 3)
+)
+adaptive_max_pool1d_with_indices = _with_indices("adaptive_max_pool1d")
+adaptive_max_pool2d_with_indices = _with_indices("adaptive_max_pool2d")
+adaptive_max_pool3d_with_indices = _with_indices("adaptive_max_pool3d")
+
+
 # ---- windows at random places
 def _fractional(n: int, with_indices: bool) -> Callable[..., Any]:
     name = f"fractional_max_pool{n}d"
@@ -132,10 +159,14 @@ def _fractional(n: int, with_indices: bool) -> Callable[..., Any]:
                 )
             pairs = zip(input.shape[-n:], ratios, strict=True)
             output_size = tuple(int(length * r) for length, r in pairs)
+        wanted = 1 if input.ndim == n + 1 else input.shape[0], input.shape[-n - 1], n
         if _random_samples is None:
-            batch = 1 if input.ndim == n + 1 else input.shape[0]
-            _random_samples = ops.OPS["rand"].public(
-                batch, input.shape[-n - 1], n, dtype=input.dtype
+            _random_samples = ops.OPS["rand"].public(wanted, dtype=input.dtype)
+        _random_samples = _random_samples[: wanted[0]]
+        if _random_samples.shape != wanted:
+            raise ShapeError(
+                f"{name}: _random_samples must be (batch, channels, {n}), here {wanted}; got "
+                f"{tuple(_random_samples.shape)}; leave them out to have them drawn"
             )
         sizes = _each(kernel_size, n), _each(output_size, n)  # type: ignore[arg-type]
         values, indices = record(input, _random_samples, *sizes)

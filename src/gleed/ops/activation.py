@@ -122,7 +122,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     return p.minimum(input, p.fill(input, 0)) - p.log1p(p.exp(-p.abs(input)))
 
 
-@op(namespace=FUNCTIONAL)
+@op(inplace=True, namespace=FUNCTIONAL)
 def leaky_relu(input: Tensor, negative_slope: Number = 0.01) -> Tensor:
     """x above zero, negative_slope * x below.
 
@@ -132,7 +132,7 @@ def leaky_relu(input: Tensor, negative_slope: Number = 0.01) -> Tensor:
     return where(input > 0, input, input * negative_slope)
 
 
-@op(namespace=FUNCTIONAL)
+@op(inplace=True, namespace=FUNCTIONAL)
 def elu(input: Tensor, alpha: Number = 1.0) -> Tensor:
     """x above zero, alpha * (exp(x) - 1) below.
 
@@ -143,7 +143,7 @@ def elu(input: Tensor, alpha: Number = 1.0) -> Tensor:
     return where(input > 0, input, p.expm1(low) * alpha)
 
 
-@op(namespace=FUNCTIONAL)
+@op(inplace=True, namespace=("gleed", FUNCTIONAL))
 def celu(input: Tensor, alpha: Number = 1.0) -> Tensor:
     """x above zero, alpha * (exp(x / alpha) - 1) below (Barron, 2017).
 
@@ -165,7 +165,7 @@ def softshrink(input: Tensor, lambd: Number = 0.5) -> Tensor:
     return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, zero))
 
 
-@op(namespace=FUNCTIONAL)
+@op(method=True, namespace=("gleed", FUNCTIONAL))
 def hardshrink(input: Tensor, lambd: Number = 0.5) -> Tensor:
     """x, but 0 within lambd of zero.
 
@@ -176,7 +176,7 @@ def hardshrink(input: Tensor, lambd: Number = 0.5) -> Tensor:
     return where(input > lambd, input, where(input < -lambd, input, zero))
 
 
-@unary(inplace=False, method=False, out=False, namespace=FUNCTIONAL)
+@unary(method=False, out=False, namespace=("gleed", FUNCTIONAL))
 def selu(input: Tensor) -> Tensor:
     """The self-normalising ELU of Klambauer et al., 2017.
 
@@ -188,7 +188,7 @@ def selu(input: Tensor) -> Tensor:
     return where(input > 0, input, p.expm1(low) * alpha) * scale
 
 
-@op(namespace=FUNCTIONAL)
+@op(inplace=True, namespace=FUNCTIONAL)
 def hardtanh(input: Tensor, min_val: Number = -1.0, max_val: Number = 1.0) -> Tensor:
     """x moved into [min_val, max_val].
 
@@ -219,7 +219,7 @@ def hardswish(input: Tensor) -> Tensor:
     return input * (input + 3).clamp(0, 6) / 6
 
 
-@op(name="threshold", namespace=FUNCTIONAL)
+@op(name="threshold", inplace=True, namespace=("gleed", FUNCTIONAL))
 def threshold(input: Tensor, threshold: Number, value: Number) -> Tensor:
     """x where it is above `threshold`, else `value`.
 
@@ -229,7 +229,7 @@ def threshold(input: Tensor, threshold: Number, value: Number) -> Tensor:
     return where(input > threshold, input, value)
 
 
-@op(method=False, namespace=FUNCTIONAL)
+@op(method=True, namespace=("gleed", FUNCTIONAL))
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x above zero, weight * x below; one weight, or one per channel (dim 1).
 

@@ -13,6 +13,7 @@ from gleed.compiler.kernel import is_float
 from gleed.errors import DTypeError, RangeError, ShapeError
 from gleed.ops import joining, promotion
 from gleed.ops.axes import axis_of
+from gleed.ops.indexing import index_select
 from gleed.ops.logic import where
 from gleed.ops.promotion import common, convert, dtype_text, expand_to, result_type, shape_text
 from gleed.ops.record import OPS, Int, Number, Tensor, Tensors, function, op
@@ -482,6 +483,37 @@ def cdist(x1: Tensor, x2: Tensor, p: Any = 2.0, compute_mode: str | None = None)
     return vector_norm(gap, p, -1, False)
 
 
+@op(namespace=("gleed", "nn.functional"))
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The distance, by the vector norm of order `p`, of every row of (N, M) from every later row:
+    (N (N - 1) / 2), the upper triangle of `cdist(input, input)` without its diagonal.
+
+    >>> gleed.pdist(gleed.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
+    tensor([5.0000, 1.0000, 4.2426])
+    """
+    if input.ndim != 2 or not is_float(input.dtype):
+        raise ShapeError(
+            "pdist: the input must be a floating-point matrix whose rows are the points; got "
+            f"{dtype_text(input.dtype)} {shape_text(input.shape)}; use cdist for batches"
+        )
+    if p < 0:
+        raise RangeError(f"pdist: p must not be negative; got {p}; use 2 for Euclid's norm")
+    first, second = _pairs(input, input.shape[0])
+    gap = index_select(input, 0, first) - index_select(input, 0, second)
+    return vector_norm(gap, p, -1, False)
+
+
+def _pairs(x: Tensor, n: Size) -> tuple[Tensor, Tensor]:
+    """All i < j below n, in order."""
+    count = n * (n - 1) // 2
+    # Counted from the end, row r of the triangle begins at r (r + 1) / 2, which is solved for r.
+    # Square roots of numbers below 2^52 are near enough to theirs for the whole part to be right.
+    back = x.trace.size(count - 1) - x.trace.iota((count,), 0)
+    row = convert(p.trunc((p.sqrt(convert(back * 8 + 1, "f64")) - 1) * 0.5), "i64")
+    last = x.trace.size(n - 1)
+    return last - 1 - row, last - (back - row * (row + 1) // 2)
+
+
 @op(method=True, inplace=True)
 def renorm(input: Tensor, p: float, dim: int, maxnorm: Number) -> Tensor:
     """Every slice along `dim` whose norm of order `p` (infinity: its greatest magnitude) is greater
@@ -514,6 +546,7 @@ def _samples() -> None:
         rot90: [((3, 4),), ((2, 3, 4), 2, (1, 2)), ((3, 4), 3)],
         diff: [((5,),), ((3, 4), 2, 0)],
         renorm: [((3, 4), 2, 0, 1.0), ((3, 4, 2), math.inf, 1, 0.5), ((5,), 1, 0, 0.5)],
+        pdist: [((4, 3),), ((5, 2), 1.0), ((3, 2), math.inf), ((2, 0),), ((1, 3),)],
         atleast_1d: [((),), ((2, 3),)],
         atleast_2d: [((),), ((3,),)],
         atleast_3d: [((),), ((3,),), ((2, 3),)],

@@ -363,7 +363,7 @@ def gumbel_softmax(
     return soft.trace.with_rule("gumbel_softmax", lambda g, y, soft: g, snapped, [soft])
 
 
-@op(namespace=("gleed", "nn.functional"))
+@op(inplace=True, namespace=("gleed", "nn.functional"))
 def rrelu(
     input: Tensor, lower: Number = 1 / 8, upper: Number = 1 / 3, training: bool = False,
     *, generator: Source = None,

@@ -150,7 +150,7 @@ def kl_div(
     x, y = _floats("kl_div", input, target)
     loss = p.exp(y) * (y - x) if log_target else y.xlogy(y) - y * x
     if reduction == "batchmean":
-        return loss.sum() / input.shape[0]
+        return loss.sum() / input.shape[0] if input.ndim else loss
     return reduced_loss("kl_div", loss, legacy_reduction(reduction, size_average, reduce))
 
 

@@ -276,7 +276,8 @@ def op(
     """Define an op, or one more overload of it, by its body.
 
     namespace: where the function is found: "gleed", "nn.functional", "special", … or "" for none.
-    method: also a method of Tensor. inplace: also `name_`, writing to the first argument.
+    method: also a method of Tensor. inplace: also `name_`, found where `name` is, which writes to
+    the first argument.
     out: takes `out=`. varargs: the parameter that may be spelt out (`view(4, 16)`).
     writes: parameters that the op overwrites with its results, in order.
     grad_name: what the graph node of a result is called, or a function of the arguments that says
@@ -298,7 +299,7 @@ def op(
                 public_name + "_", body, plain, writes=(0,), grad_name=grad_name or public_name
             )
             doc = f"In-place version of `{public_name}`; returns the tensor itself."
-            _add(public_name + "_", changed, doc, namespace, True)
+            _add(public_name + "_", changed, doc, namespace, method)
         return record
 
     return define

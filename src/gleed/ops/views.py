@@ -9,6 +9,7 @@ from gleed import _C
 from gleed import primitives as p
 from gleed.compiler.dims import Dim, Size, product
 from gleed.errors import ArgumentError, BoundsError, RangeError, ShapeError
+from gleed.ops import reduction
 from gleed.ops.axes import axis_of
 from gleed.ops.promotion import expand_to, shape_text
 from gleed.ops.record import Int, Ints, Tensor, function, op
@@ -250,6 +251,28 @@ def expand(input: Tensor, size: Ints) -> Tensor:
             [2, 2, 2]])
     """
     return _expanded("expand", input, size)
+
+
+@op(method=True, varargs="size", namespace="")
+def sum_to_size(input: Tensor, size: Ints) -> Tensor:
+    """What `expand` does, undone: the sum over what it would repeat to get from `size` to the shape
+    of `input`.
+
+    >>> gleed.ones(2, 3).sum_to_size(1, 3)
+    tensor([[2., 2., 2.]])
+    """
+    lead = input.ndim - len(size)
+    wanted = (*(1 for _ in range(lead)), *size)
+    if lead < 0 or not all(n == 1 or n == m for n, m in zip(wanted, input.shape, strict=True)):
+        raise ShapeError(
+            "sum_to_size: the size must be one that broadcasts to the input's shape; got "
+            f"{shape_text(size)} for {shape_text(input.shape)}; give 1 for dims to sum over"
+        )
+    if len(size) == 0:
+        return reduction.sum(input)
+    pairs = zip(wanted, input.shape, strict=True)
+    axes = tuple(i for i, (n, m) in enumerate(pairs) if i < lead or n != m)
+    return p.reshape(reduction.sum(input, axes), shape=tuple(size)) if axes else p.alias(input)
 
 
 @op(method=True, grad_name="expand")
@@ -508,6 +531,7 @@ def _view_samples() -> None:
         t: [((2, 3),), ((3,),)],
         movedim: [((2, 3, 4), 0, -1), ((2, 3, 4), (0, 1), (2, 0))],
         broadcast_to: [((3, 1), (2, 3, 4)), ((), (2,))],
+        sum_to_size: [((2, 3, 4), (3, 1)), ((2, 3), (2, 3)), ((0, 3), (1, 3)), ((), ())],
     }
     for record, calls in shapes.items():
 

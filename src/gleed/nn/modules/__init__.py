@@ -88,6 +88,10 @@ from gleed.nn.modules.lazy import (
     LazyLinear,
 )
 from gleed.nn.modules.linear import Bilinear, Identity, Linear
+from gleed.nn.modules.linear_cross_entropy import (
+    LinearCrossEntropyLoss,
+    LinearCrossEntropyOptions,
+)
 from gleed.nn.modules.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -338,6 +342,8 @@ __all__ = [
     "HuberLoss",
     "KLDivLoss",
     "L1Loss",
+    "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
     "MSELoss",
     "MarginRankingLoss",
     "MultiLabelMarginLoss",
