@@ -386,3 +386,19 @@ def test_long_sums_are_accurate(machine, orientation):
     values.flat[777] = np.inf
     machine.run(kernel, orientation, [values, out])
     assert out.item() == np.inf
+
+
+def test_columns_of_every_width(machine):
+    """Wide blocks, then one of half the width, then what is left under a mask."""
+    rng = np.random.default_rng(13)
+    kernel = Kernel(
+        "total",
+        (Operand("f32", "in", True), Operand("f32", "out")),
+        (),
+        (Store(1, k.reduce("sum", k.load(0, "f32"))),),
+    )
+    for width in (1, 16, 63, 64, 65, 127, 128, 191, 200, 257):
+        values = rng.standard_normal((3, 5, width)).astype(np.float32)
+        out = np.zeros((1, 1, width), np.float32)
+        machine.run(kernel, "column", [values, out])
+        np.testing.assert_allclose(out[0, 0], values.sum((0, 1)), 1e-5, 1e-5)

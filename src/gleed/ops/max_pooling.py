@@ -14,6 +14,7 @@ from gleed.ops.indexing import require_bounds
 from gleed.ops.promotion import as_standins, convert, dtype_text, expand_to, shape_text
 from gleed.ops.record import Ints, Tensor, op
 from gleed.ops.windows import (
+    FEW,
     Windows,
     adaptive_windows,
     keeping_sizes,
@@ -70,8 +71,15 @@ def _places(x: Tensor, flat: Tensor, windows: Sequence[tuple[int, Windows]]) -> 
     shape = (*x.shape[: -len(windows)], *counts, taps)
     tables = [(axis, _offsets(x, axis, along, windows, taps)) for axis, along in windows]
     candidates = [p.broadcast(part, shape=shape, axes=(axis, x.ndim)) for axis, part in tables]
-    elements = at_places(flat, functools.reduce(p.add, candidates))
-    tap = p.reduce_argmax(elements, axes=(x.ndim,))
+    offsets = functools.reduce(p.add, candidates)
+    tap = p.reduce_argmax(at_places(flat, offsets), axes=(x.ndim,))
+    if isinstance(taps, int) and taps <= FEW:
+        # Choosing among a few is cheaper than to look in the tables again, and leaves one sum for
+        # the gradient to keep.
+        here = p.broadcast(tap, shape=shape, axes=tuple(range(x.ndim))) == x.trace.iota(
+            shape, x.ndim
+        )
+        return p.reduce_sum(p.where(here, offsets, p.fill(offsets, 0)), axes=(x.ndim,))
     chosen = [
         p.gather(part, x.trace.iota(tap.shape, axis), tap, axes=(0, 1), mapping=(), checked=False)
         for axis, part in tables
