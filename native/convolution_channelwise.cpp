@@ -16,6 +16,7 @@ namespace gleed {
 namespace {
 
 constexpr int64_t kFewOutputs = 2;  // of a group
+constexpr int64_t kMostStep = 4;    // between neighbours in a row of windows, or of results
 constexpr int64_t kMostTaps = 49;   // of a kernel; more are summed in several turns
 constexpr int64_t kUnit = 1 << 14;  // outputs that a task walks at a time
 constexpr int64_t kMaxTasks = 64;
@@ -25,7 +26,7 @@ constexpr int64_t kParts = 16;   // of a sum over few planes
 // The taps of the last two axes, in turns of as many rows as a kernel takes.
 struct Turns {
   int64_t rows, at_once;
-  MicroKernel most, last;
+  MicroKernel none, most, last;
 
   bool init(Micro kind, DType dtype, const AxisPhase& row, const AxisPhase& column);
   template <class Use>
@@ -38,12 +39,14 @@ bool Turns::init(Micro kind, DType dtype, const AxisPhase& row, const AxisPhase&
   rows = column.taps ? row.taps : 0;
   at_once = std::max<int64_t>(1, std::min(rows, kMostTaps / std::max<int64_t>(1, column.taps)));
   const auto kernel = [&](int64_t taps) {
-    return micro_kernel(kind, dtype,
-                        {taps, column.taps, row.step, column.step, row.distance, column.distance});
+    return micro_kernel(
+        kind, dtype,
+        {taps, column.taps, row.step, column.step, row.distance, column.distance, column.every});
   };
+  none = kernel(0);
   most = kernel(rows ? at_once : 0);
   last = rows % at_once ? kernel(rows % at_once) : most;
-  return most && last;
+  return none && most && last;
 }
 
 // Sums over planes, or where the taps are the result, of vectors whose lanes share their sums.
@@ -71,7 +74,6 @@ class Planes final : public Convolver {
   Convolution c_;
   int64_t lanes_;
   std::vector<Phase> phases_;
-  MicroKernel fill_;  // has no taps
   int64_t units_ = 0, tasks_, zeros_, sums_ = 0, copy_ = 0, stage_ = 0;
 };
 
@@ -92,11 +94,10 @@ bool Planes::init(bool weight) {
       }
     }
   }
-  fill_ = micro_kernel(Micro::kPlane, c_.dtype, {0, 0, 1, 1, 1, 1});
   tasks_ = std::min({task_count(4 * c_.work), units_, kMaxTasks});
   zeros_ = round_up((c_.inputs[2] + 1) * c_.item, kVector);  // and one for a bias
   workspace = zeros_ + (sums_ ? units_ * sums_ : 0) + tasks_ * (copy_ + stage_);
-  return fill_;
+  return true;
 }
 
 bool Planes::add_phase(const std::array<AxisPhase, 3>& axes) {
@@ -106,7 +107,7 @@ bool Planes::add_phase(const std::array<AxisPhase, 3>& axes) {
   if (sums_)
     phase.parts = std::clamp<int64_t>(kParts / planes, 1, std::max<int64_t>(1, phase.parts));
   units_ += planes * phase.parts;
-  if (c_.to.axes[2] * axes[2].every != c_.item) {
+  if (sums_ && c_.to.axes[2] != c_.item) {
     stage_ = std::max(stage_, round_up(ceil_div(rows, blocks) * columns * c_.item, kVector));
   }
   const Micro kind = sums_ ? Micro::kPlaneWeight : Micro::kPlane;
@@ -167,8 +168,7 @@ void Planes::run_unit(int64_t number, const ConvolutionPointers& at, char* scrat
 void Planes::walk(const Phase& phase, Range rows, const char* x, char* y, PlaneArguments p,
                   char* scratch) const {
   const auto& [first, second, third] = phase.axes;
-  const int64_t row = c_.to.axes[1] * second.every, column = c_.to.axes[2] * third.every;
-  const bool staged = column != c_.item;
+  const int64_t row = c_.to.axes[1] * second.every;
   char* const taps = p.w;
   const char* const bias = p.bias;
   p.y_rows = rows.end - rows.begin;
@@ -177,12 +177,13 @@ void Planes::walk(const Phase& phase, Range rows, const char* x, char* y, PlaneA
     char* plane = y + (first.first + i * first.every) * c_.to.axes[0] +
                   (second.first + rows.begin * second.every) * c_.to.axes[1] +
                   third.first * c_.to.axes[2];
-    p.y = staged ? scratch + copy_ : plane;
-    p.y_row = staged ? p.y_columns * c_.item : row;
+    p.y = stage_ ? scratch + copy_ : plane;
+    p.y_row = stage_ ? p.y_columns * c_.item : row;
     p.add = 0;
     p.bias = bias;
-    for (int64_t j = 0; staged && sums_ && j < p.y_rows; ++j) {
-      copy_elements(plane + j * row, column, p.y + j * p.y_row, c_.item, p.y_columns, c_.item);
+    for (int64_t j = 0; stage_ && j < p.y_rows; ++j) {
+      copy_elements(plane + j * row, c_.to.axes[2], p.y + j * p.y_row, c_.item, p.y_columns,
+                    c_.item);
     }
     for (int64_t t = 0; t < first.taps; ++t) {
       const int64_t place = first.position + i * first.step + t * first.distance;
@@ -203,10 +204,7 @@ void Planes::walk(const Phase& phase, Range rows, const char* x, char* y, PlaneA
         p.add = 1;
       });
     }
-    if (!sums_ && !p.add) fill_(&p);
-    for (int64_t j = 0; staged && !sums_ && j < p.y_rows; ++j) {
-      copy_elements(p.y + j * p.y_row, c_.item, plane + j * row, column, p.y_columns, c_.item);
-    }
+    if (!sums_ && !p.add) phase.turns.none(&p);
   }
 }
 
@@ -238,7 +236,9 @@ std::unique_ptr<Convolver> make_planes(const Convolution& c, bool weight) {
 
 bool suits_channelwise(const Convolution& c) {
   bool few = c.channels == 1 && c.outputs <= kFewOutputs;
-  for (const AxisPhase& phase : c.phases[2]) few = few && phase.taps <= kMostTaps;
+  for (const AxisPhase& phase : c.phases[2]) {
+    few = few && phase.taps <= kMostTaps && std::max(phase.step, phase.every) <= kMostStep;
+  }
   return few;
 }
 

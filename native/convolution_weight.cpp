@@ -94,10 +94,11 @@ bool WeightSums::init() {
 void WeightSums::choose_units() {
   const int64_t all = c_.groups * rows() * sums_row(),
                 slabs = std::max<int64_t>(1, windows_.slabs());
+  const int64_t units = std::max<int64_t>(1, kUnits / c_.groups);
+  // Channels are divided first, for that makes no sums that must be added.
+  divided_ = std::clamp<int64_t>(rows() / kRows, 1, units);
   parts_ = std::clamp<int64_t>(
-      std::min({kUnits / c_.groups, slabs, kSums / std::max<int64_t>(1, all)}), 1, kUnits);
-  divided_ =
-      std::clamp<int64_t>(kUnits / (parts_ * c_.groups), 1, ceil_div(c_.channels, together_));
+      std::min({units / divided_, slabs, kSums / std::max<int64_t>(1, all)}), 1, kUnits);
   units_ = parts_ * c_.groups * divided_;
   tasks_ = std::min({task_count(c_.work), units_, kUnits});
   padded_ = round_up(windows_.padded_bytes(), 64);

@@ -227,7 +227,7 @@ def test_kernels_of_other_processors_stand_alone(target, dtype):
         "family": (0, 0), "tile": (shape.rows, shape.vectors), "ragged": (1, 1), "dot": (4, 2),
         "copy": (0, width), "transpose": (0, width),
         "winograd_input": (), "winograd_weight": (), "winograd_output": (),
-        "plane": (3, 3, 2, 2, 1, 1), "plane_weight": (3, 2, 1, 3, 2, 1),
+        "plane": (3, 3, 2, 2, 1, 1, 2), "plane_weight": (3, 2, 1, 3, 2, 1, 1),
     }  # fmt: skip
     assert set(cases) == set(KINDS)
     for kind, numbers in cases.items():

@@ -39,6 +39,7 @@ CASES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
         (3, 1, 4, 3),
         {"groups": 3, "stride": (4, 2), "dilation": (6, 3)},
     ),
+    "channelwise, far apart": ((2, 3, 30, 90), (3, 1, 4, 3), {"groups": 3, "stride": (2, 7)}),
     "channelwise lines": ((2, 5, 400), (5, 1, 7), {"groups": 5, "padding": 3}),
     "channelwise, one plane": ((1, 1, 301, 203), (2, 1, 3, 3), {"padding": 1}),
     "channelwise volumes": ((2, 3, 6, 20, 19), (3, 1, 2, 3, 3), {"groups": 3, "dilation": 2}),

@@ -9,7 +9,7 @@ what it does not find in its table it asks for here, by kind:
     dot        rows × columns dot products (contraction_dot)
     copy, transpose     pack panels of `columns` lanes (contraction_pack)
     plane, plane_weight     convolution of a plane, and its gradient for the taps
-                        (convolution_plane); the six numbers of `Taps` in place of the two
+                        (convolution_plane); the numbers of `Taps` in place of the two
     winograd_input, winograd_weight, winograd_output
                         transforms around the products of a convolution (convolution_winograd)
 

@@ -30,11 +30,12 @@ from gleed.compiler.emit_memory import load_unit, store_unit
 from gleed.compiler.kernel import item_size
 from gleed.compiler.llvm_text import Code, State, iota, suffix, value_type
 
-_ROWS = 4  # of outputs at once
+_ROWS = (4, 2, 1)  # of outputs at once
 
 
 class Taps(NamedTuple):
-    """Rows and columns of taps, the distances of windows, and of a window's elements."""
+    """Rows and columns of taps, the distances of windows, of a window's elements, and of the
+    columns of the result."""
 
     rows: int
     columns: int
@@ -42,6 +43,7 @@ class Taps(NamedTuple):
     column_step: int
     row_distance: int
     column_distance: int
+    column_every: int
 
 
 def emit_plane(family: Family, symbol: str, taps: Taps) -> str:
@@ -88,15 +90,17 @@ class _Plane:
         return code.text(f"void @{symbol}(ptr %arguments)", ATTRIBUTES)
 
     def columns(self, start: str, stop: str, vectors: int, state: State) -> State:
-        """For each block of columns the rows, four at a time and then one by one."""
+        """For each block of columns the rows, four at a time while there are as many."""
         code = self.code
 
         def block(column: str, state: State) -> State:
             self.prepare(column, vectors)
-            many = code.op(f"and i64 {self.y_rows}, {-_ROWS}")
-            for begin, end, rows in (("0", many, _ROWS), (many, self.y_rows, 1)):
+            begin = "0"
+            for rows in _ROWS:
+                end = code.op(f"and i64 {self.y_rows}, {-rows}")
                 body = partial(self.rows, rows, vectors)
                 state = code.loop(begin, end, rows, state, self.types, body)
+                begin = end
             return state
 
         return code.loop(start, stop, vectors * self.lanes, state, self.types, block)
@@ -106,7 +110,7 @@ class _Plane:
         code, step = self.code, self.taps.column_step
         left = code.op(f"sub i64 {self.y_columns}, {column}")
         self.inside = [lane_mask(code, self.lanes, left, v * self.lanes) for v in range(vectors)]
-        here = code.op(f"mul i64 {column}, {self.item}")
+        here = code.op(f"mul i64 {column}, {self.item * self.taps.column_every}")
         self.to = advance(code, self.y, here)
         first = code.op(f"mul i64 {column}, {step}")
         first = code.op(f"add i64 {first}, {self.left}")
@@ -168,11 +172,12 @@ class _Plane:
             value = code.op(f"shufflevector {self.kind} {value}, {self.kind} {parts[part]}, {mask}")
         return value
 
-    def output(self, row: str, i: int, vector: int) -> str:
-        """The place of a vector of outputs."""
+    def output(self, row: str, i: int, vector: int, part: int = 0) -> str:
+        """The place of a vector of outputs, or of a part of those that are apart."""
         number = self.code.op(f"add i64 {row}, {i}")
         line = advance(self.code, self.to, self.code.op(f"mul i64 {number}, {self.y_row}"))
-        return advance(self.code, line, vector * self.lanes * self.item)
+        vectors = vector * self.taps.column_every + part
+        return advance(self.code, line, vectors * self.lanes * self.item)
 
     def fma(self, x: str, y: str, total: str) -> str:
         name = f"llvm.fma.{suffix(value_type(self.dtype, 1), self.lanes)}"
@@ -212,19 +217,47 @@ class _Sums(_Plane):
                     value = self.load(line, j, v)
                     for i, t in meets:
                         sums[i, v] = self.fma(value, self.weights[t, j], sums[i, v])
-        places = {(i, v): self.output(row, i, v) for i in range(rows) for v in range(vectors)}
+        scalar = value_type(self.dtype, 1)
+        every = range(self.taps.column_every)
+        cells = [(i, v, u) for i in range(rows) for v in range(vectors) for u in every]
+        places = {(i, v, u): self.output(row, i, v, u) for i, v, u in cells}
+        parts: State = {(i, v, u): self.spread(sums[i, v], scalar, u) for i, v, u in cells}
 
         def add_to() -> State:
             return {
-                (i, v): code.op(f"fadd {self.kind} {sums[i, v]}, {before}")
-                for (i, v), place in places.items()
-                for before in [load_unit(code, self.dtype, place, self.lanes, self.inside[v])]
+                cell: code.op(f"fadd {self.kind} {parts[cell]}, {before}")
+                for cell, place in places.items()
+                for before in [self.before(place, cell)]
             }
 
-        sums = code.when(self.adds, sums, dict.fromkeys(sums, self.kind), add_to)
-        for (i, v), there in places.items():
-            store_unit(code, self.dtype, sums[i, v], there, self.lanes, self.inside[v])
+        parts = code.when(self.adds, parts, dict.fromkeys(parts, self.kind), add_to)
+        for cell, there in places.items():
+            mask = self.kept[cell[1], cell[2]]
+            store_unit(code, self.dtype, parts[cell], there, self.lanes, mask)
         return state
+
+    def before(self, place: str, cell: tuple[int, int, int]) -> str:
+        return load_unit(self.code, self.dtype, place, self.lanes, self.kept[cell[1], cell[2]])
+
+    def prepare(self, column: str, vectors: int) -> None:
+        super().prepare(column, vectors)
+        self.kept = {
+            (v, u): self.spread(mask, "i1", u)
+            for v, mask in enumerate(self.inside)
+            for u in range(self.taps.column_every)
+        }
+
+    def spread(self, value: str, scalar: str, part: int) -> str:
+        """A part of the lanes of a vector, so far apart as results are, with zeros between."""
+        every, lanes = self.taps.column_every, self.lanes
+        if every == 1:
+            return value
+        numbers = [divmod(part * lanes + lane, every) for lane in range(lanes)]
+        picks = ", ".join(f"i32 {lanes if between else number}" for number, between in numbers)
+        kind = f"<{lanes} x {scalar}>"
+        return self.code.op(
+            f"shufflevector {kind} {value}, {kind} zeroinitializer, <{lanes} x i32> <{picks}>"
+        )
 
 
 class _Weight(_Plane):
