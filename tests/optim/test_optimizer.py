@@ -80,10 +80,20 @@ def test_zero_grad():
     a = weight()
     optimizer = optim.SGD([a])
     a.grad = gleed.ones(2)
+    gradient = a.grad
     optimizer.zero_grad(set_to_none=False)
-    assert a.grad.tolist() == [0.0, 0.0]
+    assert a.grad is gradient and gradient.tolist() == [0.0, 0.0]
     optimizer.zero_grad()
     assert a.grad is None
+
+
+def test_zero_grad_forgets_where_gradients_came_from():
+    a = weight(2.0)
+    (a * a).sum().backward(create_graph=True)
+    gradient = a.grad
+    optim.SGD([a]).zero_grad(set_to_none=False)
+    assert a.grad is gradient and gradient.tolist() == [0.0]
+    assert not gradient.requires_grad
 
 
 def test_closure():

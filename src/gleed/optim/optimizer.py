@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import gleed
 from gleed import Tensor, enable_grad, no_grad
 from gleed.errors import ArgumentError, GleedError, RangeError
 from gleed.hooks import HookTable, RemovableHandle
@@ -172,7 +171,7 @@ class Optimizer:
                 if set_to_none:
                     parameter.grad = None
                 elif parameter.grad is not None:
-                    parameter.grad = gleed.zeros_like(parameter.grad)
+                    parameter.grad.detach_().zero_()
 
     # Steps
 
