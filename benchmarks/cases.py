@@ -177,9 +177,9 @@ MEMORY = _cases(
 )
 
 
-def _attention(shape: str, gradients: bool = False) -> tuple[str, str]:
+def _attention(shape: str, gradients: bool = False, dtype: str = "float32") -> tuple[str, str]:
     """Setup and call of causal attention on heads of a shape, or of its gradients."""
-    drawn = f"lib.randn({shape}, requires_grad={gradients})"
+    drawn = f"lib.randn({shape}, dtype=lib.{dtype}, requires_grad={gradients})"
     setup = f"q, k, v, g = ({drawn} for _ in range(4))"
     call = "F.scaled_dot_product_attention(q, k, v, is_causal=True)"
     return setup, f"lib.autograd.grad({call}, (q, k, v), g)" if gradients else call
@@ -208,8 +208,8 @@ CONVOLUTIONS = {
     ),
 }
 CONVOLUTION_GRADIENTS = """
-x = lib.randn(16, 64, 32, 32, requires_grad=True)
-w = lib.randn(64, 64, 3, 3, requires_grad=True)
+x = lib.randn(16, 64, 32, 32).to(lib.{dtype}).requires_grad_()
+w = lib.randn(64, 64, 3, 3).to(lib.{dtype}).requires_grad_()
 def gradients():
     return lib.autograd.grad(F.conv2d(x, w, padding=1).sum(), (x, w))
 """
@@ -222,7 +222,13 @@ COMPUTE = _cases(
         "x = lib.randn(16, 64, 1024); w = lib.randn(128, 64, 5)",
         "F.conv1d(x, w)",
     ),
-    ("conv2d 64→64, 3×3, forward and backward", CONVOLUTION_GRADIENTS, "gradients()"),
+    *(
+        (f"conv2d 64→64, 3×3{name}", CONVOLUTION_GRADIENTS.format(dtype=dtype), "gradients()")
+        for name, dtype in (
+            (", forward and backward", "float32"),
+            (", bfloat16, forward and backward", "bfloat16"),
+        )
+    ),
     *(
         (f"matmul {n}", f"x = lib.randn({n}, {n}); y = lib.randn({n}, {n})", "x @ y")
         for n in (64, 256, 1024)
@@ -243,6 +249,7 @@ COMPUTE = _cases(
     ),
     ("causal attention 4×8×512×64", *_attention("4, 8, 512, 64")),
     ("causal attention 4×8×512×64, gradients", *_attention("4, 8, 512, 64", True)),
+    ("causal attention 4×8×512×64, bfloat16", *_attention("4, 8, 512, 64", False, "bfloat16")),
     ("attention 4×8×512×64", HEADS, "F.scaled_dot_product_attention(q, k, v)"),
     ("causal attention 32×8×64×32", *_attention("32, 8, 64, 32")),
     ("causal attention 32×8×16×32, gradients", *_attention("32, 8, 16, 32", True)),
@@ -359,6 +366,9 @@ class GPT(nn.Module):
         x = self.letters(x) + self.places(lib.arange(x.shape[1]))
         return self.next(self.layers(x)).flatten(0, 1)
 """
+AUTOCAST = """
+GPT.forward = lib.autocast("cpu", dtype=lib.bfloat16)(GPT.forward)
+"""
 GPT_BATCH = "x = lib.randint(0, 65, (8, 64)); y = lib.randint(0, 65, (8 * 64,))"
 SMALL_OPTIMIZERS = {
     "SGD": "SGD(model.parameters(), lr=0.01)",
@@ -399,6 +409,8 @@ TRAINING = _cases(
              LANGUAGE_BATCH, LANGUAGE_CLASSES, True),
             ("GPT of 4 layers of 128, 8×64, AdamW", "GPT()", "AdamW(model.parameters())",
              GPT_BATCH, GPT_CLASSES, True),
+            ("GPT of 4 layers of 128, 8×64, AdamW, bfloat16", "GPT()", "AdamW(model.parameters())",
+             GPT_BATCH, GPT_CLASSES + AUTOCAST, True),
         )
     ),
 )  # fmt: skip

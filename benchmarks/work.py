@@ -117,4 +117,11 @@ BYTES: dict[str, int] = {
     "bilinear interpolate ×2": 8 * 64 * (56 * 56 + 112 * 112) * FLOAT,
 }
 # Of FLOPS, those that are not of float32.
-DTYPES = {"matmul 1024, bfloat16": "bfloat16", "matmul 512, float64": "float64"}
+DTYPES = {"matmul 512, float64": "float64", "matmul 1024, bfloat16": "bfloat16"}
+for _name in (
+    "conv2d 64→64, 3×3{}, forward and backward",
+    "causal attention 4×8×512×64{}",
+    "GPT of 4 layers of 128, 8×64, AdamW{}",
+):
+    FLOPS[_name.format(", bfloat16")] = FLOPS[_name.format("")]
+    DTYPES[_name.format(", bfloat16")] = "bfloat16"

@@ -43,6 +43,9 @@ def _sum_channels(g: Any, bias: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _as(x: Any, like: Any) -> Any:
     """A sum in the dtype of an operand, from where it came or where it goes."""
+    node = x.value.node
+    if node.op == "cast" and node.inputs[0].dtype == like.dtype:
+        return type(x)(x.trace, node.inputs[0])  # it was widened just before
     return x if x.dtype == like.dtype else cast(x, dtype=like.dtype)
 
 
