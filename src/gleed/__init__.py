@@ -56,6 +56,7 @@ LAZY = {
     "is_autocast_cache_enabled": "gleed.amp",
     "is_autocast_cpu_enabled": "gleed.amp",
     "is_autocast_enabled": "gleed.amp",
+    "graph": "gleed.graph",
     "load": "gleed.serialization",
     "nn": "gleed.nn",
     "optim": "gleed.optim",

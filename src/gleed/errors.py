@@ -47,3 +47,7 @@ class GradientError(GleedError):
 
 class TraceError(GleedError):
     """Python code that cannot be captured, such as control flow that depends on data."""
+
+
+class GraphError(GleedError):
+    """A graph that is used against its rules: finalised, mixed with another, not initialised."""

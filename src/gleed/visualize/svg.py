@@ -28,6 +28,7 @@ _STYLE = f"""
   .edge {{ fill: none; stroke: #9aa3b5; stroke-width: 1.5; marker-end: url(#arrow) }}
   rect {{ stroke-width: 1.5 }}
   .op rect {{ fill: #f4f5f8; stroke: #c3c9d6 }}
+  .input rect {{ fill: #e4ecf9; stroke: #6f97d1 }}
   .leaf rect {{ fill: #e3f1ec; stroke: #5fae94 }}
   .result rect {{ fill: #ffe9d6; stroke: #ee8c3a }}
 """
@@ -35,7 +36,8 @@ _STYLE = f"""
 
 @dataclass(frozen=True)
 class Box:
-    """A node of the picture: what stands in it, and its kind ("leaf", "op" or "result")."""
+    """A node of the picture: what stands in it, and its kind ("input", "leaf", "op" or
+    "result")."""
 
     name: str
     detail: str
@@ -102,7 +104,7 @@ def _edge(path: Sequence[int], x: dict[int, float], top: dict[int, float]) -> st
 
 
 def _box(box: Box, x: float, top: float) -> str:
-    radius = _BOX_HEIGHT / 2 if box.kind == "leaf" else 8
+    radius = _BOX_HEIGHT / 2 if box.kind in ("input", "leaf") else 8
     name_baseline = top + (18 if box.detail else 26)
     return (
         f'<g class="{box.kind}"><rect x="{x - box.width / 2:.1f}" y="{top:.1f}" '

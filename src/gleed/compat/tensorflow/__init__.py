@@ -1,0 +1,97 @@
+"""TensorFlow 1's names for `gleed.graph`: graphs with placeholders, variables and sessions.
+
+    import gleed.compat.tensorflow as tf
+
+Arguments have TensorFlow's names, order and defaults, numbers its dtypes, images its order of dims.
+Where TensorFlow refuses dtypes that differ, gleed promotes them. Devices, threads and
+`tf.ConfigProto` are accepted and change nothing.
+
+>>> import gleed.compat.tensorflow as tf
+>>> x = tf.placeholder("float")
+>>> y = tf.reduce_sum(tf.pow(x, 2))
+>>> with tf.Session() as session:
+...     print(session.run(y, feed_dict={x: [1, 2, 3]}))
+14.0
+>>> tf.reduct_sum
+Traceback (most recent call last):
+...
+AttributeError: module 'tf' has no attribute 'reduct_sum'; did you mean 'reduce_sum'?
+"""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+from gleed._C import bfloat16, bool, float16, float32, float64, int8, int16, int32, int64, uint8
+from gleed._C import dtype as DType
+from gleed.compat.tensorflow import layers, losses, nn, train
+from gleed.compat.tensorflow.absent import missing
+from gleed.compat.tensorflow.arrays import *  # noqa: F403
+from gleed.compat.tensorflow.convert import constant, convert_to_tensor
+from gleed.compat.tensorflow.math import *  # noqa: F403
+from gleed.compat.tensorflow.sessions import (
+    ConfigProto,
+    GPUOptions,
+    InteractiveSession,
+    Session,
+    device,
+    name_scope,
+)
+from gleed.compat.tensorflow.variables import (
+    GraphKeys,
+    Variable,
+    add_to_collection,
+    all_variables,
+    assign,
+    assign_add,
+    assign_sub,
+    get_collection,
+    get_variable,
+    initialize_all_variables,
+    initialize_variables,
+    local_variables_initializer,
+)
+from gleed.graph import (
+    AUTO_REUSE,
+    Graph,
+    Operation,
+    control_dependencies,
+    get_default_session,
+    get_variable_scope,
+    global_variables,
+    global_variables_initializer,
+    gradients,
+    group,
+    identity,
+    no_op,
+    placeholder,
+    placeholder_with_default,
+    random_normal,
+    random_shuffle,
+    random_uniform,
+    reset_default_graph,
+    set_random_seed,
+    stop_gradient,
+    trainable_variables,
+    truncated_normal,
+    variable_scope,
+    variables_initializer,
+)
+from gleed.graph import Node as Tensor
+from gleed.graph import current_graph as get_default_graph
+from gleed.graph.data import as_dtype
+from gleed.graph.initializers import *  # noqa: F403
+from gleed.graph.train import clip_by_global_norm, clip_by_norm, global_norm
+
+__version__ = "1.15.0"
+compat = SimpleNamespace(v1=sys.modules[__name__])
+
+
+def disable_v2_behavior() -> None:
+    """Does nothing: this is TensorFlow 1."""
+
+
+def __getattr__(name: str) -> Any:
+    raise missing("tf", name, globals())

@@ -1,0 +1,86 @@
+"""Names of TensorFlow 1 that gleed has not, and what to use instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gleed.graph.data import advice
+
+_BRANCHES = "use tf.where, which computes both sides; data does not decide what runs"
+_LOOPS = "write the loop in Python around session.run, or unroll it while building"
+_FEEDING = "feed batches, from gleed.utils.data.DataLoader for instance"
+_FILES = "use tf.train.Saver"
+_STRINGS = "strings are no tensors here"
+_RECURRENCE = "unroll the steps in Python while building"
+
+ABSENT = {
+    "FIFOQueue": _FEEDING,
+    "FixedLenFeature": _FEEDING,
+    "Print": "fetch the node and print it",
+    "SparseTensor": "use dense tensors",
+    "TFRecordReader": _FEEDING,
+    "TensorArray": _LOOPS,
+    "TextLineReader": _FEEDING,
+    "app": "call main() yourself",
+    "as_string": _STRINGS,
+    "assert_equal": "compare what session.run gives",
+    "case": _BRANCHES,
+    "complex64": "keep real and imaginary parts in two tensors",
+    "complex128": "keep real and imaginary parts in two tensors",
+    "cond": _BRANCHES,
+    "contrib": "initializers are tf.glorot_uniform_initializer and others",
+    "data": _FEEDING,
+    "decode_csv": _FEEDING,
+    "distribute": "one process computes",
+    "estimator": "write the training loop",
+    "flags": "use argparse",
+    "foldl": _LOOPS,
+    "foldr": _LOOPS,
+    "gfile": "use open()",
+    "image": "prepare images before they are fed",
+    "io": _FILES,
+    "keras": "use gleed.nn",
+    "logging": "use Python's logging",
+    "map_fn": _LOOPS,
+    "metrics": "compute them from what session.run gives",
+    "profiler": "measure with time.perf_counter",
+    "py_func": "use gleed.graph.call for a function of tensors",
+    "random_gamma": "draw with NumPy and feed",
+    "random_poisson": "draw with NumPy and feed",
+    "read_file": _FEEDING,
+    "saved_model": _FILES,
+    "scan": _LOOPS,
+    "sparse_placeholder": "use dense tensors",
+    "sparse_tensor_dense_matmul": "use dense tensors",
+    "string": _STRINGS,
+    "string_split": _STRINGS,
+    "summary": "print or plot what session.run gives",
+    "test": "use pytest",
+    "while_loop": _LOOPS,
+    "nn.bidirectional_dynamic_rnn": _RECURRENCE,
+    "nn.ctc_loss": "use gleed.nn.functional.ctc_loss with gleed.graph.call",
+    "nn.dynamic_rnn": _RECURRENCE,
+    "nn.local_response_normalization": "use gleed.nn.functional.local_response_norm with call",
+    "nn.lrn": "use gleed.nn.functional.local_response_norm with gleed.graph.call",
+    "nn.nce_loss": "use softmax cross-entropy over all classes",
+    "nn.rnn_cell": _RECURRENCE,
+    "nn.sampled_softmax_loss": "use softmax cross-entropy over all classes",
+    "nn.static_rnn": _RECURRENCE,
+    "train.AdadeltaOptimizer": "use tf.train.AdagradOptimizer",
+    "train.Coordinator": _FEEDING,
+    "train.FtrlOptimizer": "use tf.train.AdagradOptimizer",
+    "train.MonitoredTrainingSession": "use tf.Session and tf.train.Saver",
+    "train.QueueRunner": _FEEDING,
+    "train.start_queue_runners": _FEEDING,
+    "train.Supervisor": "use tf.Session and tf.train.Saver",
+}
+
+
+def missing(module: str, name: str, names: Iterable[str]) -> AttributeError:
+    """The error for a name that a module, such as "tf.nn", has not."""
+    within = module.removeprefix("tf").removeprefix(".")
+    instead = ABSENT.get(f"{within}.{name}" if within else name)
+    if instead is not None:
+        return AttributeError(f"{module}.{name} is TensorFlow's, gleed has it not; {instead}")
+    public = [n for n in names if not n.startswith("_")]
+    return AttributeError(f"module {module!r} has no attribute {name!r}; {advice(name, public)}")

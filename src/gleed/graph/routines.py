@@ -1,0 +1,44 @@
+"""What programs call beside the ops of gleed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gleed import autograd
+from gleed._C import Tensor
+from gleed.ops.record import OPS
+
+_ones_like = OPS["ones_like"].public
+
+
+def identity(x: Tensor) -> Tensor:
+    """The same elements, as a tensor of its own."""
+    return x.view(x.shape)
+
+
+def stop_gradient(x: Tensor) -> Tensor:
+    """The same elements, through which no gradient flows."""
+    return x.detach()
+
+
+def watched(x: Tensor) -> Tensor:
+    """A tensor with respect to which gradients can be asked for."""
+    return x if x.requires_grad else x.detach().requires_grad_()
+
+
+def gradients(
+    ys: Sequence[Tensor],
+    xs: Sequence[Tensor],
+    grad_ys: Sequence[Tensor | None],
+    retain: bool,
+    create: bool,
+) -> tuple[Tensor, ...]:
+    """The gradients of the sum of `ys`, each weighted by its `grad_ys` (None: by ones).
+
+    retain: the history is needed again. create: the gradients are differentiated in turn.
+    """
+    pairs = zip(ys, grad_ys, strict=True)
+    starts = [_ones_like(y) if weight is None else weight for y, weight in pairs]
+    return autograd.grad(
+        ys, xs, starts, retain_graph=retain, create_graph=create, materialize_grads=True
+    )

@@ -1,0 +1,276 @@
+"""Sessions: where graphs run and variables have their values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gleed import _C
+from gleed._C import Tensor
+from gleed.dtypes import can_cast
+from gleed.errors import ArgumentError, DTypeError, GraphError, ShapeError
+from gleed.graph.data import as_tensor
+from gleed.graph.defaults import current_graph
+from gleed.graph.graphs import Graph
+from gleed.graph.node import Node, Operation
+from gleed.graph.program import Program, build_program
+from gleed.graph.sizes import SizeNode
+from gleed.graph.stacks import STACKS
+from gleed.lazy import lazy
+from gleed.random import Generator
+
+numpy = lazy("numpy")
+
+
+class Session:
+    """Runs the operations of a graph. Every session has its own values of variables.
+
+    In a `with` block it is the default session, and its graph the default graph.
+
+    >>> from gleed.graph import Graph, placeholder
+    >>> with Graph().as_default():
+    ...     x = placeholder("float32", [None])
+    ...     total = x.sum()
+    ...     with Session() as session:
+    ...         print(session.run(total, {x: [1, 2, 3]}))
+    6.0
+    """
+
+    def __init__(self, graph: Graph | None = None) -> None:
+        self.graph = current_graph() if graph is None else graph
+        self._values: dict[Node, Tensor] = {}
+        self._generators: dict[Operation, Generator] = {}
+        self._closed = False
+
+    # ---- as a context
+    def __enter__(self) -> Session:
+        STACKS.graphs.append(self.graph)
+        STACKS.sessions.append(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        STACKS.sessions.remove(self)
+        STACKS.graphs.remove(self.graph)
+        self.close()
+
+    def as_default(self) -> _Default:
+        """Make it the default session in a block that does not close it."""
+        return _Default(self)
+
+    def close(self) -> None:
+        """Forget the values of variables; nothing can be run any more."""
+        self._closed = True
+        self._values.clear()
+        self._generators.clear()
+
+    # ---- running
+    def run(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> Any:
+        """The values of `fetches`: a node, an operation (its value is None), a name, or lists,
+        tuples and dicts of these, whose structure the result has.
+
+        `feed_dict` maps nodes, or their names, to values: of placeholders, or of any other node,
+        which then is not computed. Values are NumPy arrays, and NumPy's numbers for nodes without
+        dims. In one run, writing to variables comes last, unless control dependencies say
+        otherwise.
+
+        Raises ArgumentError, DTypeError, ShapeError for feeds that do not fit, and GraphError for
+        placeholders that are not fed and variables that are not initialised. An error of an
+        operation names it and the line that made it.
+        """
+        if self._closed:
+            raise GraphError("run: the session must be open; it was closed; make another one")
+        flat: list[Any] = []
+        _flatten(fetches, self.graph, flat)
+        feeds = {}
+        for key, value in (feed_dict or {}).items():
+            node = self._fed(key)
+            feeds[node] = _checked(node, value)
+        results = self._run(self._program(flat, feeds), feeds)
+        values = iter([None if y is None else _exported(y) for y in results])
+        return _rebuilt(fetches, values)
+
+    def program(self, fetches: Any, feeds: Sequence[Any] = ()) -> Program:
+        """The program that `run` runs for these fetches when these nodes are fed.
+
+        >>> from gleed.graph import Graph, placeholder
+        >>> with Graph().as_default(), Session() as session:
+        ...     x = placeholder("float32", [None], name="x")
+        ...     print(session.program((x * 2).sum(), [x]).source)
+        def program(feeds, variables, generators):
+            with no_grad():
+                x, = feeds
+                mul = ops.mul(x, 2)
+                sum = ops.sum(mul)
+                return (sum,)
+        """
+        flat: list[Any] = []
+        _flatten(fetches, self.graph, flat)
+        return self._program(flat, dict.fromkeys(map(self._fed, feeds)))
+
+    def _program(self, fetches: Sequence[Any], feeds: Mapping[Node, Any]) -> Program:
+        key = (tuple(fetches), frozenset(feeds))
+        program = self.graph.programs.get(key)
+        if program is None:
+            order = sorted(feeds, key=lambda node: (node.op.number, node.index))
+            program = self.graph.programs[key] = build_program(fetches, order)
+        return program
+
+    def _run(self, program: Program, feeds: Mapping[Node, Tensor]) -> tuple[Any, ...]:
+        values = self._values
+        for variable in program.needed:
+            if variable not in values:
+                raise _uninitialised(variable)
+        fresh = {
+            v: _C.empty(v.shape.sizes(), v.dtype) for v in program.variables if v not in values
+        }
+        memory = values | fresh if fresh else values
+        results = program(
+            [feeds[node] for node in program.feeds],
+            [memory[v] for v in program.variables],
+            [self._generator(op) for op in program.random],
+        )
+        values.update(fresh)
+        return results
+
+    def _generator(self, op: Operation) -> Generator:
+        generator = self._generators.get(op)
+        if generator is None:
+            generator = self._generators[op] = Generator()
+            generator.manual_seed(((self.graph.seed or 0) << 32 | (op.seed or 0)) % (1 << 63))
+        return generator
+
+    def _fed(self, key: Any) -> Node:
+        found = self.graph.element(key)
+        if isinstance(found, Operation):
+            raise ArgumentError(
+                f"feed: only nodes have values; operation {found.name!r} came; use "
+                f"{found.name + ':0'!r}"
+            )
+        return found
+
+    # ---- variables
+    def value(self, variable: Node) -> Tensor:
+        """The tensor of a variable. Raises GraphError if it has none yet."""
+        if variable not in self._values:
+            raise _uninitialised(variable)
+        return self._values[variable]
+
+    def set_value(self, variable: Node, value: Any) -> None:
+        """Give a variable a value."""
+        tensor = _checked(variable, value)
+        self._values[variable] = tensor.clone()
+
+
+class InteractiveSession(Session):
+    """A session that is the default one until it is closed."""
+
+    def __init__(self, graph: Graph | None = None) -> None:
+        super().__init__(graph)
+        STACKS.graphs.append(self.graph)
+        STACKS.sessions.append(self)
+
+    def __enter__(self) -> InteractiveSession:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget the values of variables, and stop being the default session."""
+        if self in STACKS.sessions:
+            STACKS.sessions.remove(self)
+            STACKS.graphs.remove(self.graph)
+        super().close()
+
+
+class _Default:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> Session:
+        STACKS.graphs.append(self._session.graph)
+        STACKS.sessions.append(self._session)
+        return self._session
+
+    def __exit__(self, *error: object) -> None:
+        STACKS.sessions.remove(self._session)
+        STACKS.graphs.remove(self._session.graph)
+
+
+def get_default_session() -> Session | None:
+    """The session of the innermost `with` block, or None."""
+    return STACKS.sessions[-1] if STACKS.sessions else None
+
+
+def _uninitialised(variable: Node) -> GraphError:
+    return GraphError(
+        f"run: a variable must be initialised before it is used; {variable.describe()}, made at "
+        f"{variable.op.place}, is not; run global_variables_initializer() in this session first"
+    )
+
+
+# ---- feeds
+def _checked(node: Node, value: Any) -> Tensor | Any:
+    """What is fed for a node, as a tensor of its dtype."""
+    rule = f"feed: {node.describe()}, made at {node.op.place},"
+    if isinstance(value, Node):
+        raise ArgumentError(
+            f"{rule} takes data; the node {value.describe()} came; run it, and feed the result"
+        )
+    if isinstance(node, SizeNode):
+        return value
+    try:
+        tensor = as_tensor("feed", value)
+    except Exception as error:
+        raise ArgumentError(
+            f"{rule} takes numbers, nested lists, arrays or tensors; a {type(value).__name__} came "
+            f"that is none ({error}); convert it with numpy.asarray"
+        ) from None
+    if not can_cast(tensor.dtype, node.dtype) and tensor.numel():
+        raise DTypeError(
+            f"{rule} takes {node.dtype.name}; {tensor.dtype.name} of shape {list(tensor.shape)} "
+            f"came; convert it with numpy.asarray(…, {node.dtype.name!r})"
+        )
+    if not node.shape.accepts(tensor.shape):
+        raise ShapeError(
+            f"{rule} takes shape {node.shape}; {tensor.dtype.name} of shape {list(tensor.shape)} "
+            f"came; reshape it, or give the placeholder None for sizes that vary"
+        )
+    return tensor if tensor.dtype is node.dtype else tensor.to(node.dtype)
+
+
+# ---- fetches
+def _flatten(fetches: Any, graph: Graph, flat: list[Any]) -> None:
+    if isinstance(fetches, Node | Operation | str):
+        flat.append(graph.element(fetches))
+    elif isinstance(fetches, dict):
+        for item in fetches.values():
+            _flatten(item, graph, flat)
+    elif isinstance(fetches, list | tuple):
+        for item in fetches:
+            _flatten(item, graph, flat)
+    else:
+        raise ArgumentError(
+            "run: fetches are nodes, operations, names, or lists, tuples and dicts of these; a "
+            f"{type(fetches).__name__} came; pass what functions of gleed.graph return"
+        )
+
+
+def _rebuilt(fetches: Any, values: Any) -> Any:
+    if isinstance(fetches, dict):
+        return {key: _rebuilt(item, values) for key, item in fetches.items()}
+    if isinstance(fetches, tuple) and hasattr(fetches, "_fields"):
+        return type(fetches)(*(_rebuilt(item, values) for item in fetches))
+    if isinstance(fetches, list | tuple):
+        return type(fetches)(_rebuilt(item, values) for item in fetches)
+    return next(values)
+
+
+def _exported(y: Any) -> Any:
+    """A result as NumPy's; bfloat16, which NumPy has not, as float32."""
+    if not isinstance(y, Tensor):
+        return numpy.asarray(y, "int32")[()]
+    if y.dtype is _C.bfloat16:
+        y = y.to(_C.float32)
+    array = _C.to_numpy(y.detach())
+    return array if y.ndim else array[()]

@@ -1,0 +1,36 @@
+"""Training in a graph: optimizers, schedules of learning rates, checkpoints."""
+
+from __future__ import annotations
+
+from gleed.graph.train.clipping import clip_by_global_norm, clip_by_norm, global_norm
+from gleed.graph.train.optimizers import (
+    AdagradOptimizer,
+    AdamOptimizer,
+    GradientDescentOptimizer,
+    MomentumOptimizer,
+    Optimizer,
+    RMSPropOptimizer,
+)
+from gleed.graph.train.saver import Saver, latest_checkpoint
+from gleed.graph.train.schedules import exponential_decay, piecewise_constant, polynomial_decay
+from gleed.graph.train.steps import create_global_step, get_global_step, get_or_create_global_step
+
+__all__ = [
+    "AdagradOptimizer",
+    "AdamOptimizer",
+    "GradientDescentOptimizer",
+    "MomentumOptimizer",
+    "Optimizer",
+    "RMSPropOptimizer",
+    "Saver",
+    "clip_by_global_norm",
+    "clip_by_norm",
+    "create_global_step",
+    "exponential_decay",
+    "get_global_step",
+    "get_or_create_global_step",
+    "global_norm",
+    "latest_checkpoint",
+    "piecewise_constant",
+    "polynomial_decay",
+]

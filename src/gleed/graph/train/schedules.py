@@ -1,0 +1,60 @@
+"""Learning rates that depend on the number of steps made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gleed.errors import ArgumentError
+from gleed.graph.node import Node
+from gleed.ops.record import OPS
+
+
+def exponential_decay(
+    learning_rate: Any,
+    global_step: Node,
+    decay_steps: Any,
+    decay_rate: Any,
+    staircase: bool = False,
+    name: str = "ExponentialDecay",
+) -> Node:
+    """learning_rate · decay_rate ^ (global_step / decay_steps), the exponent rounded down if
+    `staircase`."""
+    graph = global_step.graph
+    with graph.name_scope(name) as scope:
+        turns = global_step.float() / decay_steps
+        turns = turns.floor() if staircase else turns
+        return graph.call(OPS["mul"], decay_rate**turns, learning_rate, name=scope)
+
+
+def polynomial_decay(
+    learning_rate: Any,
+    global_step: Node,
+    decay_steps: Any,
+    end_learning_rate: Any = 0.0001,
+    power: Any = 1.0,
+    name: str = "PolynomialDecay",
+) -> Node:
+    """From `learning_rate` to `end_learning_rate` in `decay_steps`, along a power of the way."""
+    graph = global_step.graph
+    with graph.name_scope(name) as scope:
+        left = 1 - (global_step.float() / decay_steps).clamp(0, 1)
+        way = left**power * (learning_rate - end_learning_rate)
+        return graph.call(OPS["add"], way, end_learning_rate, name=scope)
+
+
+def piecewise_constant(
+    x: Node, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant"
+) -> Node:
+    """values[0] up to boundaries[0], then values[1] up to boundaries[1], and so on. Raises
+    ArgumentError unless there is one value more than boundaries."""
+    if len(values) != len(boundaries) + 1:
+        raise ArgumentError(
+            f"piecewise_constant: there is one value more than boundaries; {len(values)} and "
+            f"{len(boundaries)} came; add or drop some"
+        )
+    graph = x.graph
+    with graph.name_scope(name) as scope:
+        places = (x.float() > graph.constant([float(b) for b in boundaries])).sum()
+        table = graph.constant([float(v) for v in values])
+        return graph.call(OPS["take"], table, places, name=scope)
