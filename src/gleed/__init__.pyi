@@ -12,6 +12,7 @@ from gleed import devices as devices
 from gleed import dtypes as dtypes
 from gleed import factories as factories
 from gleed import formatting as formatting
+from gleed import graph as graph
 from gleed import inquiries as inquiries
 from gleed import linalg as linalg
 from gleed import nn as nn

@@ -117,7 +117,7 @@ def test_nodes_have_no_truth_and_no_elements():
         list(x)
     with pytest.raises(AttributeError, match=r"node 'x:0' \(float32 \[2\]\): no op has a method"):
         x.rellu()
-    with pytest.raises(AttributeError, match="no attribute 'rellu'; did you mean 'relu'?"):
+    with pytest.raises(AttributeError, match=r"no attribute 'rellu'; did you mean 'relu'?"):
         g.rellu(x)
 
 
@@ -128,7 +128,9 @@ def test_equality_is_identity():
 
 def test_in_place_ops_are_refused():
     x = g.placeholder("float32", [2])
-    with pytest.raises(ArgumentError, match="add_: it overwrites an argument, which is a node, not"):
+    with pytest.raises(
+        ArgumentError, match="add_: it overwrites an argument, which is a node, not"
+    ):
         x.add_(1)
     with pytest.raises(ArgumentError, match="exp: out= overwrites a tensor, and a node is none"):
         x.exp(out=x)
@@ -157,7 +159,7 @@ def test_dtypes_have_many_names(given, dtype):
 
 
 def test_what_is_no_dtype_or_shape_is_refused():
-    with pytest.raises(ArgumentError, match="'flaot32' came; did you mean 'float32'?"):
+    with pytest.raises(ArgumentError, match=r"'flaot32' came; did you mean 'float32'?"):
         g.placeholder("flaot32")
     for shape in ([-1], ["2"], [1.5]):
         with pytest.raises(ArgumentError, match="shape: sizes are numbers, or None for an unknown"):
@@ -173,7 +175,9 @@ def test_shapes_can_be_made_more_precise():
     x.set_shape([2, None])
     assert x.get_shape().as_list() == [2, 3] and x.shape[1].value == 3
     assert x.shape.num_elements() == 6 and x.shape.is_fully_defined() and x.shape[:1] == [2]
-    with pytest.raises(ShapeError, match=r"set_shape: a shape can be made more precise, not changed"):
+    with pytest.raises(
+        ShapeError, match=r"set_shape: a shape can be made more precise, not changed"
+    ):
         x.set_shape([2, 4])
 
 

@@ -44,6 +44,7 @@ DTYPES = {
 }
 _VIEWS = {"movement", "broadcast", "permute", "reshape"}
 
+
 class Unknown(int):
     """The value that a size which is not known has in one trial."""
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gleed import dtypes
 from gleed._C import dtype as DType
 from gleed.errors import GraphError
+from gleed.graph.data import as_dtype
 from gleed.graph.places import Place
 from gleed.graph.shape import Shape
 from gleed.graph.stacks import current_session
@@ -22,6 +24,17 @@ PLACEHOLDER, CONSTANT, VARIABLE, NO_OP = "Placeholder", "Const", "Variable", "No
 GRADIENTS = "Gradients"
 # Sets a variable without reading it.
 ASSIGN = "Assign"
+
+
+# Methods that convert, and to what.
+CONVERSIONS = {
+    "bool": dtypes.bool,
+    "double": dtypes.float64,
+    "float": dtypes.float32,
+    "half": dtypes.float16,
+    "int": dtypes.int32,
+    "long": dtypes.int64,
+}
 
 
 class Type(NamedTuple):
@@ -157,7 +170,18 @@ class Node:
         """Name, dtype and shape, for messages."""
         return f"{self.name!r} ({self.dtype.name} {self.shape})"
 
+    def to(self, dtype: Any) -> Node:
+        """The node in another dtype."""
+        return self.op.graph.call(OPS["_to"], self, as_dtype(dtype))
+
+    @property
+    def T(self) -> Node:
+        """All dims in reverse order; their number must be known."""
+        return self.op.graph.call(OPS["permute"], self, tuple(reversed(range(len(self.shape)))))
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in CONVERSIONS:
+            return partial(self.to, CONVERSIONS[name])
         record = OPS.get(ALIASES.get(name, name))
         if record is None or not record.method:
             raise AttributeError(

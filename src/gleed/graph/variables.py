@@ -206,7 +206,7 @@ def variable_scope(
     scope = replace(
         scope,
         reuse=outer.reuse or scope.reuse if reuse is None else reuse,
-        initializer=initializer or scope.initializer,
+        initializer=scope.initializer if initializer is None else initializer,
     )
     kept = graph.collections.setdefault(_SCOPES, [])
     kept.append(scope)
@@ -253,7 +253,8 @@ def get_variable(
             f"get_variable: a scope with reuse=True finds variables that exist; {full!r} does not; "
             "make it first, or use reuse=AUTO_REUSE"
         )
-    make = initializer or scope.initializer or glorot_uniform_initializer()
+    chosen = (i for i in (initializer, scope.initializer) if i is not None)
+    make = next(chosen, glorot_uniform_initializer())
     with graph.control_dependencies(None), graph.name_scope(None):
         if callable(make) and not isinstance(make, Node):
             if shape is None:

@@ -16,7 +16,7 @@ from gleed.graph.defaults import current_graph
 from gleed.graph.initializers import ones_initializer, zeros_initializer
 from gleed.graph.node import Node
 from gleed.graph.shape import Shape
-from gleed.graph.variables import Variable, get_variable, get_variable_scope, variable_scope
+from gleed.graph.variables import Variable, get_variable, variable_scope
 from gleed.ops.record import OPS
 
 UPDATE_OPS = "update_ops"
@@ -40,11 +40,8 @@ def _size(op: str, x: Node, axis: int) -> int:
     return size
 
 
-def _weights(
-    x: Node, name: str, shape: Any, initializer: Any, default: Any, trainable: bool
-) -> Variable:
-    made = initializer or get_variable_scope().initializer or default
-    return get_variable(name, shape, x.dtype, made, trainable)
+def _weights(x: Node, name: str, shape: Any, initializer: Any, trainable: bool) -> Variable:
+    return get_variable(name, shape, x.dtype, initializer, trainable)
 
 
 def dense(
@@ -67,7 +64,7 @@ def dense(
     x = convert_to_tensor(inputs)
     with _scope(x, name, "dense", reuse):
         shape = [_size("dense", x, -1), units]
-        kernel = _weights(x, "kernel", shape, kernel_initializer, None, trainable)
+        kernel = _weights(x, "kernel", shape, kernel_initializer, trainable)
         y = x.graph.call(OPS["matmul"], x, kernel, name="MatMul")
         if use_bias:
             bias = _bias(x, units, bias_initializer, trainable)
@@ -101,7 +98,7 @@ def conv2d(
     with _scope(x, name, "conv2d", reuse):
         channels = _size("conv2d", x, -1 if order == "NHWC" else 1)
         shape = [*_pair(kernel_size), channels, filters]
-        kernel = _weights(x, "kernel", shape, kernel_initializer, None, trainable)
+        kernel = _weights(x, "kernel", shape, kernel_initializer, trainable)
         steps, gaps = _pair(strides), _pair(dilation_rate)
         y = nn.conv2d(x, kernel, steps, padding, data_format=order, dilations=gaps)
         if use_bias:

@@ -180,7 +180,9 @@ def dropout(
                 like = like.narrow(axis, 0, 1) if size == 1 else like
         mask = Composite("random_uniform", _dropout_mask, draws=True)
         noise = x.graph.call(mask, like, seed=seed)
-        return x.graph.call(Composite("dropout", _dropped), x, noise, keep, name=scope)
+        y = x.graph.call(Composite("dropout", _dropped), x, noise, keep, name=scope)
+        y.set_shape(x.shape)  # also if the rank of `keep` is unknown
+        return y
 
 
 def l2_normalize(
@@ -218,6 +220,7 @@ def batch_normalization(
     """scale · (x − mean) / sqrt(variance + variance_epsilon) + offset."""
     x = convert_to_tensor(x)
     with x.graph.name_scope(name or "batchnorm") as scope:
+        mean, variance = convert_to_tensor(mean, x.dtype), convert_to_tensor(variance, x.dtype)
         factor = (variance + variance_epsilon).rsqrt()
         factor = factor if scale is None else factor * scale
         shift = -mean * factor if offset is None else offset - mean * factor
