@@ -6,8 +6,8 @@
 ...     w = graph.Variable(2.0, name="w")
 ...     y = (x * w).sum()
 ...     session.run(graph.global_variables_initializer())
-...     print(session.run([y, graph.gradients(y, w)[0]], {x: [1, 2, 3]}))
-[12.0, 6.0]
+...     print(*session.run([y, graph.gradients(y, w)[0]], {x: [1, 2, 3]}))
+12.0 6.0
 
 Every op of gleed is a method of nodes and a function of this module.
 """

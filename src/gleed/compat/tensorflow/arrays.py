@@ -265,10 +265,11 @@ def one_hot(
     elsewhere; zeros for classes that are not there."""
     on, off = 1 if on_value is None else on_value, 0 if off_value is None else off_value
     kind = as_dtype(dtype or ("float32" if on_value is None else constant(on).dtype))
-    here = apply(OPS["_one_hot"], None, "one_hot", convert_to_tensor(indices), depth)
+    places = convert_to_tensor(indices)
+    here = apply(OPS["eq"], None, "one_hot", places.unsqueeze(-1), numpy.arange(depth))
     if axis not in (None, -1):
         here = here.movedim(-1, axis)
-    chosen = here if (on, off) == (1, 0) else here * (on - off) + off
+    chosen = here if (on, off) == (1, 0) else apply(OPS["where"], None, "one_hot", here, on, off)
     return apply(OPS["_to"], name, "one_hot", chosen, kind)
 
 
