@@ -358,7 +358,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--jax-python", help="an interpreter with jax, for a third side")
     parser.add_argument("--group", default=",".join(GROUPS), help="names with commas between")
     parser.add_argument("--only", default="", help="a regular expression for names of cases")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each library (5)")
+    parser.add_argument("--rounds", type=int, default=4, help="turns of each library (4)")
     parser.add_argument("--threads", type=int, default=2, help="threads of each library (2)")
     parser.add_argument(
         "--patience", type=float, default=20, help="seconds to repeat a case in (20)"
