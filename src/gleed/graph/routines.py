@@ -38,7 +38,8 @@ def gradients(
     retain: the history is needed again. create: the gradients are differentiated in turn.
     """
     pairs = zip(ys, grad_ys, strict=True)
-    starts = [_ones_like(y) if weight is None else weight for y, weight in pairs]
+    # The engine begins with 1 itself where there are no dims.
+    starts = [_ones_like(y) if weight is None and y.ndim else weight for y, weight in pairs]
     return autograd.grad(
         ys, xs, starts, retain_graph=retain, create_graph=create, materialize_grads=True
     )

@@ -210,33 +210,45 @@ def _uninitialised(variable: Node) -> GraphError:
 
 
 # ---- feeds
-def _checked(node: Node, value: Any) -> Tensor | Any:
+def _checked(node: Node, value: Any) -> Any:
     """What is fed for a node, as a tensor of its dtype."""
-    rule = f"feed: {node.describe()}, made at {node.op.place},"
-    if isinstance(value, Node):
-        raise ArgumentError(
-            f"{rule} takes data; the node {value.describe()} came; run it, and feed the result"
-        )
     if isinstance(node, SizeNode):
         return value
-    try:
-        tensor = as_tensor("feed", value)
-    except Exception as error:
-        raise ArgumentError(
-            f"{rule} takes numbers, nested lists, arrays or tensors; a {type(value).__name__} came "
-            f"that is none ({error}); convert it with numpy.asarray"
-        ) from None
-    if not can_cast(tensor.dtype, node.dtype) and tensor.numel():
+    tensor = _as_tensor(node, value)
+    dtype = tensor.dtype
+    if dtype is not node.dtype and not can_cast(dtype, node.dtype) and tensor.numel():
         raise DTypeError(
-            f"{rule} takes {node.dtype.name}; {tensor.dtype.name} of shape {list(tensor.shape)} "
+            f"{_rule(node)} takes {node.dtype.name}; {dtype.name} of shape {list(tensor.shape)} "
             f"came; convert it with numpy.asarray(…, {node.dtype.name!r})"
         )
     if not node.shape.accepts(tensor.shape):
         raise ShapeError(
-            f"{rule} takes shape {node.shape}; {tensor.dtype.name} of shape {list(tensor.shape)} "
+            f"{_rule(node)} takes shape {node.shape}; {dtype.name} of shape {list(tensor.shape)} "
             f"came; reshape it, or give the placeholder None for sizes that vary"
         )
-    return tensor if tensor.dtype is node.dtype else tensor.to(node.dtype)
+    return tensor if dtype is node.dtype else tensor.to(node.dtype)
+
+
+def _as_tensor(node: Node, value: Any) -> Tensor:
+    """Data as a tensor, which shares memory with an array; programs never write to it."""
+    if isinstance(value, Node):
+        raise ArgumentError(
+            f"{_rule(node)} takes data; the node {value.describe()} came; run it, and feed the "
+            "result"
+        )
+    try:
+        if type(value) is numpy.ndarray and value.flags.c_contiguous:
+            return _C.from_numpy(value)
+        return as_tensor("feed", value)
+    except Exception as error:
+        raise ArgumentError(
+            f"{_rule(node)} takes numbers, nested lists, arrays or tensors; a "
+            f"{type(value).__name__} came that is none ({error}); convert it with numpy.asarray"
+        ) from None
+
+
+def _rule(node: Node) -> str:
+    return f"feed: {node.describe()}, made at {node.op.place},"
 
 
 # ---- fetches

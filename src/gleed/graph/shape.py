@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, SupportsIndex
+from typing import Any
 
 from gleed.errors import ArgumentError, ShapeError
 
@@ -37,7 +37,7 @@ class Shape:
         elif dims is None:
             self.dims = None
         else:
-            sizes = (dims,) if isinstance(dims, SupportsIndex) else tuple(dims)
+            sizes = (dims,) if hasattr(dims, "__index__") else tuple(dims)
             self.dims = tuple(map(_size, sizes))
 
     @property
@@ -77,9 +77,12 @@ class Shape:
         """Whether data of these sizes has this shape."""
         if self.dims is None:
             return True
-        return len(self.dims) == len(sizes) and all(
-            n is None or n == m for n, m in zip(self.dims, sizes, strict=True)
-        )
+        if len(self.dims) != len(sizes):
+            return False
+        for known, size in zip(self.dims, sizes, strict=True):
+            if known is not None and known != size:
+                return False
+        return True
 
     def either(self, other: Shape) -> Shape:
         """What this shape and the other have in common."""
@@ -136,7 +139,7 @@ def _size(size: Any) -> int | None:
     size = getattr(size, "value", size)
     if size is None:
         return None
-    if not isinstance(size, SupportsIndex) or size.__index__() < 0:
+    if not hasattr(size, "__index__") or size.__index__() < 0:
         raise ArgumentError(
             f"shape: sizes are numbers, or None for an unknown one; got {size!r}; use [None, 784], "
             "say"
