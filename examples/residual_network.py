@@ -103,7 +103,7 @@ class Residual(nn.Module):
 gleed.manual_seed(0)
 given = Path(sys.argv[1]) if len(sys.argv) > 1 else None
 names, (x_train, y_train), (x_test, y_test) = cifar(given) if given else photographs()
-steps = min(1200, 6 * len(x_train) // BATCH)
+steps = min(1200, 4 * len(x_train) // BATCH)
 
 model = nn.Sequential(
     nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
