@@ -331,3 +331,18 @@ def test_composites_are_one_operation(session):
     node = g.call(body, x)
     assert node.op.type == "double_softmax" and node.shape.as_list() == [None, 3]
     assert session.run(node, {x: np.zeros((1, 3))})[0].tolist() == pytest.approx([2 / 3] * 3)
+
+
+def test_sizes_that_depend_on_data_are_unknown(session):
+    x = g.placeholder("float32", [None, 3], name="x")
+    known = g.placeholder("int64", [4])
+    nodes = [x.nonzero(), x.masked_select(x > 1), x.unique(), known.bincount(), known.unique()]
+    assert [node.shape.as_list() for node in nodes] == [[None, 2], [None], [None], [None], [None]]
+    got = session.run(nodes, {x: [[0, 1, 2]], known: [3, 1, 1, 0]})
+    assert [y.shape for y in got] == [(2, 2), (1,), (3,), (4,), (3,)]
+    window = x.as_strided((2, 2), (1, 1))
+    assert session.run(window, {x: [[0, 1, 2]]}).tolist() == [[0, 1], [1, 2]]
+    with pytest.raises(
+        ArgumentError, match="graph: an operation gives tensors; a bool came; compute"
+    ):
+        g.equal(x, x)

@@ -8,6 +8,7 @@ ranks. Functions that are no bodies run on tensors of zeros and of ones instead.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial, reduce
@@ -35,6 +36,7 @@ HINTS = (2520, 1260)
 # The same where elements are computed: for one unknown size, two, or more.
 SMALL_HINTS = (HINTS, (60, 36), (12, 6))
 LARGEST_RANK = 5
+FEW_ELEMENTS = 1 << 16
 TRIALS, FEW_TRIALS, REPAIRS, RANKINGS = 96, 6, 32, 216
 
 DTYPES = {
@@ -42,6 +44,7 @@ DTYPES = {
     for dtype in (getattr(dtypes, name) for name in dtypes.__all__)
     if isinstance(dtype, dtypes.dtype) and not dtype.is_complex
 }
+_FIX = "compute it from what session.run gives"
 _VIEWS = {"movement", "broadcast", "permute", "reshape"}
 
 
@@ -329,7 +332,7 @@ def _argument(trace: Trace, overload: Overload, parameter: Parameter, value: Any
 
 def _type(y: Any, sources: dict[Value, Node]) -> Type:
     if not isinstance(y, Standin):
-        raise ArgumentError(f"graph: an operation gives tensors; a {type(y).__name__} came")
+        raise ArgumentError(f"graph: an operation gives tensors; a {type(y).__name__} came; {_FIX}")
     if y.weak and y.dtype == "f64":
         y = convert(y, default_float())
     resolved = (y.trace.scope.resolve(n) for n in y.shape)
@@ -347,17 +350,17 @@ def _is_view(value: Value) -> bool:
 
 # ---- other functions
 def _ran(function: Any, args: Any, kwargs: Any, trial: Trial) -> Types:
-    """Types from runs on tensors that hold one number, repeated without memory."""
+    """Types from runs on zeros, on ones, and on both in turn: sizes may depend on data."""
     call = function.public if isinstance(function, Op) else function
     found = []
     failure: Exception | None = None
     form: Form = single
-    for number in (0, 1):
+    small = max((math.prod(shape) for shape in trial.sizes.values()), default=0) <= FEW_ELEMENTS
+    for fill in (_zeros, _ones, *([_alternating] if small else [])):
         values = {
-            node: node.form(tuple(map(int, shape)))
-            if isinstance(node, SizeNode)
-            else _C.tensor_from_data(number, node.dtype).expand(tuple(map(int, shape)))
-            for node, shape in trial.sizes.items()
+            node: node.form(shape) if isinstance(node, SizeNode) else fill(node.dtype, shape)
+            for node, given in trial.sizes.items()
+            for shape in (tuple(map(int, given)),)
         }
         given = mapped((args, kwargs), partial(_looked_up, values))
         try:
@@ -369,14 +372,30 @@ def _ran(function: Any, args: Any, kwargs: Any, trial: Trial) -> Types:
         results, form = _form(result)
         found.append([_type_of_tensor(y, values) for y in results])
     if not found:
-        assert failure is not None  # it failed twice
+        assert failure is not None  # it failed with all of them
         raise failure
     return reduce(_common, found), form
 
 
+def _zeros(dtype: Any, shape: tuple[int, ...]) -> _C.Tensor:
+    """Zeros that take no memory."""
+    return _C.tensor_from_data(0, dtype).expand(shape)
+
+
+def _ones(dtype: Any, shape: tuple[int, ...]) -> _C.Tensor:
+    """Ones that take no memory."""
+    return _C.tensor_from_data(1, dtype).expand(shape)
+
+
+def _alternating(dtype: Any, shape: tuple[int, ...]) -> _C.Tensor:
+    """0, 1, 0, 1, … in row-major order."""
+    count = math.prod(shape)
+    return _C.tensor_from_data([i % 2 for i in range(count)], dtype).reshape(shape)
+
+
 def _type_of_tensor(y: Any, values: dict[Node, Any]) -> Type:
     if not isinstance(y, _C.Tensor):
-        raise ArgumentError(f"graph: an operation gives tensors; a {type(y).__name__} came")
+        raise ArgumentError(f"graph: an operation gives tensors; a {type(y).__name__} came; {_FIX}")
     tensors = ((node, x) for node, x in values.items() if isinstance(x, _C.Tensor))
     shared = next((node for node, x in tensors if x.data_ptr() == y.data_ptr()), None)
     return Type(y.dtype, Shape(tuple(y.shape)), shared)
