@@ -20,6 +20,7 @@ constexpr int64_t kRows = 160;              // of columns that lie in cache
 constexpr int64_t kPanelBytes = 256 << 10;  // of y
 constexpr int64_t kSums = 16 << 20;         // bytes of sums that are kept apart
 constexpr int64_t kUnits = 16;
+constexpr int64_t kTogether = 16;  // outputs whose parts are added at once
 constexpr int64_t kVector = 64;
 
 // What a task does at a time: sums over a part of the slabs for some channels of a group.
@@ -35,7 +36,7 @@ class WeightSums final : public Convolver {
   void run(const ConvolutionPointers& at) const override;
 
  private:
-  static int64_t padded_outputs(const Convolution& c) { return round_up(c.outputs, 16); }
+  static int64_t padded_outputs(const Convolution& c) { return round_up(c.outputs, kTogether); }
   static Windows windows_of(const Convolution& c);
   static int64_t channels_at_once(const Convolution& c);
   void choose_units();
@@ -96,7 +97,7 @@ void WeightSums::choose_units() {
                 slabs = std::max<int64_t>(1, windows_.slabs());
   const int64_t units = std::max<int64_t>(1, kUnits / c_.groups);
   // Channels are divided first, for that makes no sums that must be added.
-  divided_ = std::clamp<int64_t>(rows() / kRows, 1, units);
+  divided_ = std::clamp<int64_t>(rows() / (2 * kRows), 1, units);
   parts_ = std::clamp<int64_t>(
       std::min({units / divided_, slabs, kSums / std::max<int64_t>(1, all)}), 1, kUnits);
   units_ = parts_ * c_.groups * divided_;
@@ -122,10 +123,10 @@ void WeightSums::run(const ConvolutionPointers& at) const {
       run_unit(unit, at.first, at.second, sums, scratch);
     }
   });
-  const int64_t blocks = ceil_div(c_.outputs, 16);
+  const int64_t blocks = ceil_div(c_.outputs, kTogether);
   parallel_for(c_.groups * blocks, [&](int64_t i) {
-    const int64_t first = i % blocks * 16;
-    const Range outputs = {first, std::min(c_.outputs, first + 16)};
+    const int64_t first = i % blocks * kTogether;
+    const Range outputs = {first, std::min(c_.outputs, first + kTogether)};
     if (c_.item == 4) {
       add_parts<float>(at.workspace, i / blocks, outputs, at.result);
     } else {
@@ -207,17 +208,16 @@ void WeightSums::multiply(int64_t rows, int64_t depth, bool first, const char* c
 // From sums [part][group][row][output] to w [output][row].
 template <class T>
 void WeightSums::add_parts(const char* sums, int64_t group, Range outputs, char* w) const {
-  const int64_t row_size = padded_outputs(c_);
-  const T* from = reinterpret_cast<const T*>(sums) + group * rows() * row_size;
-  T* to = reinterpret_cast<T*>(w) + group * c_.outputs * rows();
+  const int64_t row_size = padded_outputs(c_), count = outputs.end - outputs.begin;
+  const T* from = reinterpret_cast<const T*>(sums) + group * rows() * row_size + outputs.begin;
+  T* to = reinterpret_cast<T*>(w) + (group * c_.outputs + outputs.begin) * rows();
   for (int64_t row = 0; row < rows(); ++row) {
-    for (int64_t k = outputs.begin; k < outputs.end; ++k) {
-      T sum = 0;
-      for (int64_t p = 0; p < parts_; ++p) {
-        sum += from[(p * c_.groups * rows() + row) * row_size + k];
-      }
-      to[k * rows() + row] = sum;
+    T sum[kTogether] = {};
+    for (int64_t p = 0; p < parts_; ++p) {
+      const T* of_part = from + (p * c_.groups * rows() + row) * row_size;
+      for (int64_t k = 0; k < kTogether; ++k) sum[k] += of_part[k];
     }
+    for (int64_t k = 0; k < count; ++k) to[k * rows() + row] = sum[k];
   }
 }
 

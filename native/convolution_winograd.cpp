@@ -17,7 +17,7 @@ namespace gleed {
 namespace {
 
 constexpr int64_t kPlaces = 16;         // of a square
-constexpr int64_t kMostChannels = 128;  // transformed squares that lie in cache
+constexpr int64_t kMostChannels = 256;  // transformed squares that lie in cache
 constexpr int64_t kMostOutputs = 256;   // sums kept for several turns of channels
 constexpr int64_t kBlock = 64;          // outputs whose sums lie in cache
 constexpr int64_t kMostSquares = 256;   // of a slab

@@ -179,6 +179,16 @@ def test_pairs_of_bfloat16_are_exact(name: str, transposed: bool) -> None:
             assert found.dtype is gleed.bfloat16 and gleed.equal(found, exact.bfloat16())
 
 
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_what_is_not_finite_stays_near(value: float) -> None:
+    x = numbers(0, (2, 16, 20, 21)).astype(np.float32)
+    x[1, 3, 8, 9] = value
+    finite = np.isfinite(F.conv2d(gleed.from_numpy(x), gleed.ones(16, 16, 3, 3)).numpy())
+    assert not finite[1, :, 6:9, 7:10].any()
+    finite[1, :, 6:10, 6:10] = True
+    assert finite.all()
+
+
 def test_integers_wrap_around() -> None:
     x, w = gleed.full((1, 1, 4), 100, dtype=gleed.int8), gleed.ones(1, 1, 2, dtype=gleed.int8)
     assert F.conv1d(x, w).flatten().tolist() == [-56] * 3
