@@ -216,7 +216,8 @@ std::string stride_classes(const Launch& launch, int innermost) {
   for (const Access& access : launch.operands) {
     const int64_t stride = innermost < 0 ? 0 : access.strides[innermost];
     const int64_t unit = access.value ? itemsize(access.dtype) : 1;
-    classes += stride == 0 ? '0' : stride == unit ? '1' : 's';
+    const bool skips = access.value && !access.writes && unit >= 4 && stride == 2 * unit;
+    classes += stride == 0 ? '0' : stride == unit ? '1' : skips ? '2' : 's';
   }
   return classes;
 }

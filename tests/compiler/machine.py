@@ -34,12 +34,14 @@ class Affine:
 Argument = np.ndarray | Affine
 
 
-def stride_class(array: Argument, n2: int) -> str:
-    """The class the core would choose for the innermost stride."""
+def stride_class(array: Argument, n2: int, kind: str) -> str:
+    """The class the core would choose for the innermost stride of an operand."""
     stride = array.strides[2]
     unit = 1 if isinstance(array, Affine) else array.itemsize
     if stride == 0 or (n2 != 1 and array.shape[2] == 1):
         return "0"
+    if kind == "in" and unit >= 4 and stride == 2 * unit:
+        return "2"
     return "1" if stride == unit else "s"
 
 
@@ -81,7 +83,8 @@ class Machine:
     ) -> None:
         """Run machine code; outputs are written in place."""
         shape = shape or np.broadcast_shapes(*(a.shape for a in arguments))
-        classes = "".join(stride_class(a, shape[2]) for a in arguments)
+        pairs = zip(arguments, kernel.operands, strict=True)
+        classes = "".join(stride_class(a, shape[2], operand.kind) for a, operand in pairs)
         geometry = list(shape)
         pointers = []
         for argument in arguments:
@@ -128,11 +131,13 @@ def make_array(rng: np.random.Generator, dtype: str, shape: tuple[int, ...]) -> 
 
 
 def lay_out(values: np.ndarray, layout: str) -> np.ndarray:
-    """The same values with another innermost stride: "1", "s" (step 3, guarded), or "0"."""
+    """The same values with another innermost stride: "1", "2", "s" (step 3, guarded), or "0"."""
     if layout == "0":
         return np.broadcast_to(values[..., :1], values.shape)
     if layout == "1":
         return values
+    if layout == "2":
+        return np.repeat(values, 2, -1)[..., ::2]
     wide = np.zeros((*values.shape[:-1], 3 * values.shape[-1] + 2), values.dtype)
     view = wide[..., 1 : 1 + 3 * values.shape[-1] : 3]
     view[...] = values

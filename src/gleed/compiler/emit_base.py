@@ -66,7 +66,7 @@ class Emitter:
         inner = {n for n in kernel.nodes if self.places[n] == Place.POINT} - self.deferred
         self.weight = max((len(inner & set(p.nodes)) for p in self.passes.passes), default=0)
         self.moving = variant.orientation == "map" and self.weight <= _CHEAP
-        self.strided = "s" in variant.strides
+        self.strided = any(map(self._irregular, range(len(variant.strides))))
         self.lanes = 1 if self.serial else self._lanes()
         whole = (self.lanes > 1 and self.vector_tail) or (self.moving and self.strided)
         self.unroll = self._unroll() if whole and not (self.serial or self.rare) else 1
@@ -97,7 +97,15 @@ class Emitter:
         point there, whatever its stride, unless it is the base of computed offsets."""
         given = self.variant.strides[k]
         fixed = self.kernel.operands[k].kind == "out" and k not in self.scattered
-        return "1" if given == "0" and fixed else given
+        return "1" if given == "0" and fixed else "s" if given == "2" else given
+
+    def _irregular(self, k: int) -> bool:
+        """Whether the lanes of operand k are neither neighbours nor every second one of these."""
+        return self.stride_class(k) == "s" and not self._skips(k)
+
+    def _skips(self, k: int) -> bool:
+        """Whether lanes are every second element, which masked registers read as neighbours."""
+        return self.variant.strides[k] == "2" and self.target.masks
 
     def _unroll(self) -> int:
         """Copies of the body in the main loop: reductions need several chains in flight, and a
@@ -124,7 +132,7 @@ class Emitter:
     def vector_tail(self) -> bool:
         """Whether the last, incomplete vector is masked rather than done lane by lane: not where
         a masked access would become a branch for every lane."""
-        irregular = [k for k, c in enumerate(self.variant.strides) if c == "s"]
+        irregular = [k for k in range(len(self.variant.strides)) if self._irregular(k)]
         gathers = (n for n in self.kernel.nodes if n.op == "gather")
         irregular += [n.attr for n in gathers if n.args[0] in self.varying]
         return self.target.masks and all(
@@ -258,6 +266,9 @@ class Emitter:
         if self.stride_class(k) == "1" or lanes == 1:
             pointer = self.copy_address(k, pointer, lanes, u)
             return memory.load_unit(self.code, dtype, pointer, lanes, self.mask)
+        if self._skips(k) and self.mask is None:
+            pointer = self.copy_address(k, pointer, lanes, u)
+            return memory.load_every_second(self.code, dtype, pointer, lanes)
         pointers = self.lane_addresses(k, pointer, lanes, u)
         return memory.load_lanes(self.code, dtype, pointers, lanes, self.mask)
 

@@ -42,6 +42,15 @@ def store_unit(
     )  # fmt: skip
 
 
+def load_every_second(code: Code, dtype: str, pointer: str, lanes: int) -> str:
+    """Load every second of neighbours, of which the last to be touched is the last loaded."""
+    kind = vector_type(memory_type(dtype), 2 * lanes)
+    bits = ", ".join(["i1 true"] * (2 * lanes - 1) + ["i1 false"])
+    both = load_unit(code, dtype, pointer, 2 * lanes, f"<{bits}>")
+    picks = ", ".join(f"i32 {2 * i}" for i in range(lanes))
+    return code.op(f"shufflevector {kind} {both}, {kind} poison, <{lanes} x i32> <{picks}>")
+
+
 def load_lanes(code: Code, dtype: str, pointers: str, lanes: int, mask: str | None) -> str:
     """Load from a vector of pointers."""
     scalar, align = memory_type(dtype), item_size(dtype)
