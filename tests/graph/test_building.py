@@ -184,3 +184,39 @@ def test_shapes_can_be_made_more_precise():
 def test_resetting_the_default_graph_inside_a_block_is_refused():
     with pytest.raises(GraphError, match=r"reset_default_graph: it cannot be used inside as_defa"):
         g.reset_default_graph()
+
+
+def test_the_number_of_results_must_be_known():
+    x = g.placeholder("float32", [None, 4], name="x")
+    assert len(x.unbind(1)) == 4 and len(x.chunk(2, 1)) == 2
+    with pytest.raises(
+        ArgumentError, match="graph: the number of results must not depend on sizes"
+    ):
+        x.unbind(0)
+
+
+def test_random_ops_and_named_results():
+    x = g.placeholder("float32", [None, 4], name="x")
+    assert x.max(1).values.shape == [None] and x.topk(2).indices.shape == [None, 2]
+    assert x.bernoulli().shape == g.dropout(x, 0.5).shape == [None, 4]
+    assert g.randn(2, 3).shape == [2, 3] and x.multinomial(2).dtype is gleed.int64
+
+
+def test_a_function_that_gives_no_tensor_is_refused():
+    x = g.placeholder("float32", [2], name="x")
+    with pytest.raises(
+        ArgumentError, match=r"(?s)a int came; compute it from what.*\n  node 'count'"
+    ):
+        g.call(lambda x: x.numel(), x, name="count")
+
+
+def test_variables_in_blocks_of_control_dependencies_do_not_depend_on_them():
+    x = g.placeholder("float32", [], name="x")
+    with g.control_dependencies([x]):
+        w = g.Variable([1.0], name="w")
+        step = g.train.AdamOptimizer(0.1).minimize(w.square().sum())
+    with g.Session() as session:
+        session.run(g.global_variables_initializer())
+        with pytest.raises(GraphError, match="'x:0'"):
+            session.run(step)
+        session.run(step, {x: 1})

@@ -11,6 +11,7 @@ from scipy import signal
 
 import gleed
 import gleed.compat.tensorflow as tf
+from gleed.compat.tensorflow.absent import ABSENT
 from gleed.errors import ArgumentError, ShapeError
 
 # The program of many a lecture, as it is; only its first line is gleed's.
@@ -536,3 +537,42 @@ def test_what_programs_begin_and_end_with():
     assert isinstance(node, tf.Tensor) and node.dtype is gleed.float32
     with pytest.raises(ArgumentError, match="assign: a variable is needed; got "):
         tf.assign(node, 1.0)
+
+
+def test_names_that_are_said_to_be_absent_are():
+    for name in ABSENT:
+        module, _, last = name.rpartition(".")
+        with pytest.raises(AttributeError, match="is TensorFlow's, gleed has it not"):
+            getattr(getattr(tf, module) if module else tf, last)
+
+
+def test_reductions_that_need_the_rank_say_so():
+    x = tf.placeholder(tf.float32, name="x")
+    with pytest.raises(
+        ArgumentError, match=r"the rank must be known to reduce all dims this way; 'x:"
+    ):
+        tf.reduce_sum(x, keepdims=True)
+    with pytest.raises(
+        ShapeError, match="shape: the rank is unknown; the sizes were asked for; give"
+    ):
+        tf.transpose(x)
+
+
+def test_a_recurrent_network_is_unrolled_while_building():
+    ids = tf.placeholder(tf.int32, [None, 5])
+    table = tf.get_variable("table", [11, 4])
+    inner, outer = tf.get_variable("inner", [3, 3]), tf.get_variable("outer", [4, 3])
+    state = tf.zeros([tf.shape(ids)[0], 3])
+    steps = tf.nn.embedding_lookup(table, ids)
+    for t in range(5):
+        state = tf.tanh(tf.matmul(steps[:, t], outer) + tf.matmul(state, inner))
+    gradient = tf.gradients(tf.reduce_sum(state), inner)[0]
+    places = np.random.default_rng(0).integers(0, 11, (2, 5))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        a, b, c, got = session.run([table, inner, outer, state], {ids: places})
+        wanted = np.zeros((2, 3))
+        for t in range(5):
+            wanted = np.tanh(a[places[:, t]] @ c + wanted @ b)
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6)
+        assert session.run(gradient, {ids: places}).shape == (3, 3)

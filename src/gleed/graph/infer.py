@@ -95,7 +95,7 @@ def _explored(
             trial.failed = False
             found = types if found is None else _common(found, types)
             successes += 1
-            if successes == 2:
+            if successes == 2 or trial.certain:
                 break
         if found is not None and all(t.shape.dims is None for t in found):
             break  # nothing more can be learnt
@@ -161,6 +161,12 @@ class Trial:
         self.sizes = sizes
         self.failed = True
         self.guards: Sequence[tuple[str, Size, Size]] = ()
+        self.traced = False
+
+    @property
+    def certain(self) -> bool:
+        """Whether other values would have given the same: nothing was decided by these."""
+        return self.traced and not self.guards
 
     def key(self) -> tuple[tuple[int, ...], ...]:
         """Equal for equal sizes."""
@@ -247,7 +253,7 @@ def _is_size(leaf: Any) -> bool:
 # ---- bodies
 def _traced(function: Any, args: Any, kwargs: Any, trial: Trial) -> Types:
     trace = Trace()
-    trial.guards = trace.scope.guards
+    trial.guards, trial.traced = trace.scope.guards, True
     standins: dict[Node, Any] = {}
     for k, (node, shape) in enumerate(trial.sizes.items()):
         dims = tuple(

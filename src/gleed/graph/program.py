@@ -25,6 +25,7 @@ from gleed.graph.node import (
     CONSTANT,
     GRADIENTS,
     NO_OP,
+    PLACEHOLDER,
     VARIABLE,
     Composite,
     Node,
@@ -120,7 +121,7 @@ class _Writer:
         for node in (*plan.feeds, *variables):
             self._finish(node)
         for op in plan.operations:
-            if op.type not in (NO_OP, VARIABLE):
+            if op.type not in (NO_OP, PLACEHOLDER, VARIABLE):
                 self._operation(op)
         found = [self.fetched.get(x, "None") for x in plan.fetches]  # type: ignore[arg-type]
         self._write(f"return ({', '.join(found)}{',' if len(found) == 1 else ''})", False)
