@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, reduce
-from itertools import islice, product
 from typing import Any
 
 from gleed import _C, dtypes, primitives
-from gleed.compiler.dims import Dim, Size, hint
+from gleed.compiler.dims import Dim
 from gleed.compiler.graph import Value
 from gleed.dtypes import dtype_text
 from gleed.errors import ArgumentError, DTypeError
@@ -24,6 +23,7 @@ from gleed.graph.node import Composite, Node, Type, mapped
 from gleed.graph.places import Place
 from gleed.graph.shape import Shape
 from gleed.graph.sizes import SizeNode
+from gleed.graph.trials import HINTS, Trial, Unknown, known_dims, trials
 from gleed.ops.promotion import convert, default_float
 from gleed.ops.record import Op, Overload, Parameter
 from gleed.random import fork_rng
@@ -31,13 +31,8 @@ from gleed.trace import Standin, Trace
 
 # The sizes of their results depend on data, although they have bodies.
 SIZED_BY_DATA = {"argwhere", "nonzero"}
-# Values of unknown sizes: they divide by most small numbers and are rare among real sizes.
-HINTS = (2520, 1260)
-# The same where elements are computed: for one unknown size, two, or more.
-SMALL_HINTS = (HINTS, (60, 36), (12, 6))
-LARGEST_RANK = 5
+# More elements than this are not made to see what a function does with them.
 FEW_ELEMENTS = 1 << 16
-TRIALS, FEW_TRIALS, REPAIRS, RANKINGS = 96, 6, 32, 216
 
 DTYPES = {
     dtype.kernel_name: dtype
@@ -46,10 +41,6 @@ DTYPES = {
 }
 _FIX = "compute it from what session.run gives"
 _VIEWS = {"movement", "broadcast", "permute", "reshape"}
-
-
-class Unknown(int):
-    """The value that a size which is not known has in one trial."""
 
 
 class _NoBodyError(Exception):
@@ -82,9 +73,9 @@ def _explored(
     failure: Exception | None = None
     found: list[Type] | None = None
     form: Form = single
-    for trials in _trials(nodes, args, kwargs, evaluate is _traced):
+    for choice in trials(nodes, args, kwargs, evaluate is _traced):
         successes = 0
-        for trial in trials:
+        for trial in choice:
             try:
                 types, form = evaluate(function, args, kwargs, trial)
             except _NoBodyError:
@@ -129,7 +120,7 @@ def _common(a: list[Type], b: list[Type]) -> list[Type]:
 
 def _readable(error: Exception, nodes: Sequence[Node]) -> Exception:
     """The error with None where a trial had a value for an unknown size."""
-    sizes = {n for node in nodes for n in _dims(node) or ()}
+    sizes = {n for node in nodes for n in known_dims(node) or ()}
     if HINTS[0] in sizes:
         return error
     return same_kind(error, re.sub(rf"\b{HINTS[0]}\b", "None", str(error)))
@@ -150,104 +141,6 @@ def located(
     lines = [str(error), f"  node {name!r} {when} at {place.quoted}"]
     lines += [f"  input {node.describe()} made at {node.op.place.quoted}" for node in nodes]
     return same_kind(error, "\n".join(lines))
-
-
-# ---- trials: a value for every unknown size, several ranks for an unknown one
-class Trial:
-    """Sizes to try, those that are not known being `Unknown`; afterwards, whether that failed and
-    which decisions were taken on sizes."""
-
-    def __init__(self, sizes: dict[Node, tuple[int, ...]]) -> None:
-        self.sizes = sizes
-        self.failed = True
-        self.guards: Sequence[tuple[str, Size, Size]] = ()
-        self.traced = False
-
-    @property
-    def certain(self) -> bool:
-        """Whether other values would have given the same: nothing was decided by these."""
-        return self.traced and not self.guards
-
-    def key(self) -> tuple[tuple[int, ...], ...]:
-        """Equal for equal sizes."""
-        return tuple(self.sizes.values())
-
-    def repaired(self) -> Iterator[Trial]:
-        """Trials in which an unknown size is what it was found to differ from, the last first."""
-        for relation, a, b in reversed(self.guards) if self.failed else ():
-            for size, other in ((a, b), (b, a)):
-                if relation == "ne" and isinstance(size, Dim) and size.op == "size":
-                    yield self._with(size, hint(other))
-
-    def _with(self, symbol: Dim, value: int) -> Trial:
-        number, axis = symbol.args
-        sizes = list(self.sizes.items())
-        node, old = sizes[number]
-        sizes[number] = node, (*old[:axis], Unknown(value), *old[axis + 1 :])
-        return Trial(dict(sizes))
-
-
-def _trials(
-    nodes: Sequence[Node], args: Any, kwargs: Any, symbolic: bool
-) -> Iterator[Iterator[Trial]]:
-    """For each choice of ranks the trials; equal ranks first."""
-    unranked = [node for node in nodes if _dims(node) is None]
-    numbers = range(LARGEST_RANK + 1 if unranked else 1)
-    alike = [(n,) * len(unranked) for n in numbers]
-    mixed = islice(product(numbers, repeat=len(unranked)), 1, RANKINGS)
-    for ranks in dict.fromkeys((*alike, *mixed)):
-        chosen = dict(zip(unranked, ranks, strict=True))
-        dims = {n: (None,) * chosen[n] if n in chosen else _dims(n) or () for n in nodes}
-        limit = TRIALS if len({*ranks}) < 2 else FEW_TRIALS
-        yield islice(_repairing(_assigned(dims, args, kwargs, symbolic)), limit)
-
-
-def _repairing(trials: Iterator[Trial]) -> Iterator[Trial]:
-    """The trials, each followed by what its failure suggests."""
-    seen = set()
-    for first in trials:
-        waiting = [first]
-        for _ in range(REPAIRS):
-            if not waiting:
-                break
-            trial = waiting.pop()
-            if trial.key() not in seen:
-                seen.add(trial.key())
-                yield trial
-                waiting += reversed([*trial.repaired()])
-
-
-def _dims(node: Node) -> tuple[int | None, ...] | None:
-    return node.values if isinstance(node, SizeNode) else node.shape.dims
-
-
-def _assigned(
-    dims: dict[Node, tuple[int | None, ...]], args: Any, kwargs: Any, symbolic: bool
-) -> Iterator[Trial]:
-    unknown = sum(d.count(None) for d in dims.values())
-    if not unknown:
-        yield Trial({node: tuple(n for n in d if n is not None) for node, d in dims.items()})
-        return
-    known = {n for d in dims.values() for n in d if n is not None}
-    mapped((args, kwargs), lambda leaf: known.add(leaf) if _is_size(leaf) else None)
-    lists = (x for x in (*args, *kwargs.values()) if isinstance(x, list | tuple))
-    known |= {sum(x) for x in lists if all(map(_is_size, x))}  # parts add up to a size
-    hints = HINTS if symbolic else SMALL_HINTS[min(unknown, len(SMALL_HINTS)) - 1]
-    values = (hints[0], 1, hints[1], *sorted(known - {0, 1}))
-    alike = ((n,) * unknown for n in values)
-    mixed = (c for c in product((hints[0], 1, *values[3:]), repeat=unknown) if len({*c}) > 1)
-    for choice in (*alike, *islice(mixed, TRIALS)):
-        numbers = iter(choice)
-        yield Trial(
-            {
-                node: tuple(Unknown(next(numbers)) if n is None else n for n in d)
-                for node, d in dims.items()
-            }
-        )
-
-
-def _is_size(leaf: Any) -> bool:
-    return isinstance(leaf, int) and not isinstance(leaf, bool) and 0 < leaf <= 1 << 20
 
 
 # ---- bodies
