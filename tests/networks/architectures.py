@@ -126,7 +126,10 @@ class Builder:
             found, channels, height, width = self.image_block(channels, height, width)
             layers += found
         if self.random.random() < 0.3:  # on as a sequence of places
-            layers += [self.own.Applied("flatten", 2), self.own.Applied("transpose", 1, 2)]
+            # The pool hands row-major gradients back. Those of a sequence, with samples next to
+            # their channels in memory, PyTorch's instance norm would take for another layout.
+            layers += [self.nn.AvgPool2d(1), self.own.Applied("flatten", 2)]
+            layers.append(self.own.Applied("transpose", 1, 2))
             found, channels = self.sequence_blocks(channels, 2)
             return [*layers, *found, self.own.Applied("mean", 1)], shape, channels
         if self.random.random() < 0.5:
