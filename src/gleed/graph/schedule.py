@@ -1,7 +1,8 @@
 """Which operations run for some fetches, and in which order.
 
 An operation runs after its inputs and its control inputs. As far as these allow, writing to
-variables comes last, so that everything else sees the values from before the run.
+variables comes last, so that everything else sees the values from before the run. What may run at
+the same time runs in the order in which it was made.
 """
 
 from __future__ import annotations
