@@ -3,6 +3,7 @@
 
 #include "engine.h"
 #include "errors.h"
+#include "recording.h"
 
 namespace gleed {
 
@@ -84,6 +85,7 @@ static PyObject* first_grad(const Tensor* owner, Tensor* gradient, bool create_g
 }
 
 bool accumulate_into(AutogradMeta* meta, Tensor* gradient, bool create_graph) {
+  if (recording() && !record_grad(meta->tensor, false)) return false;
   const Tensor* owner = meta->tensor;
   // A gradient that is there already is a witness too.
   const Tensor* known_grad = meta->grad ? as_tensor(meta->grad) : owner;

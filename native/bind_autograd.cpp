@@ -65,11 +65,14 @@ bool read_sizes(PyObject* items, std::vector<std::pair<int, int>>& out) {
 }
 
 PyObject* record_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  static const char* names[] = {"name", "compile", "formula", "inputs", "saved", "sizes", nullptr};
+  static const char* names[] = {"name",  "compile", "formula", "inputs",
+                                "saved", "sizes",   "outputs", nullptr};
   PyObject *name, *compile, *formula, *inputs, *saved, *sizes;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UOOO!O!O!:GradRecord", const_cast<char**>(names),
-                                   &name, &compile, &formula, &PyTuple_Type, &inputs, &PyTuple_Type,
-                                   &saved, &PyTuple_Type, &sizes)) {
+  int outputs = INT_MAX;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UOOO!O!O!|i:GradRecord",
+                                   const_cast<char**>(names), &name, &compile, &formula,
+                                   &PyTuple_Type, &inputs, &PyTuple_Type, &saved, &PyTuple_Type,
+                                   &sizes, &outputs)) {
     return nullptr;
   }
   GradRecord* record = as_record(type->tp_alloc(type, 0));
@@ -80,6 +83,7 @@ PyObject* record_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   record->name = Py_NewRef(name);
   record->formula = Py_NewRef(formula);
   record->saved_dims = -1;
+  record->outputs = outputs;
   init_program(record->backward, compile, nullptr);
   bool ok = read_saved(saved, record->saved) && read_sizes(sizes, record->sizes);
   for (Py_ssize_t i = 0; ok && i < PyTuple_GET_SIZE(inputs); ++i) {

@@ -6,11 +6,13 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "kernel.h"
 #include "launch.h"
 #include "objects.h"
 #include "op.h"
+#include "recording.h"
 #include "steps.h"
 #include "threads.h"
 
@@ -171,7 +173,13 @@ void plan_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
+PyMemberDef plan_members[] = {
+    {"program", T_OBJECT, offsetof(Plan, program), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
 PyType_Slot plan_slots[] = {
+    {Py_tp_members, plan_members},
     {Py_tp_new, reinterpret_cast<void*>(plan_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(plan_dealloc)},
     {0, nullptr},
@@ -186,6 +194,35 @@ PyObject* set_interceptor(PyObject*, PyObject* callable) {
                  Py_TYPE(callable)->tp_name);
   }
   return exchange_interceptor(callable);
+}
+
+PyObject* set_recorder(PyObject*, PyObject* next) { return exchange_recorder(next); }
+
+PyObject* set_dry_runs(PyObject*, PyObject* dry) {
+  return PyBool_FromLong(std::exchange(dry_runs, dry == Py_True));
+}
+
+PyObject* is_recording(PyObject*, PyObject*) { return PyBool_FromLong(recording()); }
+
+// place_of(tensor) -> (serial of the storage, dtype, offset, sizes, strides)
+PyObject* place_of(PyObject*, PyObject* o) {
+  if (!is_tensor(o) || !concrete(as_tensor(o), "place_of")) {
+    return PyErr_Occurred()
+               ? nullptr
+               : raise("TypeError", "place_of: it takes a Tensor; got %s", Py_TYPE(o)->tp_name);
+  }
+  const Tensor* t = as_tensor(o);
+  const Layout& layout = t->layout;
+  const auto numbers = [&](const int64_t* from) {
+    PyObject* tuple = PyTuple_New(layout.ndim);
+    for (int i = 0; tuple && i < layout.ndim; ++i) {
+      PyTuple_SET_ITEM(tuple, i, PyLong_FromLongLong(from[i]));
+    }
+    return tuple;
+  };
+  return Py_BuildValue("KsLNN", static_cast<unsigned long long>(t->storage->serial),
+                       info(t->dtype).kernel_name, static_cast<long long>(layout.offset),
+                       numbers(layout.sizes), numbers(layout.strides));
 }
 
 PyObject* set_converter(PyObject*, PyObject* args) {
@@ -266,6 +303,14 @@ PyMethodDef functions[] = {
     {"set_converter", set_converter, METH_VARARGS,
      "set_converter(callable, ops) -> previous. Calls converter(op, *args, **kwargs) instead of "
      "those ops in this thread; None, None: none."},
+    {"set_recorder", set_recorder, METH_O,
+     "set_recorder(recorder) -> previous. Tells recorder.before, after, read and grad what happens "
+     "in this thread; None: nobody."},
+    {"set_dry_runs", set_dry_runs, METH_O,
+     "set_dry_runs(bool) -> previous. Whether operations of this thread only take memory."},
+    {"is_recording", is_recording, METH_NOARGS, "Whether a recorder is told what happens here."},
+    {"place_of", place_of, METH_O,
+     "place_of(tensor) -> (serial of its memory, dtype, offset, sizes, strides)."},
     {"set_identity_kernels", set_identity_kernels, METH_O,
      "set_identity_kernels({dtype: kernel}). Copying kernels, for operands that need staging."},
     {"set_out_helper", set_helper, METH_O,

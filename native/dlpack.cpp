@@ -2,6 +2,7 @@
 // copying.
 #include <cstring>
 
+#include "recording.h"
 #include "scalar.h"
 #include "tape.h"
 #include "tensor_type.h"
@@ -141,7 +142,7 @@ PyObject* tensor_dlpack(PyObject* self, PyObject* args, PyObject* kwargs) {
     return nullptr;
   }
   Tensor* t = as_tensor(self);
-  if (!concrete(t, "__dlpack__")) return nullptr;
+  if (!readable(t, "__dlpack__")) return nullptr;
   if (requires_grad(t)) {
     return raise("GradientError",
                  "__dlpack__: other libraries take no part in differentiation; the tensor requires "

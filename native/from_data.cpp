@@ -1,4 +1,5 @@
 // gleed.tensor(data): numbers, nested sequences, arrays and tensors become a new tensor.
+#include "recording.h"
 #include "scalar.h"
 #include "small_buffer.h"
 #include "tensor_type.h"
@@ -188,16 +189,17 @@ PyObject* as_array(PyObject* o) {
 
 PyObject* tensor_from_data(PyObject* data, const DType* dtype) {
   if (is_tensor(data)) {
-    const Tensor* t = as_tensor(data);
-    if (!concrete(t, "tensor")) return nullptr;
+    Tensor* t = as_tensor(data);
+    if (!readable(t, "tensor")) return nullptr;
     return copy(t->layout, t->data(), t->dtype, dtype);
   }
   if (PyObject* array = as_array(data)) {
     PyObject* shared = from_numpy(array);
     Py_DECREF(array);
     if (!shared) return nullptr;
-    const Tensor* t = as_tensor(shared);
-    PyObject* result = copy(t->layout, t->data(), t->dtype, dtype);
+    Tensor* t = as_tensor(shared);
+    PyObject* result =
+        !readable(t, "tensor") ? nullptr : copy(t->layout, t->data(), t->dtype, dtype);
     Py_DECREF(shared);
     return result;
   }

@@ -21,6 +21,7 @@
 // Everything else (tensors, lists, arrays, masks, and any index of a stand-in) goes to Python as
 // "advanced_index"(tensor, index), every assignment as "setitem"(tensor, index, value).
 #include "operators.h"
+#include "recording.h"
 #include "tape.h"
 #include "tensor_type.h"
 
@@ -241,7 +242,7 @@ PyObject* tensor_subscript(PyObject* self, PyObject* index) {
   if (consumed > t->layout.ndim) return too_many(consumed, t->layout.ndim);
   Movement m;
   if (!apply(t->layout, items, static_cast<int>(n), consumed, &m)) return nullptr;
-  if (requires_grad(t) && grad_enabled()) return call_basic_index(self, m);
+  if ((requires_grad(t) && grad_enabled()) || recording()) return call_basic_index(self, m);
   Tensor* view = new_view(t, m.out);
   if (view) record_view(view, t);
   return object(view);

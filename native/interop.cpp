@@ -2,6 +2,7 @@
 #include <bit>
 #include <cstring>
 
+#include "recording.h"
 #include "tape.h"
 #include "tensor_type.h"
 
@@ -55,6 +56,10 @@ int tensor_get_buffer(PyObject* self, Py_buffer* view, int flags) {
       (wants_column_major && !fortran_contiguous(layout)) ||
       (wants_any && !layout.contiguous && !fortran_contiguous(layout))) {
     return refuse_buffer(view, "buffer: the tensor is not contiguous; use contiguous() first");
+  }
+  if (!readable(as_tensor(self), "numpy")) {
+    view->obj = nullptr;
+    return -1;
   }
   Export* e = static_cast<Export*>(PyMem_Malloc(sizeof(Export)));
   if (!e) {

@@ -60,6 +60,7 @@ List idle_big, live_big;
 char* arena;  // the rest of the newest arena
 size_t arena_left;
 MemoryStats stats{0, 0, 0, -1, 0, 0};
+uint64_t storages = 0;  // made so far
 
 int64_t read_number(const char* path) {
   long long number = -1;
@@ -236,6 +237,7 @@ Storage* allocate(size_t nbytes) {
   if (!s) return refuse(nbytes);
   s->refs = 1;
   s->version = 0;
+  s->serial = ++storages;
   s->nbytes = nbytes;
   s->read_only = false;
   ++stats.allocations;
@@ -251,6 +253,7 @@ Storage* wrap(char* data, size_t nbytes, void (*release)(void*), void* owner) {
     return nullptr;
   }
   s->data = data;
+  s->serial = ++storages;
   s->nbytes = nbytes;
   s->release = release;
   s->owner = owner;

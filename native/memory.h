@@ -13,6 +13,7 @@ namespace gleed {
 struct Storage {
   int32_t refs = 1;
   uint32_t version = 0;  // raised by every in-place write; shared by all views
+  uint64_t serial = 0;   // no other storage ever has the same
   char* data = nullptr;
   size_t nbytes = 0;
   // Memory that is not the pool's (NumPy arrays, DLPack, mapped files): called once with `owner`.

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "op.h"
+#include "recording.h"
 #include "scalar.h"
 
 namespace gleed {
@@ -78,8 +79,9 @@ Fit read_int(PyObject* o, int64_t& out) {
   if (PyLong_CheckExact(o)) {
     index = Py_NewRef(o);
   } else if (is_tensor(o)) {
-    const Tensor* t = as_tensor(o);
+    Tensor* t = as_tensor(o);
     if (t->traced || t->layout.numel != 1 || !integral(t->dtype)) return Fit::kNo;
+    if (!readable(t, "an integer argument")) return Fit::kError;
     index = load_element(t->data(), t->dtype);
   } else if (PyIndex_Check(o) && !PyBool_Check(o)) {
     index = PyNumber_Index(o);
@@ -130,8 +132,9 @@ Fit push_number(PyObject* o, Frame& frame) {
   if (PyLong_Check(o)) return push_python_int(o, frame);
   PyObject* number = nullptr;
   if (is_tensor(o)) {
-    const Tensor* t = as_tensor(o);
+    Tensor* t = as_tensor(o);
     if (t->traced || t->layout.numel != 1) return Fit::kNo;
+    if (!readable(t, "a number argument")) return Fit::kError;
     number = load_element(t->data(), t->dtype);
   } else if (!is_number(o) || PyComplex_Check(o)) {
     return Fit::kNo;

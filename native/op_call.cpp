@@ -3,8 +3,10 @@
 #include <cstring>
 
 #include "binding.h"
+#include "engine.h"
 #include "op.h"
 #include "program.h"
+#include "recording.h"
 #include "scalar.h"
 #include "tape.h"
 
@@ -59,7 +61,7 @@ class OpCall {
               nullptr,        describe,    &description};
     const Binding* binding = find(call);
     if (!binding) return nullptr;
-    if (overload_.out >= 0) call.out = direct_out(*binding, call);
+    if (overload_.out >= 0 && !recording()) call.out = direct_out(*binding, call);
     ++binding->pins;
     const bool done = run_and_record(*binding, call);
     --binding->pins;
@@ -145,6 +147,10 @@ class OpCall {
   }
 
   static Tensor* copy_of(Tensor* t) {
+    if (recording()) {
+      PyObject* arguments[] = {object(t)};
+      return as_tensor(call_engine_op(EngineOp::kClone, arguments));
+    }
     Tensor* copy = empty_tensor(contiguous_layout(t->layout.shape()), t->dtype);
     if (copy) copy_to_packed(copy->data(), t->dtype, t->data(), t->dtype, t->layout);
     if (copy && !share_history(copy, t)) Py_CLEAR(copy);
@@ -244,7 +250,7 @@ class OpCall {
       raise("ValueError", "%s: out= has read-only memory; clone() it first", op_.text);
       return false;
     }
-    if (t->dtype == result->dtype && same_sizes(t->layout, result->layout) &&
+    if (!recording() && t->dtype == result->dtype && same_sizes(t->layout, result->layout) &&
         t->layout.contiguous && result->layout.contiguous) {
       std::memmove(t->data(), result->data(), result->layout.numel * itemsize(result->dtype));
       bump_version(t);

@@ -60,8 +60,8 @@ class Reader {
   }
 
   void dims(nb::handle o) {
-    static constexpr std::array<const char*, 10> kOps = {"const", "size",     "int", "add", "sub",
-                                                         "mul",   "floordiv", "mod", "min", "max"};
+    static constexpr std::array<const char*, 11> kOps = {
+        "const", "size", "stride", "int", "add", "sub", "mul", "floordiv", "mod", "min", "max"};
     for (nb::handle entry : tuple_of(o, "dims")) {
       nb::tuple parts = tuple_of(entry, "a dim");
       if (parts.size() < 2) reject("a dim is too short");
@@ -71,7 +71,7 @@ class Reader {
         dim.a = nb::cast<int64_t>(parts[1]);
       } else if (dim.op == DimExpression::Op::kInt) {
         dim.a = number(parts[1], 0, INT32_MAX, "an integer argument");
-      } else if (dim.op == DimExpression::Op::kSize) {
+      } else if (dim.op == DimExpression::Op::kSize || dim.op == DimExpression::Op::kStride) {
         sized(entry, 3, "a size");
         dim.a = number(parts[1], 0, plan_.inputs.size(), "an input");
         dim.b = number(parts[2], 0, plan_.inputs[dim.a].ndim, "an axis");
@@ -380,13 +380,14 @@ bool read_dtype(PyObject* o, DType* dtype) {
 }
 
 bool parse_plan(Plan& plan, PyObject* args, PyObject* kwargs) {
-  static const char* const kNames[] = {"inputs",  "dims",      "guards", "values", "steps",
-                                       "outputs", "residuals", "writes", "grad",   nullptr};
-  PyObject* parts[9] = {};
-  parts[8] = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOO|O:Plan", const_cast<char**>(kNames),
+  static const char* const kNames[] = {"inputs", "dims",    "guards",    "values",
+                                       "steps",  "outputs", "residuals", "writes",
+                                       "grad",   "program", nullptr};
+  PyObject* parts[10] = {};
+  parts[8] = parts[9] = Py_None;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOO|OO:Plan", const_cast<char**>(kNames),
                                    &parts[0], &parts[1], &parts[2], &parts[3], &parts[4], &parts[5],
-                                   &parts[6], &parts[7], &parts[8])) {
+                                   &parts[6], &parts[7], &parts[8], &parts[9])) {
     return false;
   }
   try {
@@ -397,6 +398,7 @@ bool parse_plan(Plan& plan, PyObject* args, PyObject* kwargs) {
     reader.values(parts[3]);
     reader.steps(parts[4]);
     reader.results(parts[5], parts[6], parts[7], parts[8]);
+    if (parts[9] != Py_None) plan.owned.push_back(plan.program = Py_NewRef(parts[9]));
     return true;
   } catch (nb::python_error& e) {
     e.restore();
@@ -425,6 +427,10 @@ bool evaluate_dims(const Plan& plan, const Call& call, std::vector<int64_t>& cel
     }
     if (dim.op == Op::kSize) {
       out = call.tensors[dim.a]->layout.sizes[dim.b];
+      continue;
+    }
+    if (dim.op == Op::kStride) {
+      out = call.tensors[dim.a]->layout.strides[dim.b];
       continue;
     }
     if (dim.op == Op::kInt) {

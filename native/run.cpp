@@ -3,6 +3,7 @@
 
 #include "binding.h"
 #include "program.h"
+#include "recording.h"
 #include "tape.h"
 #include "threads.h"
 
@@ -160,7 +161,9 @@ bool run_simple(const Binding& binding, const Call& call, Tensor** outputs) {
     roots[binding.fresh_root(0)] = call.out->data();
   }
   ++engine_stats.launches;
-  run_kernel(*std::get_if<BoundKernel>(&binding.steps[0]), roots, call.scalars.data());
+  if (!dry_runs) {
+    run_kernel(*std::get_if<BoundKernel>(&binding.steps[0]), roots, call.scalars.data());
+  }
   if (status != 0) [[unlikely]] {
     if (storage) drop(storage);
     return explain(binding, call, status);
@@ -191,7 +194,14 @@ class Run {
   bool execute(Tensor** outputs) {
     if (!allocate_memory() || !check_reaches()) return false;
     engine_stats.launches += static_cast<int64_t>(binding_.steps.size());
-    if (binding_.nanoseconds < kWorthReleasing) {
+    if (dry_runs) {
+      if (binding_.dynamic > 0) {
+        raise("TraceError",
+              "capture: the sizes of a result depend on data; they are not known in a dry run; "
+              "compute it outside of the captured function");
+        return false;
+      }
+    } else if (binding_.nanoseconds < kWorthReleasing) {
       for (const BoundStep& step : binding_.steps) {
         if (!run_step(step, nullptr)) return false;
         if (status_ != 0) break;  // what would be overwritten stays as it was
@@ -403,8 +413,15 @@ bool Binding::is_simple() const {
 }
 
 bool run(const Binding& binding, const Call& call, Tensor** outputs) {
-  if (binding.simple) return run_simple(binding, call, outputs);
-  return Run(binding, call).execute(outputs);
+  if (recording() && !record_inputs(binding, call)) [[unlikely]]
+    return false;
+  const bool ok =
+      binding.simple ? run_simple(binding, call, outputs) : Run(binding, call).execute(outputs);
+  if (!ok || !recording()) [[likely]]
+    return ok;
+  if (record_outputs(binding, outputs)) return true;
+  for (size_t k = 0; k < binding.outputs.size(); ++k) Py_DECREF(outputs[k]);
+  return false;
 }
 
 }  // namespace gleed

@@ -17,7 +17,19 @@ constexpr int kMaxAxes = 2 * kMaxDims;  // of one iteration space
 constexpr int kMaxOperands = 64;        // of one kernel
 
 struct DimExpression {
-  enum class Op : uint8_t { kConst, kSize, kInt, kAdd, kSub, kMul, kFloorDiv, kMod, kMin, kMax };
+  enum class Op : uint8_t {
+    kConst,
+    kSize,
+    kStride,
+    kInt,
+    kAdd,
+    kSub,
+    kMul,
+    kFloorDiv,
+    kMod,
+    kMin,
+    kMax,
+  };
   Op op;
   int64_t a = 0, b = 0;
 };
@@ -119,7 +131,8 @@ struct Plan {
   std::vector<Step> steps;
   std::vector<int> outputs, residuals, writes;
   GradRecord* grad;              // null: none
-  std::vector<PyObject*> owned;  // kernels and the record
+  PyObject* program;             // what Python made it from, for recorders; or null
+  std::vector<PyObject*> owned;  // kernels, the record, the program
 
   DType dtype(int value) const {
     const size_t v = static_cast<size_t>(value);

@@ -226,7 +226,7 @@ bool record_operation(GradRecord& record, const Binding& binding, const Call& ca
   node->scalar_count = static_cast<uint32_t>(call.scalars.size());
   bool ok = fill_node(node, record, binding, call, outputs, extra);
   if (ok && anomaly_enabled) note_forward(node);
-  for (int k = 0; ok && k < outputs_count; ++k) {
+  for (int k = 0; ok && k < std::min(outputs_count, record.outputs); ++k) {
     if (!differentiable(outputs[k]->dtype)) continue;
     int input = alias_of(binding, k);
     if (input < 0) {

@@ -43,7 +43,7 @@ struct AutogradMeta {
 enum class SavedKind : uint8_t { kInput, kOutput, kResidual };
 
 // How the backward of one plan is obtained; made in Python together with the plan:
-// _C.GradRecord(name, compile, formula, inputs, saved, sizes).
+// _C.GradRecord(name, compile, formula, inputs, saved, sizes, outputs).
 //
 // Backward is a call of `backward` with
 //   tensors = the defined cotangents in slot order (outputs, then residuals), then the saved
@@ -68,6 +68,7 @@ struct GradRecord {
   std::vector<std::pair<SavedKind, int>> saved;  // ("input", 0) in Python
   // Input sizes that the backward needs, as (tensor, axis).
   std::vector<std::pair<int, int>> sizes;
+  int outputs;     // only the first so many of the plan's have a gradient
   int saved_dims;  // the ranks of the saved tensors together, or -1 before the first call
 };
 extern PyTypeObject* GradRecordType;

@@ -2,6 +2,7 @@
 #include "bind_autograd.h"
 #include "engine.h"
 #include "errors.h"
+#include "recording.h"
 
 namespace gleed {
 
@@ -77,6 +78,7 @@ PyObject* requires_grad_inplace(PyObject* self, PyObject* args, PyObject* kwargs
 }
 
 PyObject* get_grad(PyObject* self, void*) {
+  if (recording() && !record_grad(as_tensor(self), false)) return nullptr;
   const AutogradMeta* meta = as_tensor(self)->grad_meta;
   if (!meta) Py_RETURN_NONE;
   if (!meta->grad && meta->grad_fn && !meta->retains_grad &&
@@ -117,6 +119,7 @@ bool check_new_grad(const Tensor* t, PyObject* value) {
 
 int set_grad(PyObject* self, PyObject* value, void*) {
   Tensor* t = as_tensor(self);
+  if (recording() && !record_grad(t, true)) return -1;
   if (!value || value == Py_None) {
     if (t->grad_meta) Py_CLEAR(t->grad_meta->grad);
     return 0;
@@ -183,7 +186,7 @@ int set_data(PyObject* self, PyObject* value, void*) {
     return -1;
   }
   Tensor* source = as_tensor(value);
-  if (!concrete(t, "data") || !concrete(source, "data")) return -1;
+  if (!readable(t, "data") || !concrete(source, "data")) return -1;
   if (requires_grad(t) && !differentiable(source->dtype)) {
     raise("DTypeError",
           "data: the tensor requires grad and needs floating-point data; got %s; "

@@ -2,6 +2,7 @@
 #include "tensor_type.h"
 
 #include "operators.h"
+#include "recording.h"
 #include "scalar.h"
 
 namespace gleed {
@@ -137,7 +138,7 @@ PyObject* nested_list(const Layout& layout, DType dtype, int axis, const char* p
 
 PyObject* method_tolist(PyObject* self, PyObject*) {
   Tensor* t = as_tensor(self);
-  if (!concrete(t, "tolist")) return nullptr;
+  if (!readable(t, "tolist")) return nullptr;
   return nested_list(t->layout, t->dtype, 0, t->data());
 }
 
@@ -278,7 +279,7 @@ PyGetSetDef kTensorGetters[] = {
     {}};
 
 PyObject* item(Tensor* t) {
-  if (!concrete(t, "item")) return nullptr;
+  if (!readable(t, "item")) return nullptr;
   if (t->layout.numel != 1) {
     return raise(
         "ShapeError",

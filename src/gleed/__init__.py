@@ -49,6 +49,7 @@ from gleed.tensor_types import *  # noqa: F403
 # Where to find what is loaded at its first use, which keeps `import gleed` quick.
 LAZY = {
     "amp": "gleed.amp",
+    "compile": "gleed.captured",
     "autocast": "gleed.amp",
     "get_autocast_cpu_dtype": "gleed.amp",
     "get_autocast_dtype": "gleed.amp",

@@ -58,6 +58,7 @@ from gleed.autograd import is_grad_enabled as is_grad_enabled
 from gleed.autograd import is_inference_mode_enabled as is_inference_mode_enabled
 from gleed.autograd import no_grad as no_grad
 from gleed.autograd import set_grad_enabled as set_grad_enabled
+from gleed.captured import compile as compile
 from gleed.devices import *
 from gleed.dtypes import *
 from gleed.factories import *

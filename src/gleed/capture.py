@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gleed import _C, primitives
-from gleed.compiler.dims import Dim, Size
+from gleed.compiler.dims import Dim, Size, translate
 from gleed.compiler.graph import Graph, Node, Value, topological
 from gleed.compiler.kernel import is_float
 from gleed.compiler.planning import build_plan
@@ -100,7 +100,15 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
     written = _written(overload, bound, call.tensors, outputs)
     if not any(call.needs_grad):
         return build_plan(trace.graph(outputs), trace.scope, written=written)
-    formula = Formula(overload, bound, trace, call, outputs, written)
+    formula = Formula(
+        overload.gradient_title(bound),
+        trace,
+        call.tensors,
+        [k for k, needed in enumerate(call.needs_grad) if needed],
+        call.integers,
+        outputs,
+        written,
+    )
     residuals = formula.kept()
     plan = build_plan(
         trace.graph([*outputs, *residuals]),
@@ -173,27 +181,28 @@ class Formula:
 
     def __init__(
         self,
-        overload: Overload,
-        bound: Sequence[Any],
+        title: str,
         trace: Trace,
-        call: Arguments,
+        inputs: Sequence[Standin],
+        needed: Sequence[int],
+        integers: int,
         outputs: list[Standin],
         written: dict[int, int],
     ) -> None:
-        self.trace, self.outputs = trace, outputs
-        self.title = overload.gradient_title(bound)
-        self._inputs = [x.value for x in call.tensors]
-        self._integers = call.integers
+        self.title, self.trace, self.outputs = title, trace, outputs
+        self.differentiable = len(outputs)
+        self._inputs = [x.value for x in inputs]
+        self._integers = integers
         self._forward = set(topological([y.value.node for y in outputs]))
         self._double: dict[tuple[int, int], Any] = {}
         self._overwritten = {self._inputs[k] for k in written.values()}
         self.partition = Partition(
             [v for v in self._inputs if v not in self._overwritten], [y.value for y in outputs]
         )
-        edges = [k for k, x in enumerate(call.tensors) if call.needs_grad[k] and is_float(x.dtype)]
-        gradients = self._close([call.tensors[k] for k in edges])
+        edges = [k for k in needed if is_float(inputs[k].dtype)]
+        gradients = self._close([inputs[k] for k in edges])
         self.edges = [k for k, g in zip(edges, gradients, strict=True) if g is not None]
-        self.sources = [call.tensors[k] for k in self.edges]
+        self.sources = [inputs[k] for k in self.edges]
         self.sizes = self._missing_sizes([g.value for g in gradients if g is not None])
 
     @property
@@ -219,11 +228,20 @@ class Formula:
         while True:
             results = self._results()
             cotangents = [self._cotangent(y) for y in results]
-            gradients = differentiate(self.trace, results, cotangents, sources)
+            gradients = self.differentiate(results, cotangents, sources)
             starts = {g.value for g in cotangents if g is not None}
             needed = [g.value for g in gradients if g is not None]
             if not self.partition.close(self._forward, needed, starts):
                 return gradients
+
+    def differentiate(
+        self,
+        results: Sequence[Standin],
+        cotangents: Sequence[Standin | None],
+        sources: Sequence[Standin],
+    ) -> list[Standin | None]:
+        """One gradient per source; `results` are the outputs, then the residuals."""
+        return differentiate(self.trace, results, cotangents, sources)
 
     def _cotangent(self, y: Standin) -> Standin | None:
         if not is_float(y.dtype):
@@ -271,21 +289,28 @@ class Formula:
             tuple(self.edges),
             tuple(saved),
             tuple(self.sizes),
+            self.differentiable,
         )
 
     def compile(self, arguments: Any, sizes: Any, ints: Any, words: Any) -> Any:
         """The backward plan for given masks of defined cotangents and needed gradients."""
         defined, needed = arguments[0], arguments[1]
-        graph, symbols = self._backward(defined, needed)
+        graph, symbols, copies = self._backward(defined, needed)
+        return self._build(graph, symbols, copies)
+
+    def _build(self, graph: Graph, symbols: dict[Dim, Step], copies: dict[Value, Value]) -> Any:
         return build_plan(graph, self.trace.scope, symbols=symbols, decided=self._decided)
 
-    def _backward(self, defined: int, needed: int) -> tuple[Graph, dict[Dim, Step]]:
-        """The program from defined cotangents and saved values to needed gradients."""
+    def _backward(
+        self, defined: int, needed: int
+    ) -> tuple[Graph, dict[Dim, Step], dict[Value, Value]]:
+        """The program from defined cotangents and saved values to needed gradients, where it finds
+        sizes, and which of its values are copies of which of the trace."""
         results = self._results()
         cotangents = [
             self._cotangent(y) if defined >> i & 1 else None for i, y in enumerate(results)
         ]
-        gradients = differentiate(self.trace, results, cotangents, self.sources)
+        gradients = self.differentiate(results, cotangents, self.sources)
         wanted = [
             g if g is not None else self.trace.full(x.shape, 0, x.dtype)
             for i, (g, x) in enumerate(zip(gradients, self.sources, strict=True))
@@ -305,7 +330,7 @@ class Formula:
                 symbols.setdefault(size, ("int", self._integers + i))
         for i in range(self._integers):
             symbols.setdefault(self.trace.scope.symbol(("int", i), 0), ("int", i))
-        return Graph([*starts, *leaves], outputs), symbols
+        return Graph([*starts, *leaves], outputs), symbols, replaced
 
     def formula(
         self, cotangents: Any, saved: Any, ints: Any, scalars: Any, needed: int
@@ -314,7 +339,7 @@ class Formula:
         defined = sum(1 << i for i, g in enumerate(cotangents) if g is not None)
         operation = self._double.get((defined, needed))
         if operation is None:
-            graph, symbols = self._backward(defined, needed)
+            graph, symbols, _ = self._backward(defined, needed)
             params = (n for n in graph.nodes if n.op == "param")
             numbers = dict(sorted({n.attrs["key"]: n.outputs[0].dtype for n in params}.items()))
             body = _Replay(graph, symbols, self.trace.scope, [*numbers])
@@ -360,20 +385,9 @@ class _Replay:
         def moved(attr: Any) -> Any:
             if isinstance(attr, tuple):
                 return tuple(map(moved, attr))
-            return _translate(self._scope.resolve(attr), sizes) if isinstance(attr, Dim) else attr
+            return translate(self._scope.resolve(attr), sizes.get)
 
         return replay(trace, self._graph, tensors, params, moved)
-
-
-def _translate(size: Size, sizes: dict[Dim, Size]) -> Size:
-    """A size of one scope in another."""
-    if not isinstance(size, Dim):
-        return size
-    if size in sizes:
-        return sizes[size]
-    a, b = (_translate(arg, sizes) for arg in size.args)
-    scope = next(d.scope for d in (a, b, *sizes.values()) if isinstance(d, Dim))
-    return scope.combine(size.op, a, b)
 
 
 def _sizes_of(node: Node) -> Any:

@@ -79,22 +79,22 @@ def _accumulate(total: dict[Value, Standin], x: Standin, g: Standin) -> None:
     total[x.value] = g if known is None else known + g
 
 
-def substitute(values: Sequence[Value], replaced: dict[Value, Value]) -> list[Value]:
-    """The same values computed from others."""
-    made = dict(replaced)
+def substitute(values: Sequence[Value], made: dict[Value, Value]) -> list[Value]:
+    """The same values computed from others; copies are added to `made`, and made in the order of
+    what they are copies of."""
 
     def now(value: Value) -> Value:
         return made.get(value, value)
 
     pending = [v.node for v in values if v not in made]
-    for node in _topological_until(pending, made):
+    for node in sorted(_topological_until(pending, made), key=lambda node: node.serial):
         inputs = tuple(now(v) for v in node.inputs)
         if inputs != node.inputs:
             types = [(v.dtype, v.shape) for v in node.outputs]
             copy = Node(node.op, node.primitive, inputs, node.attrs, types)
-            made |= {
-                v: w for v, w in zip(node.outputs, copy.outputs, strict=True) if v not in replaced
-            }
+            copy.looped = node.looped
+            for v, w in zip(node.outputs, copy.outputs, strict=True):
+                made.setdefault(v, w)
     return [now(v) for v in values]
 
 

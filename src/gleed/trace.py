@@ -246,10 +246,12 @@ def replay(
     inputs: Sequence[Standin],
     params: Mapping[int, Standin] | None = None,
     moved: Callable[[Any], Any] = lambda attr: attr,
+    seen: Callable[[Node, Standin], None] = lambda node, y: None,
 ) -> tuple[Standin, ...]:
     """Add the nodes of a graph to a trace, computed from `inputs`; its outputs there.
 
     params: the run-time numbers by their number. moved: an attribute, for a trace of other sizes.
+    seen: called with every node and what becomes of its first result.
     """
     made: dict[Value, Standin] = dict(zip(graph.inputs, inputs, strict=True))
     for node in graph.nodes:
@@ -269,6 +271,7 @@ def replay(
             results = trace.emit(node.primitive, tuple(made[v] for v in node.inputs), attrs)
             results = results if isinstance(results, tuple) else (results,)
             made |= dict(zip(node.outputs, results, strict=True))
+            seen(node, results[0])
     return tuple(made[v] for v in graph.outputs)
 
 

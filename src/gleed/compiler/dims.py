@@ -116,6 +116,19 @@ def maximum(a: Size, b: Size) -> Size:
     return _scope(a, b).combine("max", a, b) if _symbolic(a, b) else max(hint(a), hint(b))
 
 
+def translate(size: Size, known: Callable[[Dim], Size | None]) -> Size:
+    """A size of one scope in another, where some are `known`, all symbols among them."""
+    if not isinstance(size, Dim):
+        return size
+    found = known(size)
+    if found is not None:
+        return found
+    a, b = (translate(arg, known) for arg in size.args)
+    if _symbolic(a, b):
+        return _scope(a, b).combine(size.op, a, b)
+    return _OPERATIONS[size.op](hint(a), hint(b))
+
+
 def product(sizes: tuple[Size, ...]) -> Size:
     """The number of elements of a shape."""
     result: Size = 1

@@ -57,7 +57,7 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
     in the way of fusion, that reduction: make it real, then ask again."""
     shape, node = root.shape, root.node
     identity: Mapping = tuple(range(len(shape)))
-    if node.kind == "reduce" and not _places(root):
+    if node.kind == "reduce" and not written_out(root):
         axes = node.attrs["axes"]
         reduced = tuple(node.inputs[0].shape[a] for a in axes)
         return Space((*shape, *reduced), len(shape)), identity, None
@@ -80,9 +80,9 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
     return _with_last(shape, rows, free)
 
 
-def _places(value: Value) -> list[tuple[Fixed, ...]]:
+def written_out(value: Value) -> list[tuple[Fixed, ...]]:
     """The places on the axes of a reduction that is short enough to be written out, in order."""
-    if value.node.kind != "reduce":
+    if value.node.kind != "reduce" or value.node.looped:
         return []
     sizes = [value.node.inputs[0].shape[a] for a in value.node.attrs["axes"]]
     if any(isinstance(n, Dim) for n in sizes) or math.prod(map(int, sizes)) > _WRITTEN_OUT:
@@ -132,7 +132,7 @@ def _first_reduction(
         if (value, where) in seen or is_real(value):
             continue
         seen.add((value, where))
-        places = _places(value)
+        places = written_out(value)
         if places:
             stack.append((value.node.inputs[0], _opened(value, where, places[0])))
             continue
@@ -153,6 +153,8 @@ def _first_reduction(
 def inner_mapping(value: Value, mapping: Mapping) -> Mapping | None:
     """The mapping of the operand of a broadcast, permute or unit-size reshape; None for others."""
     node = value.node
+    if node.op == "compact":
+        return mapping
     if node.kind == "broadcast":
         source = node.inputs[0]
         axes, shape = node.attrs["axes"], value.shape
@@ -348,9 +350,9 @@ class KernelBuilder:
         node, source = value.node, value.node.inputs[0]
         axes, op = node.attrs["axes"], node.primitive.attributes["op"]  # type: ignore[union-attr]
         build = self._wide if self._in_float32(value) else self.build
-        places = _places(value)
+        places = written_out(value)
         if places:
-            return _written_out(
+            return _combined(
                 op, [build(source, _opened(value, mapping, along)) for along in places]
             )
         reduced = self.space.reduced
@@ -460,7 +462,7 @@ def _rounded(x: k.Node, dtype: str) -> k.Node:
     return k.cast(x, dtype)
 
 
-def _written_out(op: str, values: list[k.Node]) -> k.Node:
+def _combined(op: str, values: list[k.Node]) -> k.Node:
     """A reduction of a few values, the same as the loop over them gives."""
     if values[0].dtype == "bool":
         op = {"max": "any", "min": "all"}.get(op, op)

@@ -37,9 +37,10 @@ class Value:
 
 class Node:
     """The application of a primitive, or a leaf: "input" (a tensor argument), "param" (a run-time
-    number), "const" (a number). Nodes made later have greater serial numbers."""
+    number), "const" (a number). Nodes made later have greater serial numbers. A reduction that is
+    `looped` is a loop even over a few places, whose number is known."""
 
-    __slots__ = ("attrs", "inputs", "op", "outputs", "primitive", "serial")
+    __slots__ = ("attrs", "inputs", "looped", "op", "outputs", "primitive", "serial")
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Node:
     ) -> None:
         self.op, self.primitive, self.inputs, self.attrs = op, primitive, inputs, attrs
         self.serial = next(_serials)
+        self.looped = False
         self.outputs = tuple(Value(self, i, d, shape) for i, (d, shape) in enumerate(types))
 
     @classmethod

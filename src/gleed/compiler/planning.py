@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -9,12 +10,29 @@ from gleed import _C
 from gleed.compiler import kernel as k
 from gleed.compiler.attention import attention_kernel
 from gleed.compiler.contraction import compile_contraction
-from gleed.compiler.dims import Dim, Scope
-from gleed.compiler.graph import Graph
+from gleed.compiler.dims import Dim, Scope, Size
+from gleed.compiler.graph import Graph, Value
 from gleed.compiler.kernel import Variant
 from gleed.compiler.objects import object_for
 from gleed.compiler.schedule import Cells, Schedule, Step, identity_kernel
 from gleed.compiler.split import accumulator_dtypes, split
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What a plan was made of, for those who make a larger program of several.
+
+    `symbols` says where a call finds the symbols of the graph's sizes, if not under their own
+    names; `guards` are what was decided about them; `written` maps an output to the input that it
+    overwrites. `launches` is how many kernels and routines the plan runs, those of a loop once.
+    """
+
+    graph: Graph
+    scope: Scope
+    symbols: dict[Dim, Step] | None
+    guards: tuple[tuple[str, Size, Size], ...]
+    written: dict[int, int]
+    launches: int
 
 
 def build_plan(
@@ -26,17 +44,20 @@ def build_plan(
     symbols: dict[Dim, Step] | None = None,
     grad: Any = None,
     decided: int = 0,
+    stored: dict[Value, int] | None = None,
 ) -> Any:
     """The plan of a graph whose last `residuals` outputs are kept for the backward only.
 
     `written` maps an output to the input that it overwrites; `symbols` says where the plan finds
     the symbols of `scope`, if not under their own names; `grad` is a `_C.GradRecord`; the first
-    `decided` guards of the scope are known to hold.
+    `decided` guards of the scope are known to hold; `stored` as for `Schedule`.
     """
     written = written or {}
     cells = Cells(scope, symbols)
-    schedule = Schedule(graph, cells, written)
-    guards = tuple((op, cells.raw(a), cells.raw(b)) for op, a, b in scope.guards[decided:])
+    schedule = Schedule(graph, cells, written, stored)
+    launches = sum(step[0] in ("kernel", "library", "loop") for step in schedule.steps)
+    program = Program(graph, scope, symbols, tuple(scope.guards[decided:]), written, launches)
+    guards = tuple((op, cells.raw(a), cells.raw(b)) for op, a, b in program.guards)
     visible = len(schedule.outputs) - residuals
     return _C.Plan(
         tuple((v.dtype, len(v.shape)) for v in graph.inputs),
@@ -48,6 +69,7 @@ def build_plan(
         schedule.outputs[visible:],
         tuple(sorted(set(written.values()))),
         grad,
+        program,
     )
 
 

@@ -15,7 +15,7 @@ from gleed.compiler import kernel as k
 from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.fuse import KernelBuilder, Mapping, Space, inner_mapping, space_of
 from gleed.compiler.graph import Graph, Node, Shape, Turns, Value
-from gleed.compiler.writes import divided, in_order
+from gleed.compiler.writes import OPERANDS_AT_ONCE, divided, in_order
 
 Step = tuple[Any, ...]
 # Kinds whose result a kernel computes; the others have steps of their own.
@@ -51,7 +51,7 @@ class Cells:
             return ("const", size)
         if self._symbols is not None and size in self._symbols:
             return self._symbols[size]
-        if size.op in ("size", "int"):
+        if size.op in ("size", "stride", "int"):
             if self._symbols is not None:
                 raise KeyError(size)
             return (size.op, *size.args)
@@ -65,10 +65,18 @@ def _key(size: Size) -> object:
 class Schedule:
     """The steps that compute a graph's outputs.
 
-    `written` maps an output's position to the number of the input whose memory it overwrites.
+    `written` maps an output's position to the number of the input whose memory it overwrites. In a
+    program of many operations, `stored` are the results that get memory, in order, with the number
+    of the call that each is of; all memory is row-major then.
     """
 
-    def __init__(self, graph: Graph, cells: Cells, written: dict[int, int]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        cells: Cells,
+        written: dict[int, int],
+        stored: dict[Value, int] | None = None,
+    ) -> None:
         self.graph, self.cells = graph, cells
         self.values: list[tuple[str, tuple[int, ...]]] = []
         self.steps: list[Step] = []
@@ -84,8 +92,12 @@ class Schedule:
             (v for v in dict.fromkeys(plain) if v.node.kind in COMPUTED),
             key=lambda v: self._order[v.node],
         )
-        for node in _draws(graph.nodes):
-            self.real(node.outputs[0])
+        self._calls = stored
+        for value in _program_order(graph, stored or {}):
+            if stored:
+                call = stored.get(value)
+                self._wanted = [v for v in stored if stored[v] == call and v.node.kind in COMPUTED]
+            self.real(value)
         numbers = {i: self.real(v) for i, v in enumerate(graph.outputs) if i not in written}
         numbers |= self._write([(graph.outputs[i], target, i) for i, target in written.items()])
         self.outputs = tuple(numbers[i] for i in range(len(graph.outputs)))
@@ -120,7 +132,11 @@ class Schedule:
     def _realise(self, value: Value) -> None:
         """Give a value memory."""
         kind = value.node.kind
-        if kind in COMPUTED or (kind == "broadcast" and self._is_fill(value)):
+        if (
+            kind in COMPUTED
+            or (kind == "broadcast" and self._is_fill(value))
+            or (value.node.op == "compact" and self._is_computed(value))
+        ):
             self._compute([value])
         elif kind == "library":
             self._library(value.node)
@@ -132,6 +148,12 @@ class Schedule:
             self._numbers[value] = number
         else:
             self._numbers[value] = self._move(value)
+
+    def _is_computed(self, value: Value) -> bool:
+        """Whether a value that is made compact is computed, and so can be where it shall be."""
+        while value.node.op == "compact" or value.node.kind == "permute":
+            value = value.node.inputs[0]
+        return value.node.kind == "pointwise" and not self.is_real(value)
 
     @staticmethod
     def _is_fill(value: Value) -> bool:
@@ -376,8 +398,9 @@ class Schedule:
             self._numbers |= written
 
     def _companions(self, root: Value, space: Space, mapping: Mapping) -> dict[Value, Mapping]:
-        """Other wanted outputs that the same loops can compute."""
+        """Other wanted outputs that the same loops can compute, as far as a kernel has operands."""
         found: dict[Value, Mapping] = {}
+        touched = self._touched(root)
         for value in self._wanted:
             if value is root or value in self._begun:
                 continue
@@ -385,6 +408,9 @@ class Schedule:
                 continue
             own, place, blocker = space_of(value, self.is_real)
             if blocker is None and own.key == space.key:
+                touched |= self._touched(value)
+                if sum(isinstance(x, int) for x in touched) + len(found) > OPERANDS_AT_ONCE:
+                    break
                 found[value] = place
         return found
 
@@ -411,7 +437,7 @@ class Schedule:
 
     def _like(self, builder: KernelBuilder, value: Value) -> tuple[int, ...]:
         """The operands whose stride order a pointwise result follows: those of its own shape."""
-        if builder.space.reduced or value.node.kind != "pointwise":
+        if builder.space.reduced or value.node.kind != "pointwise" or self._calls is not None:
             return ()
         whole = tuple(range(len(value.shape)))
         tensors = (
@@ -529,6 +555,12 @@ def _numbers(attrs: Iterable[object]) -> Iterator[Size]:
             yield from _numbers(attr)
         elif isinstance(attr, int | Dim):
             yield attr if isinstance(attr, Dim) else int(attr)
+
+
+def _program_order(graph: Graph, stored: dict[Value, int]) -> list[Value]:
+    """What has to be computed in the order of the program: draws, and what is stored."""
+    values = {node.outputs[0]: None for node in _draws(graph.nodes)} | dict.fromkeys(stored)
+    return sorted(values, key=lambda v: v.node.serial)
 
 
 def _draws(nodes: Sequence[Node]) -> list[Node]:

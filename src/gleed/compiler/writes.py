@@ -9,7 +9,7 @@ from gleed.compiler.graph import Value
 
 Group = dict[Value, int]  # values, and the plan values that they are written to
 
-_OPERANDS_AT_ONCE = 32  # of one kernel, whose operands are limited
+OPERANDS_AT_ONCE = 32  # of one kernel, whose operands are limited
 
 
 def in_order(groups: dict[object, Group], read: Callable[[Value], set[int]]) -> list[Group]:
@@ -43,7 +43,7 @@ def divided(group: Group, touched: Callable[[Value], set[Value | int]]) -> list[
         size = len(members) + sum(isinstance(x, int) for x in shared)
         if size > room:
             parts.append({})
-            room = _OPERANDS_AT_ONCE
+            room = OPERANDS_AT_ONCE
         parts[-1] |= members
         room -= size
     return parts

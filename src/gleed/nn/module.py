@@ -76,6 +76,24 @@ class Module(StateDict, Hooks, ModuleBase):
             'it has none; add a method "def forward(self, input)"'
         )
 
+    def _with_forward(self, run: Any) -> Self:
+        """A module with all that this one has, whose forward is `run`, a captured call of this one.
+
+        Both share one state: what is assigned, trained or loaded in one is so in the other.
+        """
+        kind = type(self)
+        members = {
+            "forward": lambda twin, *args, **kwargs: run(*args, **kwargs),
+            "report": lambda twin: run.report(),
+            "_orig_mod": self,
+            "__module__": kind.__module__,
+            "__doc__": kind.__doc__,
+        }
+        cls = type(kind.__name__, (kind,), members)
+        twin: Self = cls.__new__(cls)  # type: ignore[call-overload]
+        twin.__dict__ = self.__dict__
+        return twin
+
     # Attributes
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -1,0 +1,91 @@
+#include "recording.h"
+
+#include <utility>
+
+#include "binding.h"
+#include "program.h"
+
+namespace gleed {
+
+thread_local constinit PyObject* recorder = nullptr;
+thread_local constinit bool dry_runs = false;
+
+namespace {
+
+template <class T, class Convert>
+PyObject* tuple_of(std::span<T> items, Convert&& convert) {
+  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(items.size()));
+  for (size_t i = 0; tuple && i < items.size(); ++i) {
+    PyObject* item = convert(items[i]);
+    if (!item) {
+      Py_CLEAR(tuple);
+    } else {
+      PyTuple_SET_ITEM(tuple, i, item);
+    }
+  }
+  return tuple;
+}
+
+PyObject* tuple_of(std::span<Tensor* const> tensors) {
+  return tuple_of(tensors, [](Tensor* t) { return Py_NewRef(object(t)); });
+}
+
+// Calls a method of the recorder, which is not told of what that does. Takes the arguments over.
+template <size_t N>
+bool tell(const char* method, PyObject* (&&arguments)[N]) {
+  bool ok = true;
+  for (PyObject* argument : arguments) ok = ok && argument;
+  PyObject* own = std::exchange(recorder, nullptr);
+  PyObject* name = ok ? PyUnicode_InternFromString(method) : nullptr;
+  PyObject* result = nullptr;
+  if (name) {
+    PyObject* all[N + 1] = {own};
+    for (size_t i = 0; i < N; ++i) all[i + 1] = arguments[i];
+    result = PyObject_VectorcallMethod(name, all, N + 1, nullptr);
+  }
+  Py_XDECREF(name);
+  for (PyObject* argument : arguments) Py_XDECREF(argument);
+  // False: it gives up, and wants to hear no more.
+  const bool stop = result == Py_False;
+  if (stop) {
+    Py_DECREF(own);
+  } else {
+    recorder = own;
+  }
+  Py_XDECREF(result);
+  return result != nullptr;
+}
+
+}  // namespace
+
+PyObject* exchange_recorder(PyObject* next) {
+  PyObject* previous = std::exchange(recorder, next == Py_None ? nullptr : Py_NewRef(next));
+  return previous ? previous : Py_NewRef(Py_None);
+}
+
+bool record_inputs(const Binding& binding, const Call& call) {
+  PyObject* program = binding.plan->program;
+  return tell("before",
+              {Py_NewRef(program ? program : Py_None), tuple_of(call.tensors),
+               tuple_of(call.ints, [](int64_t n) { return PyLong_FromLongLong(n); }),
+               tuple_of(call.scalars, [](uint64_t n) { return PyLong_FromUnsignedLongLong(n); }),
+               arguments_of(call)});
+}
+
+bool record_outputs(const Binding& binding, Tensor* const* outputs) {
+  return tell("after", {tuple_of(std::span<Tensor* const>{outputs, binding.outputs.size()})});
+}
+
+bool record_read(Tensor* t, const char* what) {
+  return tell("read", {Py_NewRef(object(t)), PyUnicode_FromString(what)});
+}
+
+bool record_grad(Tensor* t, bool assigned) {
+  return tell("grad", {Py_NewRef(object(t)), PyBool_FromLong(assigned)});
+}
+
+bool readable(Tensor* t, const char* what) {
+  return concrete(t, what) && (!recording() || record_read(t, what));
+}
+
+}  // namespace gleed

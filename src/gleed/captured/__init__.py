@@ -1,0 +1,13 @@
+"""Functions captured into programs: `gleed.compile`.
+
+recorder   what the core runs becomes one graph
+memory     views and writes, as values of that graph
+reach      the Python state that a function can read, which must stay the same
+structure  nested arguments and results
+program    results, writes and gradients become a plan
+function   when to capture, and when a captured program may run
+"""
+
+from gleed.captured.function import CompiledFunction, compile
+
+__all__ = ["CompiledFunction", "compile"]

@@ -1,0 +1,264 @@
+"""`gleed.compile`: a function that is captured when it is first called, and then runs as a plan."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gleed import _C, amp
+from gleed.captured.errors import Unfollowed
+from gleed.captured.memory import Place, place_of
+from gleed.captured.program import Captured, Outdated, capture
+from gleed.captured.reach import Cell, Reached, reach
+from gleed.captured.recorder import Recorder
+from gleed.captured.structure import Form, take_apart
+from gleed.errors import ArgumentError, TraceError
+
+_PATIENCE = 3  # captures that the function itself makes out of date, before it runs uncaptured
+_MOST_PROGRAMS = 64  # of one function, before calls that fit none run uncaptured
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a call finds an input of the program.
+
+    kind: "argument" (number `what`), "cell" (the cell), "grad" (of input number `what`), or
+    "constant" (the tensor).
+    """
+
+    kind: str
+    what: Any
+
+    def get(self, arguments: Sequence[Any], found: Sequence[Any]) -> Any:
+        """The tensor; `found` are the inputs before this one."""
+        if self.kind == "argument":
+            return arguments[self.what]
+        if self.kind == "cell":
+            return self.what.get()
+        return found[self.what].grad if self.kind == "grad" else self.what
+
+
+@dataclass(eq=False)
+class Entry:
+    """A captured program, and what must hold for it to be run."""
+
+    key: tuple[Form, Any]
+    program: Captured
+    sources: list[Source]
+    reached: Reached
+
+    def inputs(self, arguments: Sequence[Any]) -> tuple[Any, ...]:
+        """The tensors that the program is run on."""
+        found: list[Any] = []
+        for source in self.sources:
+            found.append(source.get(arguments, found))
+        return tuple(found)
+
+
+class CompiledFunction:
+    """What `gleed.compile` makes of a function."""
+
+    def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._fullgraph = function, fullgraph
+        self._name = getattr(function, "__qualname__", type(function).__name__)
+        self._entries: list[Entry] = []
+        self._uncaptured: dict[Any, str] = {}  # kinds of calls that are not captured, and why
+        self._reasons: list[str] = []  # why the function was captured again
+        self._in_vain = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the captured program; capture the function first where there is none that fits."""
+        if _C.is_recording():
+            return self._function(*args, **kwargs)
+        tensors, form = take_apart((args, kwargs))
+        key = form, _modes()
+        reasons: list[str] = []  # beginning with what hindered the newest program
+        for i, entry in enumerate(self._entries):
+            if entry.key != key:
+                continue
+            changed = entry.reached.changed()
+            if changed is not None:
+                reasons.append(f"{changed.path} has changed")
+                continue
+            try:
+                result = entry.program.run(entry.inputs(tensors))
+            except Outdated as outdated:
+                reasons.append(str(outdated))
+                continue
+            if i:
+                self._entries.insert(0, self._entries.pop(i))
+            return result
+        if key in self._uncaptured or len(self._entries) >= _MOST_PROGRAMS:
+            return self._function(*args, **kwargs)
+        if self._entries:
+            self._reasons += reasons[:1] or ["it is called with other arguments or in another mode"]
+        return self._capture(key, tensors, args, kwargs)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """As a method: with the instance as the first argument."""
+        return self if instance is None else functools.partial(self, instance)
+
+    def report(self) -> str:
+        """What was captured: every program, why there are several, and what is not captured.
+
+        >>> import gleed
+        >>> double = gleed.compile(lambda x: (x + x).relu())
+        >>> double(gleed.ones(2))
+        tensor([2., 2.])
+        >>> print(double.report())
+        <lambda>: 1 program
+        program 1: 1 input, 2 operations in 1 kernel; memory for 1 result
+        """
+        count = len(self._entries)
+        lines = [f"{self._name}: {count} program{'s' * (count != 1)}"]
+        lines += [f"program {i}: {e.program.summary}" for i, e in enumerate(self._entries, 1)]
+        lines += [f"captured again: {reason}" for reason in self._reasons]
+        lines += [f"not captured: {reason}" for reason in self._uncaptured.values()]
+        return "\n".join(lines)
+
+    # ---- capturing
+    def _capture(self, key: Any, tensors: list[Any], args: Any, kwargs: Any) -> Any:
+        reached = reach(self._function, (*args, *kwargs.values()))
+        failures: list[Unfollowed] = []
+
+        def give_up(reason: Unfollowed) -> None:
+            if self._fullgraph:
+                raise TraceError(reason.message(self._name)) from None
+            failures.append(reason)
+
+        known = {place_of(t): t for t, _ in reached.tensors.values()}
+        recorder = Recorder(known | {place_of(t): t for t in tensors}, give_up)
+        previous = _C.set_recorder(recorder)
+        try:
+            result = self._function(*args, **kwargs)
+            if not failures:
+                _C.set_recorder(None)
+                try:
+                    entry = _entry(key, recorder, result, tensors, reached)
+                except Unfollowed as reason:
+                    give_up(reason)
+        finally:
+            _C.set_recorder(previous)
+        if not failures:
+            self._keep(entry, give_up)
+        if failures:
+            self._uncaptured[key] = failures[0].rule
+            warnings.warn(failures[0].message(self._name) + "; it runs uncaptured", stacklevel=3)
+        return result
+
+    def _keep(self, entry: Entry, give_up: Callable[[Unfollowed], None]) -> None:
+        """Keep a program, unless the function itself has changed what it was captured with."""
+        changed = entry.reached.assigned()
+        if changed is None:
+            self._entries.insert(0, entry)
+            self._in_vain = 0
+            return
+        self._in_vain += 1
+        if self._in_vain >= _PATIENCE:
+            give_up(_changes_state(changed))
+
+
+def _changes_state(cell: Cell) -> Unfollowed:
+    return Unfollowed(
+        f"a captured function must leave Python's variables as they are; {cell.path} changes at "
+        "every call",
+        "keep what changes in a tensor, and write to that in place",
+    )
+
+
+def _modes() -> tuple[Any, ...]:
+    """The modes of the caller that decide what a function computes."""
+    return (
+        _C.is_grad_enabled(),
+        _C.is_inference_mode_enabled(),
+        _C.get_default_dtype(),
+        amp.is_autocast_enabled("cpu") and amp.get_autocast_dtype("cpu"),
+    )
+
+
+def _entry(
+    key: Any, recorder: Recorder, result: Any, arguments: list[Any], reached: Reached
+) -> Entry:
+    program = capture(recorder, result)
+    return Entry(key, program, _sources(recorder, arguments, reached), reached)
+
+
+def _sources(recorder: Recorder, arguments: list[Any], reached: Reached) -> list[Source]:
+    """Where later calls find the program's inputs."""
+    known: dict[Place, Source] = {}
+    for tensor, k in reached.tensors.values():
+        known.setdefault(place_of(tensor), Source("cell", reached.cells[k]))
+    for i, tensor in enumerate(arguments):
+        known[place_of(tensor)] = Source("argument", i)
+    owners = {id(grad): owner for owner, grad in recorder.gradients_before()}
+    numbers = {place_of(tensor): i for i, tensor in enumerate(recorder.inputs)}
+    found: list[Source] = []
+    for i, tensor in enumerate(recorder.inputs):
+        source = known.get(place_of(tensor))
+        if i in recorder.constants:
+            source = Source("constant", tensor)
+        elif source is None and id(tensor) in owners:
+            owner = numbers.get(place_of(owners[id(tensor)]), i)
+            source = Source("grad", owner) if owner < i else None
+        if source is None:
+            raise Unfollowed(
+                "every tensor that a captured function reads must be an argument, or found by a "
+                f"name in its code; one of shape {tuple(tensor.shape)} is not",
+                "pass it in",
+            )
+        found.append(source)
+    return found
+
+
+def compile(
+    model: Callable[..., Any] | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = "inductor",
+    mode: str | None = None,
+    options: Any = None,
+    disable: bool = False,
+) -> Any:
+    """Capture a function or module when it is called, and run the captured program from then on.
+
+    The first call runs the function as ever; meanwhile all that it computes is put down as one
+    program: forward, `backward()`, the optimizer's step, writes to parameters and buffers, random
+    draws. Later calls run that program, whose results are the same bits, with less memory and with
+    no Python in between. When sizes, dtypes, flags or Python variables that the function reads are
+    others, it is captured again; `report()` of the result says why.
+
+    What needs a tensor's value in Python (`if loss > 1`, `item()`) cannot be captured: it is an
+    error that names the line with `fullgraph`, and else the function runs uncaptured, with one
+    warning.
+
+    Args:
+        model: a function or module; without it, `compile` is a decorator with options.
+        fullgraph: whether what cannot be captured is an error.
+        dynamic, backend, mode, options: accepted for PyTorch's signature; they change nothing.
+        disable: give the function back as it is.
+
+    >>> import gleed
+    >>> @gleed.compile
+    ... def norm(x):
+    ...     return (x * x).sum().sqrt()
+    >>> norm(gleed.tensor([3.0, 4.0])), norm(gleed.tensor([5.0, 12.0]))
+    (tensor(5.), tensor(13.))
+    """
+    if model is None:
+        return functools.partial(compile, fullgraph=fullgraph, disable=disable)
+    if not callable(model):
+        raise ArgumentError(
+            f"compile: it takes a function or a module; got {type(model).__name__}; "
+            "pass what is to be called"
+        )
+    if disable:
+        return model
+    compiled = CompiledFunction(model, fullgraph)
+    if isinstance(model, _C.ModuleBase):
+        return model._with_forward(compiled)  # type: ignore[attr-defined]
+    return compiled

@@ -1,0 +1,305 @@
+"""From a recorder to a program that runs as one plan: results, writes, gradients."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gleed import _C
+from gleed.capture import Formula
+from gleed.captured.errors import Unfollowed
+from gleed.captured.memory import place_of
+from gleed.captured.recorder import Recorder
+from gleed.captured.structure import Form, build, take_apart
+from gleed.compiler.dims import Dim
+from gleed.compiler.graph import Graph, Value
+from gleed.compiler.planning import build_plan
+from gleed.compiler.schedule import Step
+from gleed.compiler.stored import stored
+from gleed.errors import GradientError
+from gleed.gradient import substitute
+from gleed.trace import Standin
+
+
+class Outdated(Exception):
+    """A call has other sizes, layouts or flags than the captured one."""
+
+
+@dataclass(eq=False)
+class Captured:
+    """A captured program.
+
+    results: for each tensor among the results, ("output", k) or ("input", k). differentiable: how
+    many of the outputs have a history. gradients: pairs of an input and what becomes its `.grad`:
+    an output, or None. needs_none, needs_some: inputs that must not or must have a `.grad` before.
+    """
+
+    op: Any
+    numbers: tuple[int, ...]
+    form: Form
+    results: list[tuple[str, int]]
+    differentiable: int
+    gradients: list[tuple[int, int | None]]
+    needs_none: list[int]
+    needs_some: list[int]
+    held: list[Any]  # what the numbers are the addresses of
+    summary: str
+
+    def run(self, inputs: tuple[Any, ...]) -> Any:
+        """Run the program; raises `Outdated` if it is not for such inputs."""
+        if any(inputs[k].grad is not None for k in self.needs_none) or any(
+            inputs[k].grad is None for k in self.needs_some
+        ):
+            raise Outdated("a gradient is there that was not, or the other way round")
+        outputs = self.op.run(inputs, self.numbers, self.differentiable > 0)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        for k, output in self.gradients:
+            inputs[k].grad = None if output is None else outputs[output]
+        places = {"output": outputs, "input": inputs}
+        return build(self.form, [places[kind][k] for kind, k in self.results])
+
+
+def capture(recorder: Recorder, result: Any) -> Captured:
+    """The program of what a recorder has heard, whose function returned `result`."""
+    tensors, form = take_apart(result)
+    inputs = {id(tensor): k for k, tensor in enumerate(recorder.inputs)}
+    distinct = {id(t): t for t in tensors if id(t) not in inputs}
+    history = _history(recorder, [t for t in distinct.values() if t.requires_grad])
+    # Those with a history come first.
+    ordered = sorted(distinct.values(), key=lambda t: id(t) not in history.outputs)
+    numbers = {id(t): k for k, t in enumerate(ordered)}
+    outputs = [_value(recorder, tensor) for tensor in ordered]
+    results = [
+        ("input", inputs[id(t)]) if id(t) in inputs else ("output", numbers[id(t)]) for t in tensors
+    ]
+    gradients, needs_none, needs_some = _gradients(recorder, inputs, outputs)
+    written: dict[int, int] = {}
+    for part in recorder.memory.changed():
+        written[len(outputs)] = inputs[id(part.tensor)]
+        outputs.append(part.value)
+        if history.outputs and part.tensor.requires_grad:
+            raise Unfollowed(
+                "a captured function that writes to tensors that require grad must not return any",
+                "detach() what it returns",
+            )
+    op, summary = _operation(recorder, outputs, written, history)
+    return Captured(
+        op,
+        tuple(bits for bits, _ in recorder.numbers),
+        form,
+        results,
+        len(history.outputs),
+        gradients,
+        needs_none,
+        needs_some,
+        recorder.held,
+        summary,
+    )
+
+
+def _value(recorder: Recorder, tensor: Any) -> Standin:
+    """What a tensor holds that leaves the function."""
+    place = recorder.place(tensor)
+    part = recorder.memory.part_of(place)
+    if part.tensor is not None and part.written:
+        raise Unfollowed(
+            "a captured function must not return views of what it was given and writes to",
+            "return a clone()",
+        )
+    return recorder.memory.read(place)
+
+
+def _gradients(
+    recorder: Recorder, inputs: dict[int, int], outputs: list[Standin]
+) -> tuple[list[tuple[int, int | None]], list[int], list[int]]:
+    """What the function leaves in `.grad` of its inputs, and what it must find there."""
+    gradients: list[tuple[int, int | None]] = []
+    needs_none: list[int] = []
+    needs_some: list[int] = []
+    outside = {id(tensor) for tensor in recorder.known.values()}
+    for tensor, before, read in recorder.gradients.values():
+        k = inputs.get(id(tensor))
+        now = tensor.grad
+        if k is None:
+            if now is not before and id(tensor) in outside:
+                raise Unfollowed(
+                    "a captured function must read the tensors whose .grad it changes",
+                    "compute with them",
+                )
+            continue
+        if read:
+            (needs_none if before is None else needs_some).append(k)
+        if now is before:
+            continue
+        if now is None:
+            gradients.append((k, None))
+        else:
+            gradients.append((k, len(outputs)))
+            outputs.append(_value(recorder, now))
+    return gradients, needs_none, needs_some
+
+
+# ---- gradients of the results
+@dataclass(eq=False)
+class _History:
+    """The backward as the engine runs it: by id the tensors with a history, the values that stand
+    for their cotangents, and per input the gradient or None."""
+
+    outputs: dict[int, Any]
+    cotangents: list[Value]
+    gradients: dict[int, Standin]
+
+
+def _history(recorder: Recorder, tensors: list[Any]) -> _History:
+    """Record what the engine would do for cotangents of these tensors, without computing it."""
+    sources = [
+        k
+        for k, tensor in enumerate(recorder.inputs)
+        if tensor.requires_grad and k not in recorder.constants
+    ]
+    if not tensors or not sources:
+        return _History({}, [], {})
+    cotangents = [recorder.cotangent(tensor) for tensor in tensors]
+    dry = _C.set_dry_runs(True)
+    previous = _C.set_recorder(recorder)
+    try:
+        found = _C.run_backward(
+            tuple(tensors),
+            tuple(tensor for tensor, _ in cotangents),
+            True,
+            False,
+            tuple(recorder.inputs[k] for k in sources),
+            False,
+            True,
+        )
+    except GradientError:
+        return _History({}, [], {})  # the function itself has used the history up
+    finally:
+        _C.set_recorder(previous)
+        _C.set_dry_runs(dry)
+    gradients = {
+        k: recorder.memory.read(place_of(g))
+        for k, g in zip(sources, found, strict=True)
+        if g is not None
+    }
+    return _History({id(t): t for t in tensors}, [v.value for _, v in cotangents], gradients)
+
+
+class _CapturedFormula(Formula):
+    """The gradient of a captured program: of first order as the engine has computed it."""
+
+    def __init__(
+        self, recorder: Recorder, outputs: list[Standin], written: dict[int, int], history: _History
+    ) -> None:
+        self._recorder, self._history = recorder, history
+        inputs = [Standin(recorder.trace, v) for v in recorder.trace.inputs]
+        super().__init__(
+            "CompiledFunctionBackward",
+            recorder.trace,
+            inputs,
+            sorted(history.gradients),
+            0,
+            outputs,
+            written,
+        )
+        self.differentiable = len(history.outputs)
+
+    def differentiate(
+        self,
+        results: Sequence[Standin],
+        cotangents: Sequence[Standin | None],
+        sources: Sequence[Standin],
+    ) -> list[Standin | None]:
+        """The recorded gradients where they say all; else those that follow from the graph."""
+        count = len(self._history.cotangents)
+        trace = self.trace
+        if any(g is not None for g in cotangents[len(self.outputs) :]):
+            return super().differentiate(results, cotangents, sources)
+        made = {
+            known: (trace.full(y.shape, 0, y.dtype) if g is None else g).value
+            for known, g, y in zip(
+                self._history.cotangents, cotangents[:count], results[:count], strict=True
+            )
+        }
+        found = [self._history.gradients[trace.inputs.index(s.value)] for s in sources]
+        values = substitute([g.value for g in found], made)
+        for old, new in made.items():
+            if old in self._recorder.calls:
+                self._recorder.calls.setdefault(new, self._recorder.calls[old])
+        return [Standin(trace, v) for v in values]
+
+    def _cotangent(self, y: Standin) -> Standin | None:
+        has_one = any(y is output for output in self.outputs[: len(self._history.cotangents)])
+        return super()._cotangent(y) if has_one else None
+
+    def _build(self, graph: Graph, symbols: dict[Dim, Step], copies: dict[Value, Value]) -> Any:
+        calls = self._recorder.calls
+        known = {new: calls[old] for old, new in copies.items() if old in calls}
+        kept = {v: k for v, k in calls.items() if v not in copies} | known
+        return build_plan(
+            graph,
+            self.trace.scope,
+            symbols=symbols,
+            decided=self._decided,
+            stored=stored(graph, kept, {}),
+        )
+
+
+def _operation(
+    recorder: Recorder, outputs: list[Standin], written: dict[int, int], history: _History
+) -> tuple[Any, str]:
+    """The operation of the core that runs the program, and what there is to say of it."""
+    trace = recorder.trace
+    formula = None
+    residuals: list[Standin] = []
+    if history.outputs:
+        formula = _CapturedFormula(recorder, outputs, written, history)
+        residuals = formula.kept()
+    graph = trace.graph([*outputs, *residuals])
+    kept = stored(graph, recorder.calls, written)
+    plan: Any = build_plan(
+        graph,
+        trace.scope,
+        residuals=len(residuals),
+        written=written,
+        grad=formula and formula.record(),
+        stored=kept,
+    )
+    if formula:
+        formula.seal()
+
+    layouts = [_layout(tensor) for tensor in recorder.inputs]
+
+    def compile(arguments: Any, sizes: Any, ints: Any, words: Any) -> Any:
+        nonlocal plan
+        if plan is None or layouts != [_layout(tensor) for tensor in arguments[0]]:
+            raise Outdated("its tensors have other sizes, or require gradients where they did not")
+        made, plan = plan, None
+        return made
+
+    def explain(arguments: Any) -> None:
+        raise IndexError("an index is out of range; check the index values")
+
+    parameters = (("tensors", "tensors", inspect.Parameter.empty, ""),)
+    op = _C.Op("captured", [(parameters, compile, explain, None)])
+    return op, _summary(recorder, graph, plan, kept)
+
+
+def _summary(recorder: Recorder, graph: Graph, plan: Any, kept: dict[Value, int]) -> str:
+    count = recorder.count
+    return (
+        f"{_many(len(graph.inputs), 'input')}, {_many(count, 'operation')} in "
+        f"{_many(plan.program.launches, 'kernel')}; memory for {_many(len(kept), 'result')}"
+    )
+
+
+def _layout(tensor: Any) -> tuple[Any, ...]:
+    """What a program is made for."""
+    pairs = zip(tensor.shape, tensor.stride(), strict=True)
+    return tensor.dtype, tensor.requires_grad, [(n, step if n > 1 else 0) for n, step in pairs]
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -1,0 +1,275 @@
+"""What Python state a function can reach: variables, attributes, containers.
+
+A captured program is right only as long as what the function read from Python is what it was. So
+everything that its code can name is looked up, from its variables on: global names and closures,
+then attributes with names that the code mentions, items of containers, and in the same way the
+functions and methods it leads to. Each such place is a `Cell`; before the program runs again every
+cell must hold what it did. Code of the standard library and of gleed's own operations is taken to
+be constant.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gleed import _C
+from gleed._C import Tensor
+from gleed.captured.structure import Fixed
+
+MISSING = object()
+_LIMIT = 100_000  # cells
+_HEAP_TYPE = 1 << 9  # the flag of classes made by Python code
+# Code of gleed that reads the attributes of its objects as a user's would.
+_LIBRARY = ("gleed.nn", "gleed.optim", "gleed.amp", "gleed.utils")
+_WIDENING = ("getattr", "vars", "__dict__", "__getattr__", "__getattribute__", "globals", "locals")
+_MODULE_NAMES = ("forward", "training", "_call_hooked", "_members", "_hooked")
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One place of Python's state. kind: how `holder` is asked for `key`."""
+
+    kind: str  # "item" and "keys" of a dict, "index" and "length" of a list, "attribute", "content"
+    holder: Any
+    key: Any
+    path: str  # as a user would write it
+
+    def get(self) -> Any:
+        """What the place holds now."""
+        if self.kind == "item":
+            return self.holder.get(self.key, MISSING)
+        if self.kind == "attribute":
+            return getattr(self.holder, self.key, MISSING)
+        if self.kind == "index":
+            return self.holder[self.key] if self.key < len(self.holder) else MISSING
+        if self.kind == "length":
+            return len(self.holder)
+        if self.kind == "keys":
+            return tuple(self.holder)
+        try:
+            return self.holder.cell_contents
+        except ValueError:
+            return MISSING
+
+
+@dataclass(eq=False)
+class Reached:
+    """The cells that a function reaches, what they held, and the tensors among that."""
+
+    cells: list[Cell] = field(default_factory=list)
+    held: list[Any] = field(default_factory=list)
+    tensors: dict[int, tuple[Any, int]] = field(default_factory=dict)  # by id: it, its cell
+
+    def changed(self) -> Cell | None:
+        """The first cell that holds something else now. Another tensor is another input; whether
+        the program is for it the plan tells."""
+        for cell, before in zip(self.cells, self.held, strict=True):
+            if not same(before, cell.get()):
+                return cell
+        return None
+
+    def assigned(self) -> Cell | None:
+        """The first cell that was assigned, if only another tensor."""
+        for cell, before in zip(self.cells, self.held, strict=True):
+            now = cell.get()
+            if not same(before, now) or (isinstance(before, Tensor) and now is not before):
+                return cell
+        return None
+
+
+def same(before: Any, now: Any) -> bool:
+    """Whether a cell holds what it did: the object itself, or an equal number."""
+    if before is now:
+        return True
+    if type(before) is not type(now):
+        return False
+    if isinstance(before, Tensor):
+        return True
+    if isinstance(before, tuple):
+        return len(before) == len(now) and all(map(same, before, now))
+    return Fixed(before) == Fixed(now)
+
+
+def reach(function: Callable[..., Any], arguments: tuple[Any, ...] = ()) -> Reached:
+    """Everything that a call of `function` can read from Python's state."""
+    names: set[str] = {*_MODULE_NAMES}
+    while True:
+        walk = _Walk(frozenset(names))
+        walk.visit(function, getattr(function, "__qualname__", "function"))
+        for i, argument in enumerate(arguments):
+            walk.visit(argument, f"argument {i}")
+        if walk.names <= names:
+            return walk.reached
+        names |= walk.names
+
+
+class _Walk:
+    """One walk, with attributes of these names."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self.reached = Reached()
+        self.names: set[str] = set()
+        self._allowed = names
+        self._everything = not names.isdisjoint(_WIDENING)
+        self._seen: dict[int, Any] = {}
+        self._codes: set[types.CodeType] = set()
+
+    def visit(self, value: Any, path: str) -> None:
+        """Look into what a cell holds."""
+        if isinstance(value, Tensor):
+            if value.__class__ is not Tensor:
+                self._attributes(value, path)
+            return
+        if value is None or isinstance(value, bool | int | float | complex | str | bytes):
+            return
+        if id(value) in self._seen:
+            return
+        self._seen[id(value)] = value
+        if isinstance(value, types.FunctionType):
+            self._function(value, path)
+        elif isinstance(value, types.MethodType):
+            self.visit(value.__func__, path)
+            self.visit(value.__self__, path.rpartition(".")[0] or path)
+        elif isinstance(value, types.ModuleType):
+            self._module(value, path)
+        elif isinstance(value, type):
+            self._class(value)
+        elif isinstance(value, dict):
+            self._dict(value, path)
+        elif isinstance(value, list | tuple | set | frozenset):
+            self._sequence(value, path)
+        elif not _is_foreign(type(value)):
+            self._object(value, path)
+
+    def _cell(self, kind: str, holder: Any, key: Any, path: str) -> None:
+        if len(self.reached.cells) >= _LIMIT:
+            raise RecursionError("more than 100,000 places")
+        cell = Cell(kind, holder, key, path)
+        value = cell.get()
+        if isinstance(value, Tensor):
+            self.reached.tensors.setdefault(id(value), (value, len(self.reached.cells)))
+        self.reached.cells.append(cell)
+        self.reached.held.append(value)
+        if kind not in ("keys", "length"):
+            self.visit(value, path)
+
+    # ---- code
+    def _function(self, function: types.FunctionType, path: str) -> None:
+        if _is_constant(function.__module__):
+            return
+        library = (function.__module__ or "").startswith("gleed")
+        self._code(function.__code__, None if library else function.__globals__)
+        for name, cell in zip(
+            function.__code__.co_freevars, function.__closure__ or (), strict=True
+        ):
+            self._cell("content", cell, None, name)
+        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            self.visit(default, path)
+        if hasattr(function, "__wrapped__"):
+            self.visit(function.__wrapped__, path)
+
+    def _code(self, code: types.CodeType, variables: dict[str, Any] | None) -> None:
+        if code in self._codes:
+            return
+        self._codes.add(code)
+        # gleed's modules and optimizers name the attributes that they ask for.
+        self.names.update(n for n in code.co_names if variables is not None or n not in _WIDENING)
+        for constant in code.co_consts:
+            if isinstance(constant, types.CodeType):
+                self._code(constant, variables)
+            elif isinstance(constant, str):
+                self.names.add(constant)  # getattr(x, "name"), and keys
+        if variables is not None:
+            for name in code.co_names:
+                if name in variables:
+                    self._cell("item", variables, name, name)
+
+    # ---- objects
+    def _module(self, module: types.ModuleType, path: str) -> None:
+        if _is_constant(module.__name__) or module.__name__.startswith("gleed"):
+            return
+        for name in self._allowed & module.__dict__.keys():
+            self._cell("item", module.__dict__, name, f"{path}.{name}")
+
+    def _class(self, cls: type) -> None:
+        for base in cls.__mro__:
+            if id(base) in self._seen and base is not cls:
+                continue
+            self._seen[id(base)] = base
+            if base is object or _is_constant(base.__module__):
+                continue
+            library = base.__module__.startswith("gleed")
+            for name, value in base.__dict__.items():
+                if not self._named(name) or (name.startswith("__") and name != "__call__"):
+                    continue
+                function = value
+                if isinstance(value, staticmethod | classmethod):
+                    function = value.__func__
+                elif isinstance(value, property):
+                    function = value.fget
+                if isinstance(function, types.FunctionType):
+                    self._function(function, f"{base.__name__}.{name}")
+                elif not library:
+                    self._cell("attribute", base, name, f"{base.__name__}.{name}")
+
+    def _object(self, value: Any, path: str) -> None:
+        self.visit(type(value), type(value).__name__)
+        self._attributes(value, path)
+
+    def _attributes(self, value: Any, path: str) -> None:
+        attributes = getattr(value, "__dict__", None)
+        if type(attributes) is dict:
+            members = attributes.get("_members", ()) if isinstance(value, _C.ModuleBase) else ()
+            for name in list(attributes):
+                if self._named(name) or name in members:
+                    self._cell("item", attributes, name, f"{path}.{name}")
+            # What the class has may be overridden in the object later.
+            for base in type(value).__mro__:
+                for name in self._allowed & base.__dict__.keys() - attributes.keys():
+                    if not callable(base.__dict__[name]):
+                        self._cell("item", attributes, name, f"{path}.{name}")
+        for base in type(value).__mro__:
+            slots = base.__dict__.get("__slots__", ())
+            for name in (slots,) if isinstance(slots, str) else slots:
+                if self._named(name):
+                    self._cell("attribute", value, name, f"{path}.{name}")
+
+    def _named(self, name: str) -> bool:
+        return self._everything or name in self._allowed
+
+    # ---- containers
+    def _dict(self, value: dict[Any, Any], path: str) -> None:
+        self._cell("keys", value, None, f"the keys of {path}")
+        for key in list(value):
+            shown = key if isinstance(key, str | int) else "…"
+            self._cell("item", value, key, f"{path}[{shown!r}]")
+
+    def _sequence(self, value: Any, path: str) -> None:
+        if isinstance(value, set | frozenset):
+            self._cell("keys", value, None, path)
+            for item in value:
+                self.visit(item, path)
+            return
+        self._cell("length", value, None, f"the length of {path}")
+        for i in range(len(value)):
+            self._cell("index", value, i, f"{path}[{i}]")
+
+
+def _is_constant(module: str | None) -> bool:
+    """Whether a module's code and variables are taken not to change."""
+    name = module or ""
+    if name.startswith("gleed"):
+        return not name.startswith(_LIBRARY)
+    root = name.partition(".")[0]
+    # Code run by exec() in a namespace of its own says that it is of "builtins".
+    own = root in ("__main__", "builtins")
+    return (root in sys.stdlib_module_names and not own) or root == "numpy"
+
+
+def _is_foreign(cls: type) -> bool:
+    """Whether objects of a class have no state that Python code could name."""
+    return not cls.__flags__ & _HEAP_TYPE or _is_constant(cls.__module__)

@@ -1,0 +1,294 @@
+"""The recorder: what the core runs while a function is captured becomes one graph.
+
+The core tells of every plan that it runs. The graph of that plan is added to the capture's, from
+what the recorder knows to be in the tensors that the plan reads; what it writes is noted in
+`Memory`. So forward, backward and the optimizer's step all end up in one graph, whoever asked for
+them, and every operation in it is what it is when it runs alone.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gleed import _C, primitives
+from gleed.captured.errors import Unfollowed
+from gleed.captured.memory import Memory, Place, place_of
+from gleed.compiler.dims import Dim, Size, translate
+from gleed.compiler.fuse import written_out
+from gleed.compiler.graph import Node, Value
+from gleed.compiler.kernel import HALVES
+from gleed.compiler.planning import Program
+from gleed.compiler.schedule import MOVEMENTS
+from gleed.trace import Standin, Trace, replay
+
+_FORMATS = {"f64": "<d", "i64": "<q", "bool": "<q"}
+_UNIFORM = 64  # a constant of at most so many elements is looked through for being one number
+
+
+class Recorder:
+    """Hears of what the core does in this thread, and makes a graph of it.
+
+    `known` are tensors of the caller by their places. `give_up` is called with an `Unfollowed` when
+    something cannot be followed; if it returns, the function goes on uncaptured.
+    """
+
+    def __init__(self, known: dict[Place, Any], give_up: Callable[[Unfollowed], None]) -> None:
+        self.trace = Trace()
+        self.trace.tape = {}
+        self.memory = Memory(self.trace, self._written)
+        # Tensors that the program reads, in the order of the graph's inputs.
+        self.inputs: list[Any] = []
+        self.constants: set[int] = set()  # the numbers of inputs that the function made itself
+        self.numbers: dict[tuple[int, str], int] = {}  # run-time numbers: bits and dtype
+        self.held: list[Any] = []  # objects that numbers are the addresses of
+        # By id: a tensor, its .grad before, whether the function needs that.
+        self.gradients: dict[int, tuple[Any, Any, bool]] = {}
+        self.calls: dict[Value, int] = {}  # results, with the number of the call
+        self.cotangents: list[Standin] = []
+        self.known = known
+        self._give_up = give_up
+        self.count = 0
+        self.begun = place_of(_C.tensor_from_data(0.0, None))[0]
+        self._pending: tuple[Program, list[Place], list[Standin], Any, Any] | None = None
+
+    # ---- what the core calls
+    def before(
+        self, program: Program, tensors: Any, ints: Any, scalars: Any, arguments: Any
+    ) -> bool:
+        """A plan is about to run on these tensors and numbers."""
+        return self._try(self._before, program, tensors, ints, scalars, arguments)
+
+    def after(self, outputs: Any) -> bool:
+        """It has run."""
+        return self._try(self._after, outputs)
+
+    def read(self, tensor: Any, what: str) -> bool:
+        """A tensor's value is about to be seen by Python."""
+        return self._try(self._read, tensor, what)
+
+    def grad(self, tensor: Any, assigned: bool) -> bool:
+        """The `.grad` of a tensor is about to be read, added to, or assigned."""
+        if id(tensor) not in self.gradients:
+            self.gradients[id(tensor)] = tensor, tensor.grad, not assigned
+        return True
+
+    def gradients_before(self) -> list[tuple[Any, Any]]:
+        """Tensors with the gradients that they had, where the function uses these."""
+        return [(t, before) for t, before, read in self.gradients.values() if read]
+
+    def _try(self, step: Callable[..., None], *args: Any) -> bool:
+        try:
+            step(*args)
+        except Unfollowed as reason:
+            self._give_up(reason)
+            return False
+        return True
+
+    # ---- one call
+    def _before(self, program: Any, tensors: Any, ints: Any, scalars: Any, arguments: Any) -> None:
+        if program is None:
+            raise Unfollowed("a plan runs that tells nothing of its program")
+        if any(n.primitive and n.primitive.attributes.get("dynamic") for n in program.graph.nodes):
+            raise Unfollowed(
+                "the sizes of results must follow from sizes; they depend on a tensor's values",
+                "use gleed.where() in place of masks, or compute it outside",
+            )
+        self.held += [x for x in arguments if isinstance(x, _C.Generator)]
+        places = [self.place(tensor) for tensor in tensors]
+        values = [self.memory.read(place) for place in places]
+        self._pending = program, places, values, ints, scalars
+
+    def _after(self, outputs: Sequence[Any]) -> None:
+        assert self._pending is not None
+        program, places, values, ints, scalars = self._pending
+        self._pending = None
+        results = self._replayed(program, values, ints, scalars)
+        self.count += 1
+        for value in results:
+            self.calls.setdefault(value.value, self.count)
+        for i, k in program.written.items():
+            self.memory.write(places[k], results[i])
+        sources = {place[0]: place for place in places}
+        for i, (tensor, value) in enumerate(zip(outputs, results, strict=True)):
+            if i in program.written:
+                continue
+            place = place_of(tensor)
+            if place in places and self.memory.read(place).value is value.value:
+                continue
+            if place[0] in sources:
+                self.memory.alias(place, value, self._source(place, places, value))
+            elif not self.memory.knows(place):
+                self.memory.add(place, self._result(place, value))
+
+    def _written(self, place: Place, value: Standin) -> Standin:
+        """A value as the memory that it is written to holds it: no view of other memory, and in the
+        order of axes there."""
+        if value.value.node.kind in (*MOVEMENTS, "input"):
+            with self.trace.untaped():
+                value = primitives.copy(value)
+            self.calls[value.value] = self.count
+        return self._laid_out(place, value)
+
+    def _result(self, place: Place, value: Standin) -> Standin:
+        """A result in memory of its own, in the order of axes that it has there."""
+        return self._laid_out(place, value) if value.value.node.kind == "pointwise" else value
+
+    def _laid_out(self, place: Place, value: Standin) -> Standin:
+        _, _, _, sizes, strides = place
+        # Of equal strides, that of an axis of one element is the inner one.
+        order = tuple(sorted(range(len(sizes)), key=lambda a: (-strides[a], sizes[a] == 1)))
+        if _row_major(sizes, strides):
+            return value
+        turned = [sizes[a] for a in order], [strides[a] for a in order]
+        if not _row_major(*turned):
+            return value
+        with self.trace.untaped():
+            there = primitives.compact(primitives.permute(value, axes=order))
+            self.calls[there.value] = self.count
+            back = tuple(order.index(a) for a in range(len(order)))
+            return primitives.permute(there, axes=back)
+
+    def _source(self, place: Place, places: list[Place], value: Standin) -> Place:
+        """The argument that a result is a view of."""
+        under = value.value
+        found = {self.memory.read(p).value: p for p in places if p[0] == place[0]}
+        while under not in found:
+            if not under.node.inputs:
+                raise Unfollowed("a view is made in a way that a capture cannot follow")
+            under = under.node.inputs[0]
+        return found[under]
+
+    def _replayed(
+        self, program: Program, values: list[Standin], ints: Any, scalars: Any
+    ) -> list[Standin]:
+        """The results of a program, computed in the capture's graph."""
+
+        def known(size: Dim) -> Size | None:
+            found = program.symbols.get(size) if program.symbols is not None else None
+            if found is None and size.op in ("size", "int"):
+                found = (size.op, *size.args)
+            if found is None:
+                return None
+            return ints[found[1]] if found[0] == "int" else values[found[1]].shape[found[2]]
+
+        def moved(attr: Any) -> Any:
+            if isinstance(attr, tuple):
+                return tuple(map(moved, attr))
+            return translate(program.scope.resolve(attr), known)
+
+        for relation, a, b in program.guards:
+            self._decide(relation, translate(a, known), translate(b, known))
+        params = {
+            node.attrs["key"]: self._number(scalars[node.attrs["key"]], node.outputs[0].dtype)
+            for node in program.graph.nodes
+            if node.op == "param"
+        }
+        results = replay(self.trace, program.graph, values, params, moved, _keep_looped)
+        return [self._rounded(y) for y in results]
+
+    @staticmethod
+    def _decide(relation: str, a: Size, b: Size) -> None:
+        """Take a decision of a program's as one of the capture's."""
+        if not isinstance(a, Dim) and not isinstance(b, Dim):
+            return
+        holds = {"eq": lambda: a == b, "ne": lambda: a != b}
+        holds |= {"lt": lambda: a < b, "le": lambda: a <= b}
+        if not holds[relation]():
+            raise Unfollowed("a program runs whose conditions do not hold")
+
+    def _rounded(self, y: Standin) -> Standin:
+        """A result as memory holds it; what is computed of it must not see more digits."""
+        if y.dtype in HALVES and y.value.node.kind in ("pointwise", "reduce"):
+            with self.trace.untaped():
+                y = primitives.rounded(y, dtype=y.dtype)
+        return y
+
+    def _number(self, bits: int, dtype: str) -> Standin:
+        k = self.numbers.setdefault((bits, dtype), len(self.numbers))
+        return self.trace.param(k, dtype)
+
+    # ---- tensors
+    def place(self, tensor: Any) -> Place:
+        """Where a tensor is, which is known from here on."""
+        place = place_of(tensor)
+        if self.memory.knows(place):
+            return place
+        if place[0] <= self.begun:
+            self._external(self.known.get(place, tensor), place)
+        else:
+            self._constant(tensor, place)
+        return place
+
+    def _external(self, tensor: Any, place: Place) -> None:
+        """A tensor that was there before becomes an input."""
+        self.memory.add(place, self._input(tensor, place), tensor)
+
+    def _input(self, tensor: Any, place: Place) -> Standin:
+        _, dtype, _, sizes, strides = place
+        scope, k = self.trace.scope, len(self.inputs)
+        value = self.trace.argument(dtype, sizes)
+        for axis, (size, stride) in enumerate(zip(sizes, strides, strict=True)):
+            scope.equal(value.shape[axis], size)
+            if size > 1:  # results are laid out as the arguments are, and reductions go by that
+                scope.equal(scope.symbol(("stride", k, axis), stride), stride)
+        self.inputs.append(tensor)
+        return value
+
+    def _constant(self, tensor: Any, place: Place) -> None:
+        """A tensor that the function has made of numbers: its values are part of the program."""
+        shape = tensor.shape
+        if tensor.numel() <= _UNIFORM and tensor.numel() and len(set(_flat(tensor.tolist()))) == 1:
+            value = self.trace.full(tuple(shape), next(_flat(tensor.tolist())), place[1])
+        else:
+            self.constants.add(len(self.inputs))
+            value = self._input(tensor.detach().clone(), place)
+        self.memory.add(place, value)
+
+    def cotangent(self, like: Any) -> Any:
+        """A tensor that stands for the cotangent of `like`, and its value, a leaf of its own."""
+        tensor = _C.empty_strided(tuple(like.shape), tuple(like.stride()), like.dtype)
+        place = place_of(tensor)
+        shape = self.memory.read(self.place(like)).shape
+        leaf = Node.leaf("input", ("cotangent", len(self.cotangents)), place[1], shape)
+        value = Standin(self.trace, leaf.outputs[0])
+        self.cotangents.append(value)
+        self.memory.add(place, value)
+        return tensor, value
+
+    def _read(self, tensor: Any, what: str) -> None:
+        raise Unfollowed(
+            f"the value of a tensor is known only when the captured program runs; {what} needs it",
+            "decide by gleed.where() in place of Python, or keep values in tensors",
+        )
+
+
+def _keep_looped(node: Node, y: Standin) -> None:
+    """Sizes are known here that were not; a reduction adds in the same order all the same."""
+    if node.kind == "reduce" and not written_out(node.outputs[0]):
+        y.value.node.looped = True
+
+
+def _row_major(sizes: Sequence[int], strides: Sequence[int]) -> bool:
+    """Whether elements lie densely in the order of their indices."""
+    step = 1
+    for size, stride in zip(reversed(sizes), reversed(strides), strict=True):
+        if size != 1 and stride != step:
+            return False
+        step *= max(size, 1)
+    return True
+
+
+def _flat(items: Any) -> Any:
+    if isinstance(items, list):
+        for item in items:
+            yield from _flat(item)
+    else:
+        yield items
+
+
+def number_of(bits: int, dtype: str) -> float | int | bool:
+    """A run-time number from the bits that the core keeps."""
+    value = struct.unpack(_FORMATS[dtype], bits.to_bytes(8, "little"))[0]
+    return bool(value) if dtype == "bool" else value

@@ -1,0 +1,103 @@
+"""Nested arguments and results taken apart into tensors and what holds them together.
+
+>>> import gleed
+>>> from gleed.captured.structure import build, take_apart
+>>> tensors, form = take_apart({"x": gleed.ones(2), "more": [gleed.zeros(3), 4]})
+>>> [tuple(t.shape) for t in tensors]
+[(2,), (3,)]
+>>> build(form, ["a", "b"])
+{'x': 'a', 'more': ['b', 4]}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from gleed._C import Tensor
+
+_NUMBERS = (bool, int, float, complex, str, bytes, type(None), type(...), slice)
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+    """The place of tensor number `k`."""
+
+    k: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Branch:
+    """A container: its type, the keys of its items or None, and the forms of these."""
+
+    kind: type
+    keys: tuple[Hashable, ...] | None
+    items: tuple[Any, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Fixed:
+    """Anything else: a number by value, an object by identity."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Fixed):
+            return NotImplemented
+        a, b = self.value, other.value
+        return a is b or (type(a) is type(b) and isinstance(a, _NUMBERS) and repr(a) == repr(b))
+
+    def __hash__(self) -> int:
+        value = self.value
+        return hash(repr(value)) if isinstance(value, _NUMBERS) else id(value)
+
+
+Form = Leaf | Branch | Fixed
+
+
+def take_apart(value: Any, leaves: tuple[type, ...] = (Tensor,)) -> tuple[list[Any], Form]:
+    """The tensors in a value, in order, and its form."""
+    found: list[Any] = []
+
+    def form(value: Any) -> Form:
+        if isinstance(value, leaves):
+            found.append(value)
+            return Leaf(len(found) - 1)
+        if type(value) is dict or isinstance(value, dict):
+            return Branch(type(value), tuple(value), tuple(map(form, value.values())))
+        if isinstance(value, tuple | list):
+            return Branch(type(value), None, tuple(map(form, value)))
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            names = tuple(f.name for f in dataclasses.fields(value))
+            return Branch(type(value), names, tuple(form(getattr(value, n)) for n in names))
+        return Fixed(value)
+
+    return found, form(value)
+
+
+def build(form: Form, tensors: Sequence[Any]) -> Any:
+    """The value of a form, with these tensors in it."""
+    if isinstance(form, Leaf):
+        return tensors[form.k]
+    if isinstance(form, Fixed):
+        return form.value
+    items = [build(item, tensors) for item in form.items]
+    kind: Callable[..., Any] = form.kind
+    if form.keys is None:
+        named = hasattr(kind, "_fields")
+        return kind(*items) if named else kind(items)
+    pairs = dict(zip(form.keys, items, strict=True))
+    if issubclass(form.kind, dict):
+        return pairs if kind is dict else _refill(kind, pairs)
+    made = object.__new__(form.kind)
+    for name, item in pairs.items():
+        object.__setattr__(made, str(name), item)
+    return made
+
+
+def _refill(kind: Callable[..., Any], pairs: dict[Any, Any]) -> Any:
+    """A dictionary of a type of its own, as `OrderedDict`."""
+    made = kind()
+    made.update(pairs)
+    return made

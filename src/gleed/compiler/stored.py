@@ -1,0 +1,105 @@
+"""Which results get memory in a program of many operations.
+
+Eagerly every operation's result has memory. In a captured program a result that only one other
+operation computes with, point by point, need not: it is computed inside that operation's kernel.
+What reduces, and what a reduction reads, keeps its memory, since how a kernel adds depends on what
+else it computes, and a captured program is to give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gleed.compiler.graph import Graph, Node, Value
+
+_MOST_LEAVES = 12  # that one expression reads
+# Leaves, and what is a view of its operand.
+_NOT_COMPUTED = ("input", "permute", "broadcast", "movement", "reshape", "const", "param", "dim")
+_POINT_BY_POINT = ("pointwise", "broadcast", "const", "param", "dim", "iota")
+
+
+class _Choice:
+    def __init__(
+        self, graph: Graph, calls: Mapping[Value, int], written: Mapping[int, int]
+    ) -> None:
+        self._calls = calls
+        self._outputs = {v for i, v in enumerate(graph.outputs) if i not in written}
+        self._written = {graph.outputs[i] for i in written} - self._outputs
+        self._users: dict[Value, list[Node]] = {}
+        for node in graph.nodes:
+            for value in node.inputs:
+                self._users.setdefault(value, []).append(node)
+        self._virtual: dict[Value, set[Value]] = {}  # what they read
+
+    def stores(self, value: Value) -> bool:
+        """Whether a result gets memory of its own; to be asked in the order of the program."""
+        kind = value.node.kind
+        if kind in _NOT_COMPUTED:
+            return value.node.op == "compact"
+        users = self._results(value)
+        if value in self._written:
+            # It goes where it is written at once, if its own call needs it for other writes alone.
+            own = self._calls[value]
+            return users is None or any(
+                v not in self._written or self._calls[v] != own for v in users
+            )
+        if kind != "pointwise" or value in self._outputs or not users:
+            return True
+        leaves = self._leaves(value)
+        if len({self._calls[user] for user in users}) > 1 or not 0 < len(leaves) <= _MOST_LEAVES:
+            return True
+        self._virtual[value] = leaves
+        return False
+
+    def _results(self, value: Value) -> set[Value] | None:
+        """The results of operations that compute with a value; None if something takes the value as
+        a whole."""
+        results: set[Value] = set()
+        stack, seen = [value], {value}
+        while stack:
+            v = stack.pop()
+            if v in self._outputs or (v in self._written and v not in self._calls):
+                return None
+            for node in self._users.get(v, ()):
+                if node.kind != "pointwise":
+                    return None
+                for result in node.outputs:
+                    if result in self._calls:
+                        results.add(result)
+                    elif result not in seen:
+                        seen.add(result)
+                        stack.append(result)
+        return results
+
+    def _leaves(self, value: Value) -> set[Value]:
+        """The values in memory that a value is computed of; none if not point by point alone."""
+        leaves: set[Value] = set()
+        stack, seen = [*value.node.inputs], {value}
+        while stack:
+            v = stack.pop()
+            if v in seen:
+                continue
+            seen.add(v)
+            if v in self._virtual:
+                leaves |= self._virtual[v]
+            elif v in self._calls or v.node.kind == "input":
+                leaves.add(v)
+            elif v.node.kind in _POINT_BY_POINT:
+                stack.extend(v.node.inputs)
+            else:
+                return set()
+        return leaves
+
+
+def stored(
+    graph: Graph, calls: Mapping[Value, int], written: Mapping[int, int]
+) -> dict[Value, int]:
+    """The results that get memory, in the order of the program, with the numbers of their calls.
+
+    `calls` has all results of operations with the number of the call; `written` is as for
+    `Schedule`.
+    """
+    choice = _Choice(graph, calls, written)
+    live = {v for node in graph.nodes for v in node.outputs if v in calls}
+    ordered = sorted(live, key=lambda v: (v.node.serial, v.index))
+    return {v: calls[v] for v in ordered if choice.stores(v)}

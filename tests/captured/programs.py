@@ -1,0 +1,165 @@
+"""Random programs: pointwise operations, reductions, products, views, and writes through them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import gleed
+
+Step = Callable[[list[Any]], Any]
+
+SIZES = (2, 3, 4)
+UNARY = ("sin", "tanh", "abs", "neg", "relu", "sigmoid", "square", "exp")
+BINARY = ("add", "sub", "mul", "maximum")
+REDUCTIONS = ("sum", "mean", "amax", "prod")
+
+
+class Program:
+    """A function over tensors of one shape, drawn from a seed.
+
+    Every step takes tensors that were there before, and adds one or writes to one. `grad` leaves
+    writes out, so that all inputs may require gradients.
+    """
+
+    def __init__(self, seed: int, grad: bool = False) -> None:
+        self.draw = random.Random(seed)
+        self.shape = (self.draw.choice(SIZES), self.draw.choice(SIZES))
+        self.inputs = self.draw.randint(1, 3)
+        kinds = [self._unary, self._binary, self._reduction, self._product, self._view, self._merge]
+        if not grad:
+            kinds += [self._write, self._write_part, self._number]
+        self.steps = [self.draw.choice(kinds)() for _ in range(self.draw.randint(2, 12))]
+        self.returned = self.draw.randint(1, 3)
+
+    def arguments(self, seed: int = 0, *, requires_grad: bool = False) -> list[Any]:
+        """Inputs; some of them laid out in another way."""
+        draw = random.Random(seed)
+        gleed.manual_seed(seed)
+        made = []
+        for _ in range(self.inputs):
+            layout = draw.choice(("plain", "transposed", "sliced"))
+            rows, columns = self.shape
+            if layout == "transposed":
+                tensor = gleed.randn(columns, rows).t()
+            elif layout == "sliced":
+                tensor = gleed.randn(rows, 2 * columns)[:, ::2]
+            else:
+                tensor = gleed.randn(rows, columns)
+            made.append(tensor.detach().requires_grad_(requires_grad))
+        return made
+
+    def __call__(self, *inputs: Any) -> tuple[Any, ...]:
+        pool = list(inputs)
+        for step in self.steps:
+            made = step(pool)
+            if made is not None:
+                pool.append(made)
+        return tuple(pool[-self.returned :])
+
+    # ---- kinds of steps; `pick` chooses among what is there when the step runs
+    def _pick(self) -> Callable[[list[Any]], Any]:
+        share = self.draw.random()
+        return lambda pool: pool[int(share * len(pool))]
+
+    def _like(self) -> Callable[[list[Any], Any], Any]:
+        """A tensor of the shape of another: one that is there, else that one."""
+        share = self.draw.random()
+
+        def choose(pool: list[Any], other: Any) -> Any:
+            fitting = [t for t in pool if t.shape == other.shape]
+            return fitting[int(share * len(fitting))]
+
+        return choose
+
+    def _unary(self) -> Step:
+        name, pick = self.draw.choice(UNARY), self._pick()
+        return lambda pool: getattr(gleed, name)(pick(pool)) * 0.5
+
+    def _binary(self) -> Step:
+        name, pick, like = self.draw.choice(BINARY), self._pick(), self._like()
+
+        def step(pool: list[Any]) -> Any:
+            x = pick(pool)
+            return getattr(gleed, name)(x, like(pool, x))
+
+        return step
+
+    def _reduction(self) -> Step:
+        name, pick = self.draw.choice(REDUCTIONS), self._pick()
+        axis, keep = self.draw.randint(-2, 1), self.draw.random() < 0.7
+
+        def step(pool: list[Any]) -> Any:
+            x = pick(pool)
+            if x.ndim < 2:
+                return x.sum() if name == "sum" else x * 2
+            y = getattr(x, name)(axis, keepdim=True)
+            return x - y if keep else y
+
+        return step
+
+    def _product(self) -> Step:
+        pick, like = self._pick(), self._like()
+
+        def step(pool: list[Any]) -> Any:
+            x = pick(pool)
+            return x @ like(pool, x).t() if x.ndim == 2 else x + 1
+
+        return step
+
+    def _view(self) -> Step:
+        pick, kind = self._pick(), self.draw.choice(("t", "slice", "row", "flat", "expand", "flip"))
+        start = self.draw.randint(0, 1)
+
+        def step(pool: list[Any]) -> Any:
+            x = pick(pool)
+            if x.ndim < 2:
+                return x.unsqueeze(0)
+            if kind == "flat":
+                return x.reshape(-1)
+            if kind == "expand":
+                return x[:1].expand(3, x.shape[1])
+            views = {
+                "t": x.t(),
+                "slice": x[start:],
+                "row": x[min(start, len(x) - 1)],
+                "flip": x.flip(0),
+            }
+            return views[kind]
+
+        return step
+
+    def _merge(self) -> Step:
+        pick, like, stack = self._pick(), self._like(), self.draw.random() < 0.3
+
+        def step(pool: list[Any]) -> Any:
+            x = pick(pool)
+            both = [x, like(pool, x)]
+            return gleed.where(both[0] > 0, *both) if stack or x.ndim < 1 else gleed.cat(both)
+
+        return step
+
+    def _write(self) -> Step:
+        pick, like, kind = self._pick(), self._like(), self.draw.choice(("add_", "mul_", "copy_"))
+
+        def step(pool: list[Any]) -> None:
+            x = pick(pool)
+            if 0 not in x.stride():
+                getattr(x, kind)(like(pool, x) * 0.5)
+
+        return step
+
+    def _write_part(self) -> Step:
+        pick, value, start = self._pick(), self.draw.random(), self.draw.randint(0, 1)
+
+        def step(pool: list[Any]) -> None:
+            x = pick(pool)
+            if x.ndim == 2 and 0 not in x.stride():
+                x[start:, :1] = value
+
+        return step
+
+    def _number(self) -> Step:
+        pick, number = self._pick(), self.draw.random()
+        return lambda pool: (pick(pool) + number) / 3
