@@ -891,6 +891,7 @@ def group_norm(
     number per channel. float16 and bfloat16 are computed in float32.
     """
 
+@overload
 def gru(
     input: Tensor,
     hx: Tensor,
@@ -906,6 +907,8 @@ def gru(
 ) -> tuple[Tensor, ...]:
     """A GRU over whole sequences: the outputs of all steps, and the last states."""
 
+@overload
+def gru(*args: Any, **kwargs: Any) -> tuple[Tensor, ...]: ...
 def gru_cell(
     input: Tensor,
     hx: Tensor,
@@ -1145,6 +1148,7 @@ def logsumexp(
 ) -> Tensor:
     """log(sum(exp(x))) over `dim`, without overflow."""
 
+@overload
 def lstm(
     input: Tensor,
     hx: Tensors,
@@ -1160,6 +1164,8 @@ def lstm(
 ) -> tuple[Tensor, ...]:
     """An LSTM over whole sequences: the outputs of all steps, the last hidden and cell states."""
 
+@overload
+def lstm(*args: Any, **kwargs: Any) -> tuple[Tensor, ...]: ...
 def lstm_cell(
     input: Tensor,
     hx: Tensors,
@@ -1779,6 +1785,7 @@ def rms_norm(
     None is the dtype's machine epsilon.
     """
 
+@overload
 def rnn_relu(
     input: Tensor,
     hx: Tensor,
@@ -1794,6 +1801,8 @@ def rnn_relu(
 ) -> tuple[Tensor, ...]:
     """As `rnn_tanh`, with relu."""
 
+@overload
+def rnn_relu(*args: Any, **kwargs: Any) -> tuple[Tensor, ...]: ...
 def rnn_relu_cell(
     input: Tensor,
     hx: Tensor,
@@ -1804,6 +1813,7 @@ def rnn_relu_cell(
 ) -> Tensor:
     """As `rnn_tanh_cell`, with relu."""
 
+@overload
 def rnn_tanh(
     input: Tensor,
     hx: Tensor,
@@ -1819,6 +1829,8 @@ def rnn_tanh(
 ) -> tuple[Tensor, ...]:
     """An Elman network over whole sequences: the outputs of all steps, and the last states."""
 
+@overload
+def rnn_tanh(*args: Any, **kwargs: Any) -> tuple[Tensor, ...]: ...
 def rnn_tanh_cell(
     input: Tensor,
     hx: Tensor,

@@ -89,6 +89,22 @@ def test_packed_sequences(name, options):
     gradients_agree(ours, theirs, results[0].data, wanted[0].data)
 
 
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn_tanh", "rnn_relu"])
+def test_functions_of_packed_sequences(name):
+    kind = {"lstm": "LSTM", "gru": "GRU"}.get(name, "RNN")
+    _, network = both(kind, {"num_layers": 2, "bidirectional": True})
+    packed = reference.pack_sequence([torch.randn(n, 3) for n in sorted(LENGTHS)[::-1]])
+    states = [torch.randn(4, 3, 4) for _ in range(2 if name == "lstm" else 1)]
+    found = []
+    for library, to in ((torch, lambda x: x), (gleed, lambda x: gleed.tensor(x.detach().numpy()))):
+        hx = [to(s) for s in states]
+        arguments = to(packed.data), to(packed.batch_sizes), hx if len(hx) > 1 else hx[0]
+        weights = [to(p) for p in network.parameters()]
+        options = True, 2, 0.0, False, True
+        found.append(getattr(library, name)(*arguments, weights, *options))
+    agree(found[1], found[0])
+
+
 @pytest.mark.parametrize("name", ["RNNCell", "LSTMCell", "GRUCell"])
 def test_cells(name):
     ours, theirs = both(name, {})

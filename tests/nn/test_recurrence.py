@@ -462,3 +462,24 @@ def test_errors(act, error, text):
         act()
     assert type(caught.value) is error
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("kind", ["RNN", "RNN relu", "LSTM", "GRU"])
+def test_functions_of_packed_sequences(kind):
+    network = NETWORKS[kind](2, 3, num_layers=2, bidirectional=True)
+    given = rnn.pack_sequence([gleed.randn(n, 2) for n in (4, 2, 1)])
+    count = 2 if kind == "LSTM" else 1
+    states = [gleed.zeros(4, 3, 3) for _ in range(count)]
+    name = {"RNN": "rnn_tanh", "RNN relu": "rnn_relu"}.get(kind, kind.lower())
+    hx, weights = states if count > 1 else states[0], network.parameters()
+    options = [*weights], True, 2, 0.0, False, True
+    output, *finals = getattr(gleed, name)(given.data, given.batch_sizes, hx, *options)
+    wanted, last = network(given)
+    assert (output == wanted.data).all()
+    for a, b in zip(finals, last if count > 1 else [last], strict=True):
+        assert (a == b).all()
+
+
+def test_a_wrong_call_of_a_function_names_what_it_takes():
+    with pytest.raises(ArgumentError, match=r"^gru: .*it takes gru"):
+        gleed.gru(gleed.ones(2, 2), gleed.tensor([1, 1]), "weights")

@@ -208,6 +208,8 @@ def lstm(
     hidden states have then. mask: bool (T, B); a step where it is False changes nothing. In
     training outputs between layers go through dropout. Raises ShapeError and DTypeError for others.
 
+    Also `lstm(data, batch_sizes, hx, …)` without `batch_first`, for what a PackedSequence holds.
+
     >>> one = gleed.ones(1, 1, 1)
     >>> weights = [gleed.zeros(4, 1), gleed.zeros(4, 1)]
     >>> gleed.lstm(one, (one, one), weights, False, 1, 0.0, False, False)[0]

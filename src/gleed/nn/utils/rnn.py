@@ -6,11 +6,11 @@ longest comes first. So a batch of lengths 3, 2, 1 is packed into 3 + 2 + 1 rows
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 import gleed
-from gleed import Tensor
+from gleed import Tensor, ops
 from gleed.errors import ArgumentError, RangeError, ShapeError
 
 
@@ -292,3 +292,23 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
+
+
+# ---- networks as functions
+def _of_packed(name: str) -> Callable[..., Any]:
+    """The network `name` of `(data, batch_sizes, hx, …)`, as PyTorch's second overload has it."""
+    record = ops.OPS[name].public
+
+    def network(*args: Any, **kwargs: Any) -> Any:
+        if len(args) != 9 or kwargs or not all(isinstance(x, Tensor) for x in args[:2]):
+            return NotImplemented
+        data, batch_sizes, *rest = args
+        present = presence(batch_sizes)
+        output, *states = record(unpack(data, present), *rest, False, mask=present)
+        return pack(output, present), *states
+
+    return network
+
+
+for _name in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+    ops.OPS[_name].otherwise(_of_packed(_name))
