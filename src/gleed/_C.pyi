@@ -1510,6 +1510,8 @@ class Tensor:
         """`view` with the shape of `other`."""
     def vsplit(self, indices_or_sections: Int | Sequence[Int]) -> tuple[Tensor, ...]:
         """Parts along the first dim, as `tensor_split`."""
+    def where(self, condition: Tensor, other: Any) -> Tensor:
+        """The tensor where `condition` holds, else `other`; all three broadcast."""
     def xlog1py(self, other: Tensor, *, out: Tensor | None = None) -> Tensor:
         """input * log1p(other), and 0 where input is 0."""
     def xlogy(self, other: Operand, *, out: Tensor | None = None) -> Tensor:

@@ -103,6 +103,11 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     return to(self, other.dtype)
 
 
+def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """The tensor where `condition` holds, else `other`; all three broadcast."""
+    return OPS["where"].public(condition, self, other)
+
+
 def _conversion(name: str, dtype: Any) -> Any:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
         return self if self.dtype is dtype else _to_dtype(self, dtype)
@@ -224,6 +229,7 @@ def install() -> None:
         "numpy": numpy,
         "type": type_,
         "type_as": type_as,
+        "where": where,
         "resize_": resize_,
         "__deepcopy__": deep_copy,
         "__reduce_ex__": reduce_ex,

@@ -150,3 +150,10 @@ def test_second_names(alias: str, name: str) -> None:
         assert getattr(gleed, alias) is getattr(gleed, name)
     if OPS[name].method:
         assert getattr(gleed.Tensor, alias) is getattr(gleed.Tensor, name)
+
+
+def test_where_as_a_method() -> None:
+    """Its first argument is the second of the function."""
+    x = gleed.tensor([[1.0], [2.0]])
+    mask = gleed.tensor([True, False])
+    assert x.where(mask, -1).tolist() == gleed.where(mask, x, -1).tolist()
