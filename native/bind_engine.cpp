@@ -336,7 +336,7 @@ void bind_engine(nanobind::module_& m) {
   PyObject* module = m.ptr();
   const bool good = add_type(module, "Kernel", kernel_spec, &KernelType) &&
                     add_type(module, "Plan", plan_spec, &PlanType) && init_op_type(module) &&
-                    PyModule_AddFunctions(module, functions) == 0;
+                    init_entry_type(module) && PyModule_AddFunctions(module, functions) == 0;
   if (!good) throw nanobind::python_error();
 }
 

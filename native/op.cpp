@@ -323,34 +323,6 @@ PyObject* op_reduce(PyObject* self, PyObject*) {
   return PyObject_GetAttrString(self, "__qualname__");
 }
 
-// op.run(tensors, numbers, differentiable): a captured program has one overload, whose only
-// parameter is `tensors`; its run-time numbers are given as the core keeps them, in 64 bits each.
-// What is not differentiable may write to parameters.
-PyObject* op_run(PyObject* self, PyObject* const* args, Py_ssize_t n) {
-  Op& op = *reinterpret_cast<Op*>(self);
-  if (n != 3 || !PyTuple_Check(args[1]) || op.overloads->size() != 1) {
-    return raise("TypeError", "%s: run takes a tuple of tensors, one of numbers, and a bool",
-                 op.text);
-  }
-  const Overload& overload = op.overloads->front();
-  Mismatch mismatch;
-  Arguments sorted;
-  Frame frame;
-  Fit fit = sort_arguments(overload, args, 1, nullptr, sorted, mismatch);
-  if (fit == Fit::kYes) fit = encode_arguments(overload, sorted, frame, mismatch);
-  if (fit != Fit::kYes) return fit == Fit::kNo ? raise_mismatch(op, mismatch) : nullptr;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args[1]); ++i) {
-    frame.scalars.push(PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(args[1], i)));
-  }
-  if (PyErr_Occurred()) return nullptr;
-  if (frame.traced) return raise_traced(op);
-  const bool enabled = grad_enabled();
-  set_grad_enabled(enabled && args[2] == Py_True);
-  PyObject* result = call_overload(op, 0, sorted, frame);
-  set_grad_enabled(enabled);
-  return result;
-}
-
 PyMemberDef members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(Op, dict), READONLY, nullptr},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Op, weakrefs), READONLY, nullptr},
@@ -365,8 +337,6 @@ PyGetSetDef getset[] = {
 
 PyMethodDef methods[] = {
     {"__reduce__", op_reduce, METH_NOARGS, nullptr},
-    {"run", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(op_run)), METH_FASTCALL,
-     "run(tensors, numbers, differentiable): calls a captured program."},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -396,6 +366,28 @@ PyType_Spec spec = {
 };
 
 }  // namespace
+
+bool converting() { return converter != nullptr; }
+
+PyObject* run_program(Op& op, PyObject* tensors, PyObject* numbers, bool differentiable) {
+  const Overload& overload = op.overloads->front();
+  Mismatch mismatch;
+  Arguments sorted;
+  Frame frame;
+  Fit fit = sort_arguments(overload, &tensors, 1, nullptr, sorted, mismatch);
+  if (fit == Fit::kYes) fit = encode_arguments(overload, sorted, frame, mismatch);
+  if (fit != Fit::kYes) return fit == Fit::kNo ? raise_mismatch(op, mismatch) : nullptr;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(numbers); ++i) {
+    frame.scalars.push(PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(numbers, i)));
+  }
+  if (PyErr_Occurred()) return nullptr;
+  if (frame.traced) return raise_traced(op);
+  const bool enabled = grad_enabled();
+  set_grad_enabled(enabled && differentiable);
+  PyObject* result = call_overload(op, 0, sorted, frame);
+  set_grad_enabled(enabled);
+  return result;
+}
 
 bool init_op_type(PyObject* module) {
   PyObject* type = PyType_FromSpec(&spec);

@@ -114,12 +114,18 @@ bool encode_static(PyObject* value, SmallBuffer<uint64_t, 48>& words);
 // Runs overload number `number` with arguments that fit; null with an exception set.
 PyObject* call_overload(Op& op, int number, const Arguments& sorted, Frame& frame);
 
+// Runs a captured program: the first overload of an op, whose only parameter is `tensors`, with
+// run-time numbers as the core keeps them, in 64 bits each. What is not differentiable may write to
+// parameters.
+PyObject* run_program(Op& op, PyObject* tensors, PyObject* numbers, bool differentiable);
+
 // Interception: called instead of every op of this thread as interceptor(op, overload, arguments).
 PyObject* exchange_interceptor(
     PyObject* interceptor);  // returns the previous one, or None; new refs
 // Conversion: called instead of some ops of this thread as converter(op, *args, **kwargs), while
 // which it is off. Returns the previous (converter, ops), both None if there was none.
 PyObject* exchange_converter(PyObject* converter, PyObject* ops);
+bool converting();  // whether this thread has a converter
 // The result of an intercepted call; null with an exception set.
 PyObject* intercept(Op& op, int overload, PyObject* arguments);
 

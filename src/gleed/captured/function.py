@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from gleed import _C, amp
+from gleed.captured.entry import Entry, Modes, Source
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Place, place_of
-from gleed.captured.program import Captured, Outdated, capture
+from gleed.captured.program import Outdated, capture
 from gleed.captured.reach import Cell, Reached, reach
 from gleed.captured.recorder import Recorder
 from gleed.captured.structure import Form, take_apart
@@ -19,43 +19,6 @@ from gleed.errors import ArgumentError, TraceError
 
 _PATIENCE = 3  # captures that the function itself makes out of date, before it runs uncaptured
 _MOST_PROGRAMS = 64  # of one function, before calls that fit none run uncaptured
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a call finds an input of the program.
-
-    kind: "argument" (number `what`), "cell" (the cell), "grad" (of input number `what`), or
-    "constant" (the tensor).
-    """
-
-    kind: str
-    what: Any
-
-    def get(self, arguments: Sequence[Any], found: Sequence[Any]) -> Any:
-        """The tensor; `found` are the inputs before this one."""
-        if self.kind == "argument":
-            return arguments[self.what]
-        if self.kind == "cell":
-            return self.what.get()
-        return found[self.what].grad if self.kind == "grad" else self.what
-
-
-@dataclass(eq=False)
-class Entry:
-    """A captured program, and what must hold for it to be run."""
-
-    key: tuple[Form, Any]
-    program: Captured
-    sources: list[Source]
-    reached: Reached
-
-    def inputs(self, arguments: Sequence[Any]) -> tuple[Any, ...]:
-        """The tensors that the program is run on."""
-        found: list[Any] = []
-        for source in self.sources:
-            found.append(source.get(arguments, found))
-        return tuple(found)
 
 
 class CompiledFunction:
@@ -72,31 +35,26 @@ class CompiledFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the captured program; capture the function first where there is none that fits."""
+        for i, entry in enumerate(self._entries):
+            if entry.modes.autocast and entry.modes != _modes():
+                continue
+            try:
+                result = entry.run(args, kwargs)
+            except Outdated:
+                continue
+            if result is not NotImplemented:
+                if i:
+                    self._entries.insert(0, self._entries.pop(i))
+                return result
         if _C.is_recording():
             return self._function(*args, **kwargs)
         tensors, form = take_apart((args, kwargs))
-        key = form, _modes()
-        reasons: list[str] = []  # beginning with what hindered the newest program
-        for i, entry in enumerate(self._entries):
-            if entry.key != key:
-                continue
-            changed = entry.reached.changed()
-            if changed is not None:
-                reasons.append(f"{changed.path} has changed")
-                continue
-            try:
-                result = entry.program.run(entry.inputs(tensors))
-            except Outdated as outdated:
-                reasons.append(str(outdated))
-                continue
-            if i:
-                self._entries.insert(0, self._entries.pop(i))
-            return result
-        if key in self._uncaptured or len(self._entries) >= _MOST_PROGRAMS:
+        modes = _modes()
+        if (form, modes) in self._uncaptured or len(self._entries) >= _MOST_PROGRAMS:
             return self._function(*args, **kwargs)
         if self._entries:
-            self._reasons += reasons[:1] or ["it is called with other arguments or in another mode"]
-        return self._capture(key, tensors, args, kwargs)
+            self._reasons.append(self._entries[0].obstacle(form, modes))
+        return self._capture(form, modes, tensors, args, kwargs)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method: with the instance as the first argument."""
@@ -121,7 +79,7 @@ class CompiledFunction:
         return "\n".join(lines)
 
     # ---- capturing
-    def _capture(self, key: Any, tensors: list[Any], args: Any, kwargs: Any) -> Any:
+    def _capture(self, form: Form, modes: Modes, tensors: list[Any], args: Any, kwargs: Any) -> Any:
         reached = reach(self._function, (*args, *kwargs.values()))
         failures: list[Unfollowed] = []
 
@@ -138,7 +96,9 @@ class CompiledFunction:
             if not failures:
                 _C.set_recorder(None)
                 try:
-                    entry = _entry(key, recorder, result, tensors, reached)
+                    program = capture(recorder, result)
+                    sources = _sources(recorder, tensors, reached)
+                    entry = Entry(form, modes, program, sources, reached)
                 except Unfollowed as reason:
                     give_up(reason)
         finally:
@@ -146,7 +106,7 @@ class CompiledFunction:
         if not failures:
             self._keep(entry, give_up)
         if failures:
-            self._uncaptured[key] = failures[0].rule
+            self._uncaptured[form, modes] = failures[0].rule
             warnings.warn(failures[0].message(self._name) + "; it runs uncaptured", stacklevel=3)
         return result
 
@@ -170,9 +130,8 @@ def _changes_state(cell: Cell) -> Unfollowed:
     )
 
 
-def _modes() -> tuple[Any, ...]:
-    """The modes of the caller that decide what a function computes."""
-    return (
+def _modes() -> Modes:
+    return Modes(
         _C.is_grad_enabled(),
         _C.is_inference_mode_enabled(),
         _C.get_default_dtype(),
@@ -180,18 +139,11 @@ def _modes() -> tuple[Any, ...]:
     )
 
 
-def _entry(
-    key: Any, recorder: Recorder, result: Any, arguments: list[Any], reached: Reached
-) -> Entry:
-    program = capture(recorder, result)
-    return Entry(key, program, _sources(recorder, arguments, reached), reached)
-
-
 def _sources(recorder: Recorder, arguments: list[Any], reached: Reached) -> list[Source]:
     """Where later calls find the program's inputs."""
     known: dict[Place, Source] = {}
     for tensor, k in reached.tensors.values():
-        known.setdefault(place_of(tensor), Source("cell", reached.cells[k]))
+        known.setdefault(place_of(tensor), Source("cell", k))
     for i, tensor in enumerate(arguments):
         known[place_of(tensor)] = Source("argument", i)
     owners = {id(grad): owner for owner, grad in recorder.gradients_before()}

@@ -12,7 +12,7 @@ from gleed.capture import Formula
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import place_of
 from gleed.captured.recorder import Recorder
-from gleed.captured.structure import Form, build, take_apart
+from gleed.captured.structure import Form, take_apart
 from gleed.compiler.dims import Dim
 from gleed.compiler.graph import Graph, Value
 from gleed.compiler.planning import build_plan
@@ -46,19 +46,6 @@ class Captured:
     needs_some: list[int]
     held: list[Any]  # what the numbers are the addresses of
     summary: str
-
-    def run(self, inputs: tuple[Any, ...]) -> Any:
-        """Run the program; raises `Outdated` if it is not for such inputs."""
-        if any(inputs[k].grad is not None for k in self.needs_none) or any(
-            inputs[k].grad is None for k in self.needs_some
-        ):
-            raise Outdated("a gradient is there that was not, or the other way round")
-        outputs = self.op.run(inputs, self.numbers, self.differentiable > 0)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        for k, output in self.gradients:
-            inputs[k].grad = None if output is None else outputs[output]
-        places = {"output": outputs, "input": inputs}
-        return build(self.form, [places[kind][k] for kind, k in self.results])
 
 
 def capture(recorder: Recorder, result: Any) -> Captured:

@@ -1,0 +1,118 @@
+"""Captured programs as the core runs them: checked and run without Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gleed import _C
+from gleed.captured.program import Captured
+from gleed.captured.reach import MISSING, Reached
+from gleed.captured.structure import Branch, Fixed, Form, Leaf, build
+
+# What the core calls the kinds of forms, cells and sources.
+_TENSOR, _FIXED, _SEQUENCE, _DICT, _FIELDS = range(5)
+_CELLS = {"item": 0, "attribute": 1, "index": 2, "length": 3, "keys": 4, "content": 5}
+_SOURCES = {"argument": 0, "cell": 1, "grad": 2, "constant": 3}
+
+
+@dataclass(frozen=True)
+class Modes:
+    """The modes of the caller that decide what a function computes."""
+
+    grad: bool
+    inference: bool
+    default_dtype: Any
+    autocast: Any  # its dtype, or False
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a call finds an input of the program.
+
+    kind: "argument" (number `what`), "cell" (number `what`), "grad" (of input number `what`), or
+    "constant" (the tensor).
+    """
+
+    kind: str
+    what: Any
+
+
+class Entry:
+    """A captured program, and what must hold for it to be run."""
+
+    def __init__(
+        self,
+        arguments: Form,
+        modes: Modes,
+        program: Captured,
+        sources: list[Source],
+        reached: Reached,
+    ) -> None:
+        self.arguments, self.modes = arguments, modes
+        self.program, self.reached = program, reached
+        # Containers that the core does not make are made here, of a tuple of the tensors.
+        self._plain = _is_plain(program.form)
+        tensors = tuple((_TENSOR, k) for k in range(len(program.results)))
+        form = _coded(program.form) if self._plain else (_SEQUENCE, tuple, tensors)
+        needs = [(k, 0) for k in program.needs_none] + [(k, 1) for k in program.needs_some]
+        self._core = _C.Entry(
+            _coded(arguments),
+            _count(arguments),
+            (modes.grad, modes.inference, modes.default_dtype, modes.autocast is not False),
+            tuple(
+                (_CELLS[cell.kind], cell.holder, cell.key, held)
+                for cell, held in zip(reached.cells, reached.held, strict=True)
+            ),
+            MISSING,
+            tuple((_SOURCES[source.kind], source.what) for source in sources),
+            (program.op, program.numbers, program.differentiable > 0),
+            tuple((k, -1 if output is None else output) for k, output in program.gradients),
+            tuple(needs),
+            (form, tuple((int(kind == "output"), k) for kind, k in program.results)),
+        )
+
+    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result of a call, or NotImplemented if the program is not for it.
+
+        Raises `Outdated` if its tensors have other sizes.
+        """
+        result = self._core(args, kwargs)
+        if self._plain or result is NotImplemented:
+            return result
+        return build(self.program.form, result)
+
+    def obstacle(self, arguments: Form, modes: Modes) -> str:
+        """Why the program is not for a call."""
+        if (arguments, modes) != (self.arguments, self.modes):
+            return "it is called with other arguments or in another mode"
+        changed = self.reached.changed()
+        if changed is not None:
+            return f"{changed.path} has changed"
+        return "its tensors have other sizes, or there is a gradient where there was none"
+
+
+def _is_plain(form: Form) -> bool:
+    """Whether a value is made of tuples, lists and dictionaries."""
+    if not isinstance(form, Branch):
+        return True
+    return form.kind in (tuple, list, dict) and all(map(_is_plain, form.items))
+
+
+def _count(form: Form) -> int:
+    """The number of tensors in a form."""
+    if isinstance(form, Branch):
+        return sum(map(_count, form.items))
+    return int(isinstance(form, Leaf))
+
+
+def _coded(form: Form) -> tuple[Any, ...]:
+    """A form as the core takes it."""
+    if isinstance(form, Leaf):
+        return _TENSOR, form.k
+    if isinstance(form, Fixed):
+        return _FIXED, form.value
+    items = tuple(map(_coded, form.items))
+    if form.keys is None:
+        return _SEQUENCE, form.kind, items
+    return _DICT if issubclass(form.kind, dict) else _FIELDS, form.kind, form.keys, items
