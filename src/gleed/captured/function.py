@@ -22,11 +22,13 @@ _MOST_PROGRAMS = 64  # of one function, before calls that fit none run uncapture
 
 
 class CompiledFunction:
-    """What `gleed.compile` makes of a function."""
+    """What `gleed.compile` makes of a function. `quiet`: no warning where it is not captured."""
 
-    def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
+    def __init__(
+        self, function: Callable[..., Any], fullgraph: bool = False, quiet: bool = False
+    ) -> None:
         functools.update_wrapper(self, function)
-        self._function, self._fullgraph = function, fullgraph
+        self._function, self._fullgraph, self._quiet = function, fullgraph, quiet
         self._name = getattr(function, "__qualname__", type(function).__name__)
         self._entries: list[Entry] = []
         self._uncaptured: dict[Any, str] = {}  # kinds of calls that are not captured, and why
@@ -107,7 +109,9 @@ class CompiledFunction:
             self._keep(entry, give_up)
         if failures:
             self._uncaptured[form, modes] = failures[0].rule
-            warnings.warn(failures[0].message(self._name) + "; it runs uncaptured", stacklevel=3)
+            if not self._quiet:
+                text = failures[0].message(self._name)
+                warnings.warn(f"{text}; it runs uncaptured", stacklevel=3)
         return result
 
     def _keep(self, entry: Entry, give_up: Callable[[Unfollowed], None]) -> None:

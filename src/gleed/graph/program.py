@@ -18,6 +18,7 @@ from itertools import count
 from typing import Any
 
 from gleed import _C
+from gleed.captured import CompiledFunction
 from gleed.graph import routines
 from gleed.graph.infer import located
 from gleed.graph.node import (
@@ -64,10 +65,14 @@ class Program:
     random: tuple[Operation, ...]
     lines: dict[int, Operation]
 
+    def __post_init__(self) -> None:
+        self._run = CompiledFunction(self.function, quiet=True)
+
     def __call__(self, *arguments: Any) -> tuple[Any, ...]:
-        """Run the function; an error names the node and where it was made."""
+        """Run the function, captured; an error names the node and where it was made."""
         try:
-            return self.function(*arguments)
+            found: tuple[Any, ...] = self._run(*arguments)
+            return found
         except Exception as error:
             op = self._failed(error)
             if op is None:
