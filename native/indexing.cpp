@@ -228,6 +228,7 @@ PyObject* call_advanced_index(PyObject* self, PyObject* index) {
 PyObject* tensor_subscript(PyObject* self, PyObject* index) {
   Tensor* t = as_tensor(self);
   if (t->traced) return call_advanced_index(self, index);
+  if (!sized(t, "index")) return nullptr;
   const bool tuple = PyTuple_Check(index);
   const Py_ssize_t n = tuple ? PyTuple_GET_SIZE(index) : 1;
   if (n > kMaxItems) return too_many(static_cast<int>(n), t->layout.ndim);

@@ -1,5 +1,6 @@
 // Going through a tensor along its first dimension, one view at a time.
 #include "operators.h"
+#include "recording.h"
 #include "tensor_type.h"
 
 namespace gleed {
@@ -40,7 +41,7 @@ PyObject* iterator_length_hint(PyObject* self, PyObject*) {
 }  // namespace
 
 PyObject* tensor_iter(PyObject* self) {
-  if (!concrete(as_tensor(self), "iter")) return nullptr;
+  if (!sized(as_tensor(self), "iter")) return nullptr;
   if (as_tensor(self)->layout.ndim == 0) {
     return raise("ArgumentError", "iter: a 0-d tensor has nothing to go through; use item()");
   }

@@ -82,6 +82,7 @@ bool apply_plan(OperationNode* node, Application& application) {
                           describe_backward,
                           &context},
                          mask_words(slots)};
+    context.call.origin = node;
     const Binding* binding = find_binding(node->record->backward, context.call);
     const auto wanted = std::count_if(application.needed.begin(), application.needed.end(),
                                       [](uint8_t needed) { return needed != 0; });

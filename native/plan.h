@@ -31,6 +31,8 @@ struct Call {
   void* context = nullptr;
   // Where the one fresh result is to be written: dense, of its dtype and sizes; or null.
   Tensor* out = nullptr;
+  // The node whose backward this is, for recorders; or null.
+  const void* origin = nullptr;
 };
 
 struct Program {

@@ -69,12 +69,18 @@ bool record_inputs(const Binding& binding, const Call& call) {
               {Py_NewRef(program ? program : Py_None), tuple_of(call.tensors),
                tuple_of(call.ints, [](int64_t n) { return PyLong_FromLongLong(n); }),
                tuple_of(call.scalars, [](uint64_t n) { return PyLong_FromUnsignedLongLong(n); }),
-               arguments_of(call)});
+               arguments_of(call), PyLong_FromVoidPtr(const_cast<void*>(call.origin))});
 }
 
 bool record_outputs(const Binding& binding, Tensor* const* outputs) {
   return tell("after", {tuple_of(std::span<Tensor* const>{outputs, binding.outputs.size()})});
 }
+
+bool record_node(const void* node) {
+  return tell("node", {PyLong_FromVoidPtr(const_cast<void*>(node))});
+}
+
+bool record_shape(Tensor* t) { return tell("shape", {Py_NewRef(object(t))}); }
 
 bool record_read(Tensor* t, const char* what) {
   return tell("read", {Py_NewRef(object(t)), PyUnicode_FromString(what)});
@@ -82,6 +88,10 @@ bool record_read(Tensor* t, const char* what) {
 
 bool record_grad(Tensor* t, bool assigned) {
   return tell("grad", {Py_NewRef(object(t)), PyBool_FromLong(assigned)});
+}
+
+bool sized(const Tensor* t, const char* what) {
+  return concrete(t, what) && (!recording() || record_shape(const_cast<Tensor*>(t)));
 }
 
 bool readable(Tensor* t, const char* what) {

@@ -4,6 +4,7 @@
 
 #include "errors.h"
 #include "node.h"
+#include "recording.h"
 
 namespace gleed {
 
@@ -238,6 +239,7 @@ bool record_operation(GradRecord& record, const Binding& binding, const Call& ca
   if (ok && !written_inputs(binding).empty()) {
     ok = check_written_returned(record, binding, call, outputs);
   }
+  if (ok && recording()) ok = record_node(node);
   drop(node);
   return ok;
 }

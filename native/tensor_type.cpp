@@ -41,7 +41,7 @@ template <class All>
 PyObject* per_axis(PyObject* self, const char* op, PyObject* const* args, Py_ssize_t n,
                    PyObject* names, const int64_t* numbers, All all) {
   PyObject* dim;
-  if (!concrete(as_tensor(self), op) || !dim_argument(op, args, n, names, &dim)) return nullptr;
+  if (!sized(as_tensor(self), op) || !dim_argument(op, args, n, names, &dim)) return nullptr;
   if (!dim) return all();
   const int ndim = as_tensor(self)->layout.ndim;
   const Py_ssize_t number = PyNumber_AsSsize_t(dim, nullptr);
@@ -79,7 +79,7 @@ PyObject* method_dim(PyObject* self, PyObject*) {
 }
 
 PyObject* method_numel(PyObject* self, PyObject*) {
-  if (!concrete(as_tensor(self), "numel")) return nullptr;
+  if (!sized(as_tensor(self), "numel")) return nullptr;
   return PyLong_FromLongLong(as_tensor(self)->layout.numel);
 }
 
@@ -171,7 +171,7 @@ PyObject* make_subclass(PyObject*, PyObject* args) {
 }
 
 PyObject* get_shape(PyObject* self, void*) {
-  if (!concrete(as_tensor(self), "shape")) return nullptr;
+  if (!sized(as_tensor(self), "shape")) return nullptr;
   return size_object(as_tensor(self)->layout.shape());
 }
 
@@ -306,7 +306,7 @@ PyObject* tensor_new(PyTypeObject* cls, PyObject* args, PyObject* kwargs) {
 
 Py_ssize_t tensor_length(PyObject* self) {
   const Tensor* t = as_tensor(self);
-  if (!concrete(t, "len")) return -1;
+  if (!sized(t, "len")) return -1;
   if (t->layout.ndim == 0) {
     raise("ArgumentError", "len: a 0-d tensor has no length; use numel() for its one element");
     return -1;

@@ -116,6 +116,7 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
         residuals=len(residuals),
         written=written,
         grad=formula.record(),
+        sizes=tuple(formula.sizes),
     )
     formula.seal()
     return plan

@@ -147,6 +147,43 @@ def test_other_sizes_dtypes_and_layouts() -> None:
     assert programs(compiled) == 4
 
 
+def test_a_sweep_of_batch_sizes_is_captured_twice() -> None:
+    plain, captured = Training("Adam"), Training("Adam")
+    for training in (plain, captured):
+        del training.model[3], training.model[1]  # what asks Python for sizes, and what draws
+    step = gleed.compile(captured.step, fullgraph=True)
+    plain.step(plain.x, plain.y), captured.step(captured.x, captured.y)
+    for n in (1, 2, 3, 7, 8, 64, 1024, 5):
+        x, y = gleed.randn(n, 6), gleed.randint(0, 3, (n,))
+        assert equal(step(x, y), plain.step(x, y))
+        assert all(map(equal, captured.state, plain.state))
+    assert programs(step) == 2
+
+
+def test_sizes_that_python_sees() -> None:
+    def halves(x: Any) -> Any:
+        return x.reshape(x.shape[0] // 2, -1).mean(0) + len(x)
+
+    compiled = gleed.compile(halves, fullgraph=True)
+    for n in (4, 6, 8, 6):
+        x = gleed.randn(n, 3)
+        assert equal(compiled(x), halves(x))
+
+
+def test_gradients_for_other_sizes() -> None:
+    def norm(x: Any) -> Any:
+        return F.layer_norm(x.tanh(), x.shape[1:]).mean(0)
+
+    compiled = gleed.compile(lambda x: (x.tanh() - x.mean(0)).square().mean(), fullgraph=True)
+    for n in (2, 3, 5, 9):
+        for function in (compiled, gleed.compile(norm)):
+            plain, captured = (gleed.ones(n, 3).cumsum(0).requires_grad_() for _ in range(2))
+            eager = norm if function is not compiled else compiled.__wrapped__
+            eager(plain).sum().backward()
+            function(captured).sum().backward()
+            assert equal(plain.grad, captured.grad)
+
+
 def test_python_variables_are_watched() -> None:
     local = 3.0
 

@@ -48,9 +48,10 @@ class Entry:
         program: Captured,
         sources: list[Source],
         reached: Reached,
+        shapes: list[tuple[int, ...]],
     ) -> None:
         self.arguments, self.modes = arguments, modes
-        self.program, self.reached = program, reached
+        self.program, self.reached, self.shapes = program, reached, shapes
         # Containers that the core does not make are made here, of a tuple of the tensors.
         self._plain = _is_plain(program.form)
         tensors = tuple((_TENSOR, k) for k in range(len(program.results)))

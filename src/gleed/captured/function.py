@@ -84,6 +84,7 @@ class CompiledFunction:
     def _capture(self, form: Form, modes: Modes, tensors: list[Any], args: Any, kwargs: Any) -> Any:
         reached = reach(self._function, (*args, *kwargs.values()))
         failures: list[Unfollowed] = []
+        shapes = [tuple(tensor.shape) for tensor in tensors]
 
         def give_up(reason: Unfollowed) -> None:
             if self._fullgraph:
@@ -91,7 +92,9 @@ class CompiledFunction:
             failures.append(reason)
 
         known = {place_of(t): t for t, _ in reached.tensors.values()}
-        recorder = Recorder(known | {place_of(t): t for t in tensors}, give_up)
+        known |= {place_of(t): t for t in tensors}
+        varying = self._varying(form, modes, tensors)
+        recorder = Recorder(known, dict(zip(map(place_of, tensors), varying, strict=True)), give_up)
         previous = _C.set_recorder(recorder)
         try:
             result = self._function(*args, **kwargs)
@@ -100,7 +103,7 @@ class CompiledFunction:
                 try:
                     program = capture(recorder, result)
                     sources = _sources(recorder, tensors, reached)
-                    entry = Entry(form, modes, program, sources, reached)
+                    entry = Entry(form, modes, program, sources, reached, shapes)
                 except Unfollowed as reason:
                     give_up(reason)
         finally:
@@ -113,6 +116,17 @@ class CompiledFunction:
                 text = failures[0].message(self._name)
                 warnings.warn(f"{text}; it runs uncaptured", stacklevel=3)
         return result
+
+    def _varying(self, form: Form, modes: Modes, tensors: list[Any]) -> list[frozenset[int]]:
+        """For every argument the axes whose sizes are not those of earlier calls."""
+        varying: list[frozenset[int]] = [frozenset()] * len(tensors)
+        for entry in self._entries:
+            if (entry.arguments, entry.modes) == (form, modes):
+                for i, (before, now) in enumerate(zip(entry.shapes, tensors, strict=True)):
+                    if len(before) == now.ndim:
+                        other = (a for a, n in enumerate(now.shape) if n != before[a])
+                        varying[i] |= frozenset(other)
+        return varying
 
     def _keep(self, entry: Entry, give_up: Callable[[Unfollowed], None]) -> None:
         """Keep a program, unless the function itself has changed what it was captured with."""

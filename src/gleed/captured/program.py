@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import place_of
 from gleed.captured.recorder import Recorder
 from gleed.captured.structure import Form, take_apart
-from gleed.compiler.dims import Dim
+from gleed.compiler.dims import Dim, Size, translate
 from gleed.compiler.graph import Graph, Value
 from gleed.compiler.planning import build_plan
 from gleed.compiler.schedule import Step
@@ -257,12 +258,15 @@ def _operation(
     if formula:
         formula.seal()
 
-    layouts = [_layout(tensor) for tensor in recorder.inputs]
+    guards = tuple(trace.scope.guards)
+    kinds = [_kind(tensor) for tensor in recorder.inputs]
 
     def compile(arguments: Any, sizes: Any, ints: Any, words: Any) -> Any:
         nonlocal plan
-        if plan is None or layouts != [_layout(tensor) for tensor in arguments[0]]:
-            raise Outdated("its tensors have other sizes, or require gradients where they did not")
+        (tensors,) = arguments
+        fits = kinds == [_kind(tensor) for tensor in tensors]
+        if plan is None or not (fits and _hold(guards, tensors)):
+            raise Outdated
         made, plan = plan, None
         return made
 
@@ -282,10 +286,21 @@ def _summary(recorder: Recorder, graph: Graph, plan: Any, kept: dict[Value, int]
     )
 
 
-def _layout(tensor: Any) -> tuple[Any, ...]:
-    """What a program is made for."""
-    pairs = zip(tensor.shape, tensor.stride(), strict=True)
-    return tensor.dtype, tensor.requires_grad, [(n, step if n > 1 else 0) for n, step in pairs]
+def _kind(tensor: Any) -> tuple[Any, ...]:
+    """What a program is made for, beside sizes and strides."""
+    return tensor.dtype, tensor.ndim, tensor.requires_grad
+
+
+def _hold(guards: Sequence[tuple[str, Size, Size]], tensors: Sequence[Any]) -> bool:
+    """Whether what was decided about sizes and strides is so for these tensors."""
+
+    def known(size: Dim) -> Size | None:
+        if size.op == "size":
+            return int(tensors[size.args[0]].shape[size.args[1]])
+        return int(tensors[size.args[0]].stride(size.args[1])) if size.op == "stride" else None
+
+    relations = {"eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le}
+    return all(relations[op](translate(a, known), translate(b, known)) for op, a, b in guards)
 
 
 def _many(number: int, what: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from gleed import _C, primitives
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Memory, Place, place_of
-from gleed.compiler.dims import Dim, Size, translate
+from gleed.compiler.dims import Dim, Size, hint, product, translate
 from gleed.compiler.fuse import written_out
 from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import HALVES
@@ -30,11 +30,17 @@ _UNIFORM = 64  # a constant of at most so many elements is looked through for be
 class Recorder:
     """Hears of what the core does in this thread, and makes a graph of it.
 
-    `known` are tensors of the caller by their places. `give_up` is called with an `Unfollowed` when
+    `known` are tensors of the caller by their places, `varying` axes of them whose sizes are to be
+    symbols, so that the program is for all sizes. `give_up` is called with an `Unfollowed` when
     something cannot be followed; if it returns, the function goes on uncaptured.
     """
 
-    def __init__(self, known: dict[Place, Any], give_up: Callable[[Unfollowed], None]) -> None:
+    def __init__(
+        self,
+        known: dict[Place, Any],
+        varying: dict[Place, frozenset[int]],
+        give_up: Callable[[Unfollowed], None],
+    ) -> None:
         self.trace = Trace()
         self.trace.tape = {}
         self.memory = Memory(self.trace, self._written)
@@ -47,7 +53,10 @@ class Recorder:
         self.gradients: dict[int, tuple[Any, Any, bool]] = {}
         self.calls: dict[Value, int] = {}  # results, with the number of the call
         self.cotangents: list[Standin] = []
-        self.known = known
+        self.known, self.varying = known, varying
+        # By node: the integers that its backward gets, as sizes of the graph.
+        self._integers: dict[int, list[Size]] = {}
+        self._last: tuple[Program, list[Standin], Sequence[Size]] | None = None
         self._give_up = give_up
         self.count = 0
         self.begun = place_of(_C.tensor_from_data(0.0, None))[0]
@@ -55,14 +64,28 @@ class Recorder:
 
     # ---- what the core calls
     def before(
-        self, program: Program, tensors: Any, ints: Any, scalars: Any, arguments: Any
+        self, program: Any, tensors: Any, ints: Any, scalars: Any, arguments: Any, origin: int
     ) -> bool:
-        """A plan is about to run on these tensors and numbers."""
-        return self._try(self._before, program, tensors, ints, scalars, arguments)
+        """A plan is about to run on these tensors and numbers, for the backward of `origin`."""
+        return self._try(self._before, program, tensors, ints, scalars, arguments, origin)
 
     def after(self, outputs: Any) -> bool:
         """It has run."""
         return self._try(self._after, outputs)
+
+    def node(self, number: int) -> None:
+        """What has run has made a node for its backward."""
+        if self._last is not None:
+            program, values, ints = self._last
+            sizes = (values[k].shape[axis] for k, axis in program.sizes)
+            self._integers[number] = [*ints, *sizes]
+
+    def shape(self, tensor: Any) -> None:
+        """The sizes of a tensor are about to be seen by Python: they are what they are now."""
+        place = place_of(tensor)
+        if place[0] <= self.begun or self.memory.knows(place):
+            for size in self.memory.read(self.place(tensor)).shape:
+                self.trace.scope.equal(size, hint(size))
 
     def read(self, tensor: Any, what: str) -> bool:
         """A tensor's value is about to be seen by Python."""
@@ -87,9 +110,12 @@ class Recorder:
         return True
 
     # ---- one call
-    def _before(self, program: Any, tensors: Any, ints: Any, scalars: Any, arguments: Any) -> None:
+    def _before(
+        self, program: Any, tensors: Any, ints: Any, scalars: Any, arguments: Any, origin: int
+    ) -> None:
         if program is None:
             raise Unfollowed("a plan runs that tells nothing of its program")
+        ints = self._integers.get(origin, ints)
         if any(n.primitive and n.primitive.attributes.get("dynamic") for n in program.graph.nodes):
             raise Unfollowed(
                 "the sizes of results must follow from sizes; they depend on a tensor's values",
@@ -103,7 +129,7 @@ class Recorder:
     def _after(self, outputs: Sequence[Any]) -> None:
         assert self._pending is not None
         program, places, values, ints, scalars = self._pending
-        self._pending = None
+        self._pending, self._last = None, (program, values, ints)
         results = self._replayed(program, values, ints, scalars)
         self.count += 1
         for value in results:
@@ -229,10 +255,15 @@ class Recorder:
         _, dtype, _, sizes, strides = place
         scope, k = self.trace.scope, len(self.inputs)
         value = self.trace.argument(dtype, sizes)
-        for axis, (size, stride) in enumerate(zip(sizes, strides, strict=True)):
-            scope.equal(value.shape[axis], size)
-            if size > 1:  # results are laid out as the arguments are, and reductions go by that
-                scope.equal(scope.symbol(("stride", k, axis), stride), stride)
+        varying = self.varying.get(place, frozenset()) if _row_major(sizes, strides) else ()
+        for axis, size in enumerate(sizes):
+            if axis not in varying or size < 2:
+                scope.equal(value.shape[axis], size)
+        # Results are laid out as the arguments are, and reductions go by that.
+        for axis, stride in enumerate(strides):
+            step = product(value.shape[axis + 1 :]) if varying else stride
+            if sizes[axis] > 1:
+                scope.equal(scope.symbol(("stride", k, axis), stride), step)
         self.inputs.append(tensor)
         return value
 

@@ -24,7 +24,8 @@ class Program:
 
     `symbols` says where a call finds the symbols of the graph's sizes, if not under their own
     names; `guards` are what was decided about them; `written` maps an output to the input that it
-    overwrites. `launches` is how many kernels and routines the plan runs, those of a loop once.
+    overwrites. `launches` is how many kernels and routines the plan runs, those of a loop once;
+    `sizes` those of its inputs, as (input, axis), that its backward gets as integers.
     """
 
     graph: Graph
@@ -33,6 +34,7 @@ class Program:
     guards: tuple[tuple[str, Size, Size], ...]
     written: dict[int, int]
     launches: int
+    sizes: tuple[tuple[int, int], ...]
 
 
 def build_plan(
@@ -45,6 +47,7 @@ def build_plan(
     grad: Any = None,
     decided: int = 0,
     stored: dict[Value, int] | None = None,
+    sizes: tuple[tuple[int, int], ...] = (),
 ) -> Any:
     """The plan of a graph whose last `residuals` outputs are kept for the backward only.
 
@@ -56,7 +59,8 @@ def build_plan(
     cells = Cells(scope, symbols)
     schedule = Schedule(graph, cells, written, stored)
     launches = sum(step[0] in ("kernel", "library", "loop") for step in schedule.steps)
-    program = Program(graph, scope, symbols, tuple(scope.guards[decided:]), written, launches)
+    decisions = tuple(scope.guards[decided:])
+    program = Program(graph, scope, symbols, decisions, written, launches, sizes)
     guards = tuple((op, cells.raw(a), cells.raw(b)) for op, a, b in program.guards)
     visible = len(schedule.outputs) - residuals
     return _C.Plan(
