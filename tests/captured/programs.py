@@ -114,7 +114,7 @@ class Program:
 
         def step(pool: list[Any]) -> Any:
             x = pick(pool)
-            if x.ndim < 2:
+            if x.ndim < 2 or not len(x):
                 return x.unsqueeze(0)
             if kind == "flat":
                 return x.reshape(-1)

@@ -51,6 +51,7 @@ class Memory:
     parts: dict[Place, Part] = field(default_factory=dict)
     views: dict[Place, View] = field(default_factory=dict)
     _serials: dict[int, list[Part]] = field(default_factory=dict)
+    _values: set[Value] = field(default_factory=set)
 
     def knows(self, place: Place) -> bool:
         """Whether the place is one of a part or a view."""
@@ -60,9 +61,14 @@ class Memory:
         """Whether the memory has parts already."""
         return serial in self._serials
 
+    def holds(self, value: Value) -> bool:
+        """Whether some tensor has exactly this value."""
+        return value in self._values
+
     def add(self, place: Place, value: Standin, tensor: Any = None) -> Part:
         """A new piece of memory."""
         part = self.parts[place] = Part(place, value, tensor)
+        self._values.add(value.value)
         self._serials.setdefault(place[0], []).append(part)
         if any(other.written for other in self._overlapping(part)):
             raise Unfollowed("memory that was written is seen in another way")
@@ -113,6 +119,7 @@ class Memory:
             if self._overlapping(part):
                 raise Unfollowed("tensors that overlap are written")
             part.value = self.written(part.place, value)
+            self._values.add(part.value.value)
             part.written += 1
             return
         values = [self.read(view.parent)]

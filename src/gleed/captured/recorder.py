@@ -134,6 +134,7 @@ class Recorder:
         self.count += 1
         for value in results:
             self.calls.setdefault(value.value, self.count)
+            self.calls.setdefault(_under(value.value), self.count)
         for i, k in program.written.items():
             self.memory.write(places[k], results[i])
         sources = {place[0]: place for place in places}
@@ -152,14 +153,22 @@ class Recorder:
         """A value as the memory that it is written to holds it: no view of other memory, and in the
         order of axes there."""
         if value.value.node.kind in (*MOVEMENTS, "input"):
-            with self.trace.untaped():
-                value = primitives.copy(value)
-            self.calls[value.value] = self.count
+            value = self._copy(value)
         return self._laid_out(place, value)
 
     def _result(self, place: Place, value: Standin) -> Standin:
         """A result in memory of its own, in the order of axes that it has there."""
+        under = _under(value.value)
+        if under.node.op == "input" or self.memory.holds(under):
+            # Eagerly a copy, or the same computed again; here it could be one memory.
+            return self._laid_out(place, self._copy(value))
         return self._laid_out(place, value) if value.value.node.kind == "pointwise" else value
+
+    def _copy(self, value: Standin) -> Standin:
+        with self.trace.untaped():
+            copy: Standin = primitives.copy(value)
+        self.calls[copy.value] = self.count
+        return copy
 
     def _laid_out(self, place: Place, value: Standin) -> Standin:
         _, _, _, sizes, strides = place
@@ -293,6 +302,13 @@ class Recorder:
             f"the value of a tensor is known only when the captured program runs; {what} needs it",
             "decide by gleed.where() in place of Python, or keep values in tensors",
         )
+
+
+def _under(value: Value) -> Value:
+    """What a value is a view of."""
+    while value.node.kind in MOVEMENTS:
+        value = value.node.inputs[0]
+    return value
 
 
 def _keep_looped(node: Node, y: Standin) -> None:

@@ -18,6 +18,8 @@ def split(kernel: Kernel) -> tuple[Kernel, Kernel] | None:
     for store in kernel.stores:
         if isinstance(store, Check) or kernel.level(store.value) == "element":
             return None
+        if kernel.operands[store.k].element:  # one value, repeated along the range
+            return None
     if any(node.op == "reduce" for r in reductions for node in _under(r.args[0])):
         return None
     return _partial(kernel, reductions), _finish(kernel, reductions)

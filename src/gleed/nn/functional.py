@@ -244,7 +244,7 @@ def _normalize(
         )
     by_sample = name == "instance_norm"
     # A batch that lies in memory with its channels last is normalised, and returned, that way.
-    last = input.ndim > 3 and input.stride(1) == 1 and input.stride(-1) == input.shape[1] > 1
+    last = input.ndim > 3 and input.stride(1) == 1 and input.stride(-1) == input.size(1) > 1
     last = last and not by_sample
     x = input.movedim(1, -1) if last else input
     options = name, input.ndim - 1 if last else 1
