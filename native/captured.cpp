@@ -85,9 +85,10 @@ bool same(PyObject* before, PyObject* now) {
     }
     return equal;
   }
-  if (!PyLong_CheckExact(before) && !PyUnicode_CheckExact(before) && !PyBytes_CheckExact(before)) {
-    return false;
-  }
+  const bool by_value = PyLong_CheckExact(before) || PyUnicode_CheckExact(before) ||
+                        PyBytes_CheckExact(before) || PyComplex_CheckExact(before) ||
+                        PySlice_Check(before);
+  if (!by_value) return false;
   return PyObject_RichCompareBool(before, now, Py_EQ) == 1;
 }
 

@@ -92,7 +92,7 @@ class Program:
 
         def step(pool: list[Any]) -> Any:
             x = pick(pool)
-            if x.ndim < 2:
+            if x.ndim < 2 or 0 in x.shape:
                 return x.sum() if name == "sum" else x * 2
             y = getattr(x, name)(axis, keepdim=True)
             return x - y if keep else y

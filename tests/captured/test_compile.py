@@ -361,6 +361,27 @@ def test_a_result_whose_size_depends_on_data() -> None:
             assert compiled(x).item() == sum(v for v in values if v > 0)
 
 
+def test_a_result_that_is_an_object_is_not_captured() -> None:
+    class Answer:
+        def __init__(self, x: Any) -> None:
+            self.x = x
+
+    compiled = gleed.compile(lambda x: Answer(x * 2))
+    with pytest.warns(UserWarning, match="got Answer; it came in .*; return what is in it"):
+        assert [compiled(gleed.full((), float(i))).x.item() for i in range(3)] == [0, 2, 4]
+
+
+def test_an_index_out_of_range_is_named_as_eagerly() -> None:
+    table = gleed.ones(3, 2)
+    compiled = gleed.compile(lambda i: F.embedding(i, table) * 2, fullgraph=True)
+    compiled(gleed.tensor([0, 2])), compiled(gleed.tensor([1, 1]))
+    with pytest.raises(IndexError) as expected:
+        F.embedding(gleed.tensor([0, 7]), table)
+    with pytest.raises(IndexError) as caught:
+        compiled(gleed.tensor([0, 7]))
+    assert str(caught.value) == str(expected.value)
+
+
 def test_an_error_of_the_function_comes_through() -> None:
     compiled = gleed.compile(lambda x, y: x @ y, fullgraph=True)
     eager = gleed.ones(2, 3)

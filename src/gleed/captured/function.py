@@ -11,8 +11,8 @@ from gleed import _C, amp
 from gleed.captured.entry import Entry, Modes, Source
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Place, place_of
-from gleed.captured.program import Outdated, capture
-from gleed.captured.reach import Cell, Reached, reach
+from gleed.captured.program import Failed, Outdated, capture
+from gleed.captured.reach import Reached, reach
 from gleed.captured.recorder import Recorder
 from gleed.captured.structure import Form, take_apart
 from gleed.errors import ArgumentError, TraceError
@@ -44,6 +44,8 @@ class CompiledFunction:
                 result = entry.run(args, kwargs)
             except Outdated:
                 continue
+            except Failed:
+                return self._function(*args, **kwargs)  # which raises the error, and says where
             if result is not NotImplemented:
                 if i:
                     self._entries.insert(0, self._entries.pop(i))
@@ -52,7 +54,8 @@ class CompiledFunction:
             return self._function(*args, **kwargs)
         tensors, form = take_apart((args, kwargs))
         modes = _modes()
-        if (form, modes) in self._uncaptured or len(self._entries) >= _MOST_PROGRAMS:
+        kinds = len(self._entries) + len(self._uncaptured)
+        if (form, modes) in self._uncaptured or kinds >= _MOST_PROGRAMS:
             return self._function(*args, **kwargs)
         if self._entries:
             self._reasons.append(self._entries[0].obstacle(form, modes))
@@ -78,21 +81,29 @@ class CompiledFunction:
         lines += [f"program {i}: {e.program.summary}" for i, e in enumerate(self._entries, 1)]
         lines += [f"captured again: {reason}" for reason in self._reasons]
         lines += [f"not captured: {reason}" for reason in self._uncaptured.values()]
+        if len(self._entries) + len(self._uncaptured) >= _MOST_PROGRAMS:
+            lines.append(f"after {_MOST_PROGRAMS} kinds of calls, others run uncaptured")
         return "\n".join(lines)
 
     # ---- capturing
     def _capture(self, form: Form, modes: Modes, tensors: list[Any], args: Any, kwargs: Any) -> Any:
-        reached = reach(self._function, (*args, *kwargs.values()))
+        """Run the function and capture it, if that can be done."""
         failures: list[Unfollowed] = []
-        shapes = [tuple(tensor.shape) for tensor in tensors]
 
         def give_up(reason: Unfollowed) -> None:
             if self._fullgraph:
                 raise TraceError(reason.message(self._name)) from None
             failures.append(reason)
 
+        try:
+            reached = reach(self._function, (*args, *kwargs.values()))
+        except Unfollowed as reason:
+            give_up(reason)
+            self._warn(form, modes, reason)
+            return self._function(*args, **kwargs)
         known = {place_of(t): t for t, _ in reached.tensors.values()}
         known |= {place_of(t): t for t in tensors}
+        shapes = [tuple(tensor.shape) for tensor in tensors]
         varying = self._varying(form, modes, tensors)
         recorder = Recorder(known, dict(zip(map(place_of, tensors), varying, strict=True)), give_up)
         previous = _C.set_recorder(recorder)
@@ -104,18 +115,20 @@ class CompiledFunction:
                     program = capture(recorder, result)
                     sources = _sources(recorder, tensors, reached)
                     entry = Entry(form, modes, program, sources, reached, shapes)
+                    self._keep(entry)
                 except Unfollowed as reason:
                     give_up(reason)
         finally:
             _C.set_recorder(previous)
-        if not failures:
-            self._keep(entry, give_up)
         if failures:
-            self._uncaptured[form, modes] = failures[0].rule
-            if not self._quiet:
-                text = failures[0].message(self._name)
-                warnings.warn(f"{text}; it runs uncaptured", stacklevel=3)
+            self._warn(form, modes, failures[0])
         return result
+
+    def _warn(self, form: Form, modes: Modes, reason: Unfollowed) -> None:
+        """Note that calls of a kind run uncaptured, and say so the first time."""
+        if not (self._quiet or self._uncaptured):
+            warnings.warn(f"{reason.message(self._name)}; it runs uncaptured", stacklevel=4)
+        self._uncaptured[form, modes] = reason.rule
 
     def _varying(self, form: Form, modes: Modes, tensors: list[Any]) -> list[frozenset[int]]:
         """For every argument the axes whose sizes are not those of earlier calls."""
@@ -128,7 +141,7 @@ class CompiledFunction:
                         varying[i] |= frozenset(other)
         return varying
 
-    def _keep(self, entry: Entry, give_up: Callable[[Unfollowed], None]) -> None:
+    def _keep(self, entry: Entry) -> None:
         """Keep a program, unless the function itself has changed what it was captured with."""
         changed = entry.reached.assigned()
         if changed is None:
@@ -137,15 +150,11 @@ class CompiledFunction:
             return
         self._in_vain += 1
         if self._in_vain >= _PATIENCE:
-            give_up(_changes_state(changed))
-
-
-def _changes_state(cell: Cell) -> Unfollowed:
-    return Unfollowed(
-        f"a captured function must leave Python's variables as they are; {cell.path} changes at "
-        "every call",
-        "keep what changes in a tensor, and write to that in place",
-    )
+            raise Unfollowed(
+                "a captured function must leave Python's variables as they are; "
+                f"{changed.path} changes at every call",
+                "keep what changes in a tensor, and write to that in place",
+            )
 
 
 def _modes() -> Modes:

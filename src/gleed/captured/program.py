@@ -13,7 +13,7 @@ from gleed.capture import Formula
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import place_of
 from gleed.captured.recorder import Recorder
-from gleed.captured.structure import Form, take_apart
+from gleed.captured.structure import PLAIN, Branch, Fixed, Form, take_apart
 from gleed.compiler.dims import Dim, Size, translate
 from gleed.compiler.graph import Graph, Value
 from gleed.compiler.planning import build_plan
@@ -26,6 +26,10 @@ from gleed.trace import Standin
 
 class Outdated(Exception):
     """A call has other sizes, layouts or flags than the captured one."""
+
+
+class Failed(Exception):
+    """A check inside the program has failed, as of an index; nothing has been written."""
 
 
 @dataclass(eq=False)
@@ -52,6 +56,7 @@ class Captured:
 def capture(recorder: Recorder, result: Any) -> Captured:
     """The program of what a recorder has heard, whose function returned `result`."""
     tensors, form = take_apart(result)
+    _require_plain(form)
     inputs = {id(tensor): k for k, tensor in enumerate(recorder.inputs)}
     distinct = {id(t): t for t in tensors if id(t) not in inputs}
     history = _history(recorder, [t for t in distinct.values() if t.requires_grad])
@@ -85,6 +90,19 @@ def capture(recorder: Recorder, result: Any) -> Captured:
         recorder.held,
         summary,
     )
+
+
+def _require_plain(form: Form) -> None:
+    """Raise if a result is an object that later calls would have to make anew."""
+    if isinstance(form, Branch):
+        for item in form.items:
+            _require_plain(item)
+    elif isinstance(form, Fixed) and not isinstance(form.value, PLAIN):
+        raise Unfollowed(
+            "a captured function returns tensors, numbers, text, and tuples, lists, dictionaries "
+            f"and dataclasses of these; got {type(form.value).__name__}",
+            "return what is in it",
+        )
 
 
 def _value(recorder: Recorder, tensor: Any) -> Standin:
@@ -271,7 +289,7 @@ def _operation(
         return made
 
     def explain(arguments: Any) -> None:
-        raise IndexError("an index is out of range; check the index values")
+        raise Failed
 
     parameters = (("tensors", "tensors", inspect.Parameter.empty, ""),)
     op = _C.Op("captured", [(parameters, compile, explain, None)])

@@ -18,6 +18,7 @@ from typing import Any
 
 from gleed import _C
 from gleed._C import Tensor
+from gleed.captured.errors import Unfollowed
 from gleed.captured.structure import Fixed
 
 MISSING = object()
@@ -147,7 +148,10 @@ class _Walk:
 
     def _cell(self, kind: str, holder: Any, key: Any, path: str) -> None:
         if len(self.reached.cells) >= _LIMIT:
-            raise RecursionError("more than 100,000 places")
+            raise Unfollowed(
+                f"a captured function must not reach more than {_LIMIT:,} Python variables",
+                "pass long lists as tensors",
+            )
         cell = Cell(kind, holder, key, path)
         value = cell.get()
         if isinstance(value, Tensor):

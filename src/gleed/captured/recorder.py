@@ -8,7 +8,6 @@ them, and every operation in it is what it is when it runs alone.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,9 +20,9 @@ from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import HALVES
 from gleed.compiler.planning import Program
 from gleed.compiler.schedule import MOVEMENTS
+from gleed.primitives.core import IRError
 from gleed.trace import Standin, Trace, replay
 
-_FORMATS = {"f64": "<d", "i64": "<q", "bool": "<q"}
 _UNIFORM = 64  # a constant of at most so many elements is looked through for being one number
 
 
@@ -53,6 +52,7 @@ class Recorder:
         self.gradients: dict[int, tuple[Any, Any, bool]] = {}
         self.calls: dict[Value, int] = {}  # results, with the number of the call
         self.cotangents: list[Standin] = []
+        self._given: set[Value] = set()  # what results in memory of their own are made of
         self.known, self.varying = known, varying
         # By node: the integers that its backward gets, as sizes of the graph.
         self._integers: dict[int, list[Size]] = {}
@@ -80,12 +80,9 @@ class Recorder:
             sizes = (values[k].shape[axis] for k, axis in program.sizes)
             self._integers[number] = [*ints, *sizes]
 
-    def shape(self, tensor: Any) -> None:
+    def shape(self, tensor: Any) -> bool:
         """The sizes of a tensor are about to be seen by Python: they are what they are now."""
-        place = place_of(tensor)
-        if place[0] <= self.begun or self.memory.knows(place):
-            for size in self.memory.read(self.place(tensor)).shape:
-                self.trace.scope.equal(size, hint(size))
+        return self._try(self._shape, tensor)
 
     def read(self, tensor: Any, what: str) -> bool:
         """A tensor's value is about to be seen by Python."""
@@ -106,6 +103,9 @@ class Recorder:
             step(*args)
         except Unfollowed as reason:
             self._give_up(reason)
+            return False
+        except IRError as error:
+            self._give_up(Unfollowed(f"operations must fit together; {error}", "report this"))
             return False
         return True
 
@@ -159,9 +159,10 @@ class Recorder:
     def _result(self, place: Place, value: Standin) -> Standin:
         """A result in memory of its own, in the order of axes that it has there."""
         under = _under(value.value)
-        if under.node.op == "input" or self.memory.holds(under):
+        if under.node.op == "input" or under in self._given or self.memory.holds(under):
             # Eagerly a copy, or the same computed again; here it could be one memory.
             return self._laid_out(place, self._copy(value))
+        self._given.add(under)
         return self._laid_out(place, value) if value.value.node.kind == "pointwise" else value
 
     def _copy(self, value: Standin) -> Standin:
@@ -297,6 +298,12 @@ class Recorder:
         self.memory.add(place, value)
         return tensor, value
 
+    def _shape(self, tensor: Any) -> None:
+        place = place_of(tensor)
+        if place[0] <= self.begun or self.memory.knows(place):
+            for size in self.memory.read(self.place(tensor)).shape:
+                self.trace.scope.equal(size, hint(size))
+
     def _read(self, tensor: Any, what: str) -> None:
         raise Unfollowed(
             f"the value of a tensor is known only when the captured program runs; {what} needs it",
@@ -333,9 +340,3 @@ def _flat(items: Any) -> Any:
             yield from _flat(item)
     else:
         yield items
-
-
-def number_of(bits: int, dtype: str) -> float | int | bool:
-    """A run-time number from the bits that the core keeps."""
-    value = struct.unpack(_FORMATS[dtype], bits.to_bytes(8, "little"))[0]
-    return bool(value) if dtype == "bool" else value

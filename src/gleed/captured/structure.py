@@ -15,9 +15,11 @@ import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from gleed._C import Tensor
+from gleed._C import Tensor, dtype
 
+# What is compared by value, and may be a result.
 _NUMBERS = (bool, int, float, complex, str, bytes, type(None), type(...), slice)
+PLAIN = (*_NUMBERS, type, dtype)
 
 
 @dataclasses.dataclass(frozen=True)
