@@ -16,6 +16,7 @@ from gleed.captured.reach import Reached, reach
 from gleed.captured.recorder import Recorder
 from gleed.captured.structure import Form, take_apart
 from gleed.errors import ArgumentError, TraceError
+from gleed.primitives.core import IRError
 
 _PATIENCE = 3  # captures that the function itself makes out of date, before it runs uncaptured
 _MOST_PROGRAMS = 64  # of one function, before calls that fit none run uncaptured
@@ -118,6 +119,8 @@ class CompiledFunction:
                     self._keep(entry)
                 except Unfollowed as reason:
                     give_up(reason)
+                except (IRError, NotImplementedError, ValueError) as error:
+                    give_up(Unfollowed(f"one program must be made of all; {error}", "divide it"))
         finally:
             _C.set_recorder(previous)
         if failures:
