@@ -1,5 +1,6 @@
 // Entry: a captured program with all that must hold for it to be run, checked and run without
 // Python. `gleed/captured/entry.py` makes them and says what the arguments mean.
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -30,6 +31,7 @@ struct Cell {
   Kind kind;
   PyObject *holder, *key, *held;
   Py_ssize_t index;
+  bool number;  // any float will do: it is one of the program's run-time numbers
 };
 
 // Where an input comes from.
@@ -54,7 +56,9 @@ struct Contents {
   int dtype = 0;
   std::vector<Cell> cells;
   std::vector<Source> sources;
-  PyObject *op = nullptr, *numbers = nullptr, *missing = nullptr;
+  PyObject *op = nullptr, *missing = nullptr;
+  std::vector<uint64_t> numbers;
+  std::vector<std::pair<Py_ssize_t, Py_ssize_t>> followed;  // a number, the cell that it is in
   bool differentiable = false;
   std::vector<std::pair<Py_ssize_t, Py_ssize_t>> gradients;  // input, output or -1 for None
   std::vector<Py_ssize_t> needs_none, needs_some;
@@ -141,7 +145,7 @@ bool unchanged(const Cell& cell, PyObject* missing) {
     return equal;
   }
   PyObject* now = read(cell, missing);
-  const bool equal = now && same(cell.held, now);
+  const bool equal = now && (cell.number ? PyFloat_CheckExact(now) : same(cell.held, now));
   Py_XDECREF(now);
   return equal;
 }
@@ -261,8 +265,16 @@ bool holds(const Contents& entry, PyObject* inputs) {
 }
 
 PyObject* run_on(const Contents& entry, PyObject* inputs) {
+  SmallBuffer<uint64_t, 32> numbers(entry.numbers.size());
+  std::copy(entry.numbers.begin(), entry.numbers.end(), numbers.data());
+  for (const auto& [number, cell] : entry.followed) {
+    PyObject* value = read(entry.cells[cell], entry.missing);
+    const double real = PyFloat_AS_DOUBLE(value);  // `unchanged` has seen that it is a float
+    std::memcpy(&numbers[number], &real, sizeof real);
+    Py_DECREF(value);
+  }
   PyObject* found =
-      run_program(*reinterpret_cast<Op*>(entry.op), inputs, entry.numbers, entry.differentiable);
+      run_program(*reinterpret_cast<Op*>(entry.op), inputs, numbers, entry.differentiable);
   if (!found) return nullptr;
   const bool many = PyTuple_CheckExact(found);
   PyObject* const* outputs = many ? &PyTuple_GET_ITEM(found, 0) : &found;
@@ -399,14 +411,14 @@ PyObject* entry_new(PyTypeObject* type, PyObject* args, PyObject*) {
   auto contents = std::make_unique<Contents>();
   Contents& c = *contents;
   Reader reader(c);
-  PyObject *dtype, *form, *returned;
+  PyObject *dtype, *form, *returned, *numbers, *followed;
   int grad, inference, converts, differentiable;
   DType default_of_call;
   bool ok = reader.form(arguments, c.arguments) &&
             PyArg_ParseTuple(modes, "ppOp", &grad, &inference, &dtype, &converts) &&
             read_dtype(dtype, &default_of_call) && reader.cells(cells) && reader.sources(sources) &&
-            PyArg_ParseTuple(program, "O!O!p", OpType, &c.op, &PyTuple_Type, &c.numbers,
-                             &differentiable) &&
+            PyArg_ParseTuple(program, "O!O!O!p", OpType, &c.op, &PyTuple_Type, &numbers,
+                             &PyTuple_Type, &followed, &differentiable) &&
             PyArg_ParseTuple(results, "OO!", &form, &PyTuple_Type, &returned) &&
             reader.form(form, c.results);
   ok = ok &&
@@ -419,6 +431,13 @@ PyObject* entry_new(PyTypeObject* type, PyObject* args, PyObject*) {
        Reader::pairs(returned, [&](Py_ssize_t output, Py_ssize_t number) {
          c.tensors_returned.push_back({output != 0, number});
        });
+  for (Py_ssize_t i = 0; ok && i < PyTuple_GET_SIZE(numbers); ++i) {
+    c.numbers.push_back(PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(numbers, i)));
+  }
+  ok = ok && !PyErr_Occurred() && Reader::pairs(followed, [&](Py_ssize_t number, Py_ssize_t cell) {
+         c.followed.emplace_back(number, cell);
+         c.cells[cell].number = true;
+       });
   if (ok) {
     c.tensors = tensors;
     c.grad = grad, c.inference = inference, c.converts = converts;
@@ -426,7 +445,6 @@ PyObject* entry_new(PyTypeObject* type, PyObject* args, PyObject*) {
     c.differentiable = differentiable;
     c.missing = reader.own(missing);
     reader.own(c.op);
-    reader.own(c.numbers);
   }
   PyObject* self = ok ? type->tp_alloc(type, 0) : nullptr;
   if (!self) {

@@ -369,7 +369,8 @@ PyType_Spec spec = {
 
 bool converting() { return converter != nullptr; }
 
-PyObject* run_program(Op& op, PyObject* tensors, PyObject* numbers, bool differentiable) {
+PyObject* run_program(Op& op, PyObject* tensors, std::span<const uint64_t> numbers,
+                      bool differentiable) {
   const Overload& overload = op.overloads->front();
   Mismatch mismatch;
   Arguments sorted;
@@ -377,10 +378,7 @@ PyObject* run_program(Op& op, PyObject* tensors, PyObject* numbers, bool differe
   Fit fit = sort_arguments(overload, &tensors, 1, nullptr, sorted, mismatch);
   if (fit == Fit::kYes) fit = encode_arguments(overload, sorted, frame, mismatch);
   if (fit != Fit::kYes) return fit == Fit::kNo ? raise_mismatch(op, mismatch) : nullptr;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(numbers); ++i) {
-    frame.scalars.push(PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(numbers, i)));
-  }
-  if (PyErr_Occurred()) return nullptr;
+  for (uint64_t bits : numbers) frame.scalars.push(bits);
   if (frame.traced) return raise_traced(op);
   const bool enabled = grad_enabled();
   set_grad_enabled(enabled && differentiable);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -117,7 +118,8 @@ PyObject* call_overload(Op& op, int number, const Arguments& sorted, Frame& fram
 // Runs a captured program: the first overload of an op, whose only parameter is `tensors`, with
 // run-time numbers as the core keeps them, in 64 bits each. What is not differentiable may write to
 // parameters.
-PyObject* run_program(Op& op, PyObject* tensors, PyObject* numbers, bool differentiable);
+PyObject* run_program(Op& op, PyObject* tensors, std::span<const uint64_t> numbers,
+                      bool differentiable);
 
 // Interception: called instead of every op of this thread as interceptor(op, overload, arguments).
 PyObject* exchange_interceptor(

@@ -79,6 +79,36 @@ def test_training_step(optimizer: str) -> None:
     assert programs(step) == 1  # the first call only makes the optimizer's state
 
 
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "RAdam"])
+def test_a_schedule_compiles_nothing_again(optimizer: str) -> None:
+    plain, captured = Training(optimizer), Training(optimizer)
+    schedules = [
+        gleed.optim.lr_scheduler.ExponentialLR(t.optimizer, 0.9) for t in (plain, captured)
+    ]
+    step = gleed.compile(captured.step, fullgraph=True)
+    for i in range(8):
+        gleed.manual_seed(i)
+        expected = plain.step(plain.x, plain.y)
+        gleed.manual_seed(i)
+        assert equal(step(captured.x, captured.y), expected)
+        assert all(map(equal, captured.state, plain.state))
+        for schedule in schedules:
+            schedule.step()
+    assert programs(step) == 1
+
+
+def test_a_learning_rate_that_the_function_looks_at() -> None:
+    optimizer = gleed.optim.SGD([nn.Parameter(gleed.ones(1))], lr=0.5)
+
+    @gleed.compile(fullgraph=True)
+    def scaled(x: Any) -> Any:
+        return x * 2 if optimizer.param_groups[0]["lr"] > 0.1 else x
+
+    for rate in (0.5, 0.5, 0.05, 0.05, 0.5):
+        optimizer.param_groups[0]["lr"] = rate
+        assert scaled(gleed.ones(1)).item() == (2.0 if rate > 0.1 else 1.0)
+
+
 def test_gradients_that_add_up() -> None:
     weight = nn.Parameter(gleed.tensor([1.0, 2.0]))
 

@@ -67,7 +67,7 @@ class Entry:
             ),
             MISSING,
             tuple((_SOURCES[source.kind], source.what) for source in sources),
-            (program.op, program.numbers, program.differentiable > 0),
+            (program.op, program.numbers, program.followed, program.differentiable > 0),
             tuple((k, -1 if output is None else output) for k, output in program.gradients),
             tuple(needs),
             (form, tuple((int(kind == "output"), k) for kind, k in program.results)),

@@ -106,7 +106,8 @@ class CompiledFunction:
         known |= {place_of(t): t for t in tensors}
         shapes = [tuple(tensor.shape) for tensor in tensors]
         varying = self._varying(form, modes, tensors)
-        recorder = Recorder(known, dict(zip(map(place_of, tensors), varying, strict=True)), give_up)
+        axes = dict(zip(map(place_of, tensors), varying, strict=True))
+        recorder = Recorder(known, axes, reached.numbers, give_up)
         previous = _C.set_recorder(recorder)
         try:
             result = self._function(*args, **kwargs)

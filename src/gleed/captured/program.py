@@ -43,6 +43,7 @@ class Captured:
 
     op: Any
     numbers: tuple[int, ...]
+    followed: tuple[tuple[int, int], ...]  # a number, the cell that it is in
     form: Form
     results: list[tuple[str, int]]
     differentiable: int
@@ -80,7 +81,12 @@ def capture(recorder: Recorder, result: Any) -> Captured:
     op, summary = _operation(recorder, outputs, written, history)
     return Captured(
         op,
-        tuple(bits for bits, _ in recorder.numbers),
+        tuple(bits for bits, _, _ in recorder.numbers),
+        tuple(
+            (k, cell)
+            for (_, _, cell), k in recorder.numbers.items()
+            if cell >= 0 and cell not in recorder.unfollowed
+        ),
         form,
         results,
         len(history.outputs),

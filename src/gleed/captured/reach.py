@@ -64,12 +64,16 @@ class Reached:
     cells: list[Cell] = field(default_factory=list)
     held: list[Any] = field(default_factory=list)
     tensors: dict[int, tuple[Any, int]] = field(default_factory=dict)  # by id: it, its cell
+    # Numbers by identity, with their cell, that nobody uses but to hand them to operations.
+    numbers: dict[int, int] = field(default_factory=dict)
 
     def changed(self) -> Cell | None:
         """The first cell that holds something else now. Another tensor is another input; whether
         the program is for it the plan tells."""
-        for cell, before in zip(self.cells, self.held, strict=True):
-            if not same(before, cell.get()):
+        followed = set(self.numbers.values())
+        for i, (cell, before) in enumerate(zip(self.cells, self.held, strict=True)):
+            now = cell.get()
+            if not (same(before, now) or (i in followed and type(now) is float)):
                 return cell
         return None
 
@@ -104,6 +108,7 @@ def reach(function: Callable[..., Any], arguments: tuple[Any, ...] = ()) -> Reac
         for i, argument in enumerate(arguments):
             walk.visit(argument, f"argument {i}")
         if walk.names <= names:
+            walk.find_numbers()
             return walk.reached
         names |= walk.names
 
@@ -118,6 +123,20 @@ class _Walk:
         self._everything = not names.isdisjoint(_WIDENING)
         self._seen: dict[int, Any] = {}
         self._codes: set[types.CodeType] = set()
+        self._named_by_users: set[str] = set()
+
+    def find_numbers(self) -> None:
+        """The learning rates of optimizers. These hand them to operations as they are, so another
+        is but another number, unless code other than gleed's speaks of "lr"."""
+        if "lr" in self._named_by_users:
+            return
+        found: dict[int, list[int]] = {}
+        pairs = zip(self.reached.cells, self.reached.held, strict=True)
+        for i, (cell, held) in enumerate(pairs):
+            is_group = cell.kind == "item" and cell.key == "lr" and "params" in cell.holder
+            if is_group and type(held) is float:
+                found.setdefault(id(held), []).append(i)
+        self.reached.numbers = {k: cells[0] for k, cells in found.items() if len(cells) == 1}
 
     def visit(self, value: Any, path: str) -> None:
         """Look into what a cell holds."""
@@ -182,6 +201,9 @@ class _Walk:
         self._codes.add(code)
         # gleed's modules and optimizers name the attributes that they ask for.
         self.names.update(n for n in code.co_names if variables is not None or n not in _WIDENING)
+        if variables is not None:
+            self._named_by_users.update(code.co_names)
+            self._named_by_users.update(c for c in code.co_consts if isinstance(c, str))
         for constant in code.co_consts:
             if isinstance(constant, types.CodeType):
                 self._code(constant, variables)

@@ -8,6 +8,7 @@ them, and every operation in it is what it is when it runs alone.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,7 +31,8 @@ class Recorder:
     """Hears of what the core does in this thread, and makes a graph of it.
 
     `known` are tensors of the caller by their places, `varying` axes of them whose sizes are to be
-    symbols, so that the program is for all sizes. `give_up` is called with an `Unfollowed` when
+    symbols, so that the program is for all sizes, `followed` Python numbers by identity that may
+    be others at the next call, with where they are. `give_up` is called with an `Unfollowed` when
     something cannot be followed; if it returns, the function goes on uncaptured.
     """
 
@@ -38,6 +40,7 @@ class Recorder:
         self,
         known: dict[Place, Any],
         varying: dict[Place, frozenset[int]],
+        followed: dict[int, int],
         give_up: Callable[[Unfollowed], None],
     ) -> None:
         self.trace = Trace()
@@ -46,21 +49,23 @@ class Recorder:
         # Tensors that the program reads, in the order of the graph's inputs.
         self.inputs: list[Any] = []
         self.constants: set[int] = set()  # the numbers of inputs that the function made itself
-        self.numbers: dict[tuple[int, str], int] = {}  # run-time numbers: bits and dtype
+        # Run-time numbers: bits, dtype, and where it is followed from, or -1.
+        self.numbers: dict[tuple[int, str, int], int] = {}
+        self.unfollowed: set[int] = set()  # cells whose numbers cannot be told from others
         self.held: list[Any] = []  # objects that numbers are the addresses of
         # By id: a tensor, its .grad before, whether the function needs that.
         self.gradients: dict[int, tuple[Any, Any, bool]] = {}
         self.calls: dict[Value, int] = {}  # results, with the number of the call
         self.cotangents: list[Standin] = []
         self._given: set[Value] = set()  # what results in memory of their own are made of
-        self.known, self.varying = known, varying
+        self.known, self.varying, self._followed = known, varying, followed
         # By node: the integers that its backward gets, as sizes of the graph.
         self._integers: dict[int, list[Size]] = {}
         self._last: tuple[Program, list[Standin], Sequence[Size]] | None = None
         self._give_up = give_up
         self.count = 0
         self.begun = place_of(_C.tensor_from_data(0.0, None))[0]
-        self._pending: tuple[Program, list[Place], list[Standin], Any, Any] | None = None
+        self._pending: tuple[Any, ...] | None = None
 
     # ---- what the core calls
     def before(
@@ -124,13 +129,14 @@ class Recorder:
         self.held += [x for x in arguments if isinstance(x, _C.Generator)]
         places = [self.place(tensor) for tensor in tensors]
         values = [self.memory.read(place) for place in places]
-        self._pending = program, places, values, ints, scalars
+        origins = self._origins(arguments, scalars)
+        self._pending = program, places, values, ints, scalars, origins
 
     def _after(self, outputs: Sequence[Any]) -> None:
         assert self._pending is not None
-        program, places, values, ints, scalars = self._pending
+        program, places, values, ints, scalars, origins = self._pending
         self._pending, self._last = None, (program, values, ints)
-        results = self._replayed(program, values, ints, scalars)
+        results = self._replayed(program, values, ints, scalars, origins)
         self.count += 1
         for value in results:
             self.calls.setdefault(value.value, self.count)
@@ -197,7 +203,7 @@ class Recorder:
         return found[under]
 
     def _replayed(
-        self, program: Program, values: list[Standin], ints: Any, scalars: Any
+        self, program: Program, values: list[Standin], ints: Any, scalars: Any, origins: list[int]
     ) -> list[Standin]:
         """The results of a program, computed in the capture's graph."""
 
@@ -217,9 +223,9 @@ class Recorder:
         for relation, a, b in program.guards:
             self._decide(relation, translate(a, known), translate(b, known))
         params = {
-            node.attrs["key"]: self._number(scalars[node.attrs["key"]], node.outputs[0].dtype)
+            k: self._number(scalars[k], node.outputs[0].dtype, origins[k])
             for node in program.graph.nodes
-            if node.op == "param"
+            if node.op == "param" and (k := node.attrs["key"]) >= 0
         }
         results = replay(self.trace, program.graph, values, params, moved, _keep_looped)
         return [self._rounded(y) for y in results]
@@ -241,8 +247,21 @@ class Recorder:
                 y = primitives.rounded(y, dtype=y.dtype)
         return y
 
-    def _number(self, bits: int, dtype: str) -> Standin:
-        k = self.numbers.setdefault((bits, dtype), len(self.numbers))
+    def _origins(self, arguments: Any, scalars: Sequence[int]) -> list[int]:
+        """For every run-time number of a call where it is followed from, or -1."""
+        origins = [-1] * len(scalars)
+        for number, cell in self._followed.items():
+            given = [x for x in arguments if id(x) == number]
+            bits = int.from_bytes(struct.pack("<d", given[0]), "little") if given else 0
+            same = [i for i, x in enumerate(scalars) if given and x == bits]
+            if len(same) != len(given):
+                self.unfollowed.add(cell)  # another number is equal by chance
+            for i in same:
+                origins[i] = cell
+        return origins
+
+    def _number(self, bits: int, dtype: str, origin: int) -> Standin:
+        k = self.numbers.setdefault((bits, dtype, origin), len(self.numbers))
         return self.trace.param(k, dtype)
 
     # ---- tensors
