@@ -38,6 +38,7 @@ def captured() -> Iterator[None]:
         "residuals",
         "writes",
         "grad",
+        "program",
     )
     planning._C = SimpleNamespace(
         Plan=lambda *fields: SimpleNamespace(**dict(zip(names, fields, strict=True)))
