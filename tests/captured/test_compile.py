@@ -242,6 +242,30 @@ def test_python_variables_are_watched() -> None:
         SETTINGS["shift"] = 1.0
 
 
+def test_replaced_methods_are_watched() -> None:
+    class Net(nn.Module):
+        def scale(self, x: Any) -> Any:
+            return x * 2
+
+        def forward(self, x: Any) -> Any:
+            return self.scale(x)
+
+    net = Net()
+    compiled = gleed.compile(net, fullgraph=True)
+    x = gleed.ones(())
+    assert [compiled(x).item() for _ in range(2)] == [2.0, 2.0]
+    Net.scale = lambda self, x: x * 3  # type: ignore[method-assign]
+    assert [compiled(x).item() for _ in range(2)] == [3.0, 3.0]
+    globals()["len"] = lambda items: 7
+    try:
+        sized = gleed.compile(lambda x: x * len([1, 2]), fullgraph=True)
+        assert [sized(x).item() for _ in range(2)] == [7.0, 7.0]
+        del globals()["len"]
+        assert [sized(x).item() for _ in range(2)] == [2.0, 2.0]
+    finally:
+        globals().pop("len", None)
+
+
 def test_attributes_and_modes_are_watched() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))
     compiled = gleed.compile(model, fullgraph=True)

@@ -10,6 +10,7 @@ be constant.
 
 from __future__ import annotations
 
+import builtins
 import sys
 import types
 from collections.abc import Callable
@@ -211,7 +212,8 @@ class _Walk:
                 self.names.add(constant)  # getattr(x, "name"), and keys
         if variables is not None:
             for name in code.co_names:
-                if name in variables:
+                # A name of Python's own may be given to a variable later.
+                if name in variables or hasattr(builtins, name):
                     self._cell("item", variables, name, name)
 
     # ---- objects
@@ -239,7 +241,7 @@ class _Walk:
                     function = value.fget
                 if isinstance(function, types.FunctionType):
                     self._function(function, f"{base.__name__}.{name}")
-                elif not library:
+                if not library and not isinstance(value, staticmethod | classmethod):
                     self._cell("attribute", base, name, f"{base.__name__}.{name}")
 
     def _object(self, value: Any, path: str) -> None:
@@ -256,7 +258,7 @@ class _Walk:
             # What the class has may be overridden in the object later.
             for base in type(value).__mro__:
                 for name in self._allowed & base.__dict__.keys() - attributes.keys():
-                    if not callable(base.__dict__[name]):
+                    if not callable(base.__dict__[name]) or name == "forward":
                         self._cell("item", attributes, name, f"{path}.{name}")
         for base in type(value).__mro__:
             slots = base.__dict__.get("__slots__", ())
