@@ -61,7 +61,8 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
         axes = node.attrs["axes"]
         reduced = tuple(node.inputs[0].shape[a] for a in axes)
         return Space((*shape, *reduced), len(shape)), identity, None
-    found = _first_reduction(root, identity, is_real)
+    source = node.inputs[0] if node.op == "compact" else root
+    found = _first_reduction(source, identity, is_real)
     if found is None:
         return Space(shape, len(shape)), identity, None
     value, mapping = found
@@ -153,8 +154,6 @@ def _first_reduction(
 def inner_mapping(value: Value, mapping: Mapping) -> Mapping | None:
     """The mapping of the operand of a broadcast, permute or unit-size reshape; None for others."""
     node = value.node
-    if node.op == "compact":
-        return mapping
     if node.kind == "broadcast":
         source = node.inputs[0]
         axes, shape = node.attrs["axes"], value.shape
@@ -212,6 +211,7 @@ class KernelBuilder:
         self.param_sources: list[tuple[object, ...]] = []
         self.stores: list[k.Store | k.Check] = []
         self.outputs: dict[Value, Mapping] = {}
+        self.roots: set[Value] = set()  # what the kernel is made for
         self._made: dict[tuple[Value, Mapping], k.Node] = {}
         self._made_wide: dict[tuple[Value, Mapping], k.Node] = {}
 
@@ -292,6 +292,8 @@ class KernelBuilder:
             return k.scan(op, self.build(node.inputs[0], mapping))
         if kind == "gather":
             return self._gather(value, mapping)
+        if node.op == "compact" and value in self.roots:
+            return self.build(node.inputs[0], mapping)  # its memory will be what it must be
         inner = inner_mapping(value, mapping)
         if inner is not None:
             return self.build(node.inputs[0], inner)

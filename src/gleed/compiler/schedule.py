@@ -375,6 +375,7 @@ class Schedule:
         targets = targets or {}
         space, mapping = self._space(values[0])
         builder = self._builder(space)
+        builder.roots.update(values)
         group = {v: self._space(v)[1] for v in values}
         self._begun |= group.keys()
         for value, place in group.items():
