@@ -15,6 +15,7 @@
 #include "recording.h"
 #include "steps.h"
 #include "threads.h"
+#include "tuples.h"
 
 namespace gleed {
 
@@ -213,16 +214,10 @@ PyObject* place_of(PyObject*, PyObject* o) {
   }
   const Tensor* t = as_tensor(o);
   const Layout& layout = t->layout;
-  const auto numbers = [&](const int64_t* from) {
-    PyObject* tuple = PyTuple_New(layout.ndim);
-    for (int i = 0; tuple && i < layout.ndim; ++i) {
-      PyTuple_SET_ITEM(tuple, i, PyLong_FromLongLong(from[i]));
-    }
-    return tuple;
-  };
   return Py_BuildValue("KsLNN", static_cast<unsigned long long>(t->storage->serial),
                        info(t->dtype).kernel_name, static_cast<long long>(layout.offset),
-                       numbers(layout.sizes), numbers(layout.strides));
+                       tuple_of(layout.shape()),
+                       tuple_of({layout.strides, static_cast<size_t>(layout.ndim)}));
 }
 
 PyObject* set_converter(PyObject*, PyObject* args) {

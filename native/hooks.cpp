@@ -1,6 +1,7 @@
 // Hooks in backward, and the operations that the engine borrows from Python.
 #include "engine.h"
 #include "errors.h"
+#include "tuples.h"
 
 namespace gleed {
 
@@ -79,14 +80,6 @@ bool run_tensor_hooks(PyObject* hooks, Tensor** cotangent) {
   }
   Py_XDECREF(calls);
   return ok;
-}
-
-static PyObject* tuple_of(std::span<Tensor*> tensors) {
-  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(tensors.size()));
-  for (size_t i = 0; tuple && i < tensors.size(); ++i) {
-    PyTuple_SET_ITEM(tuple, i, Py_NewRef(tensors[i] ? object(tensors[i]) : Py_None));
-  }
-  return tuple;
 }
 
 // Replaces tensors by those of a tuple that a node's hook returned; None leaves all as they are.

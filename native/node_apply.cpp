@@ -5,6 +5,7 @@
 #include "engine.h"
 #include "errors.h"
 #include "small_buffer.h"
+#include "tuples.h"
 
 namespace gleed {
 
@@ -15,15 +16,6 @@ size_t mask_words(uint32_t bits) { return (bits + 63) / 64; }
 PyObject* mask_object(std::span<const uint64_t> words) {
   return _PyLong_FromByteArray(reinterpret_cast<const unsigned char*>(words.data()),
                                words.size_bytes(), /*little_endian=*/1, /*is_signed=*/0);
-}
-
-// A tuple of tensors with None for null; takes over no references.
-PyObject* tuple_of(std::span<Tensor* const> tensors) {
-  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(tensors.size()));
-  for (size_t i = 0; tuple && i < tensors.size(); ++i) {
-    PyTuple_SET_ITEM(tuple, i, Py_NewRef(tensors[i] ? object(tensors[i]) : Py_None));
-  }
-  return tuple;
 }
 
 // The `arguments` of a compile callback, see GradRecord.
@@ -104,17 +96,6 @@ bool apply_plan(OperationNode* node, Application& application) {
   return ok;
 }
 
-template <class T, class Convert>
-PyObject* tuple_of_numbers(const T* numbers, uint32_t count, Convert&& convert) {
-  PyObject* tuple = PyTuple_New(count);
-  for (uint32_t i = 0; tuple && i < count; ++i) {
-    PyObject* number = convert(numbers[i]);
-    if (!number) Py_CLEAR(tuple);
-    if (tuple) PyTuple_SET_ITEM(tuple, i, number);
-  }
-  return tuple;
-}
-
 // Takes the gradients out of what Python returned: a sequence of tensors and None, one per edge.
 bool take_gradients(Node* node, PyObject* returned, Application& application) {
   PyObject* items = PySequence_Fast(returned, "backward: a tuple of gradients is expected");
@@ -151,10 +132,8 @@ bool apply_formula(OperationNode* node, Application& application) {
     if (!t) Py_CLEAR(saved);
     if (saved) PyTuple_SET_ITEM(saved, i, object(t));
   }
-  PyObject* ints = tuple_of_numbers(node->ints, node->int_count,
-                                    [](int64_t x) { return PyLong_FromLongLong(x); });
-  PyObject* scalars = tuple_of_numbers(node->scalars, node->scalar_count,
-                                       [](uint64_t x) { return PyLong_FromUnsignedLongLong(x); });
+  PyObject* ints = tuple_of(std::span<const int64_t>(node->ints, node->int_count));
+  PyObject* scalars = tuple_of(std::span<const uint64_t>(node->scalars, node->scalar_count));
   SmallBuffer<uint64_t, 4> words;
   push_mask(words, node->edge_count, [&](uint32_t i) { return application.needed[i] != 0; });
   PyObject* needed = mask_object(words);
@@ -224,10 +203,11 @@ bool call_discarding(EngineOp op, std::span<PyObject* const> arguments) {
 // The part of `whole` (a fresh tensor laid out like node->base) that was written.
 PyObject* region_of(const ViewWriteNode* node, Tensor* whole) {
   const Layout& view = node->view;
-  auto number = [](int64_t x) { return PyLong_FromLongLong(x); };
-  PyObject* arguments[] = {object(whole), tuple_of_numbers(view.sizes, view.ndim, number),
-                           tuple_of_numbers(view.strides, view.ndim, number),
-                           number(view.offset - node->base.offset + whole->layout.offset)};
+  const auto axes = static_cast<size_t>(view.ndim);
+  const int64_t offset = view.offset - node->base.offset + whole->layout.offset;
+  PyObject* arguments[] = {object(whole), tuple_of(view.shape()),
+                           tuple_of(std::span<const int64_t>(view.strides, axes)),
+                           PyLong_FromLongLong(offset)};
   PyObject* region = nullptr;
   if (arguments[1] && arguments[2] && arguments[3]) {
     region = call_engine_op(EngineOp::kAsStrided, arguments);

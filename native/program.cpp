@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "binding.h"
+#include "tuples.h"
 
 namespace gleed {
 
@@ -109,36 +110,13 @@ BindingCache& cache() {
   return *instance;
 }
 
-PyObject* tuple_of(std::span<const int64_t> numbers) {
-  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(numbers.size()));
-  for (size_t i = 0; tuple && i < numbers.size(); ++i) {
-    PyTuple_SET_ITEM(tuple, i, PyLong_FromLongLong(numbers[i]));
-  }
-  return tuple;
-}
-
-PyObject* tuple_of_words(std::span<const uint64_t> words) {
-  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(words.size()));
-  for (size_t i = 0; tuple && i < words.size(); ++i) {
-    PyTuple_SET_ITEM(tuple, i, PyLong_FromUnsignedLongLong(words[i]));
-  }
-  return tuple;
-}
-
-PyObject* tuple_of_sizes(std::span<Tensor* const> tensors) {
-  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(tensors.size()));
-  for (size_t i = 0; tuple && i < tensors.size(); ++i) {
-    PyTuple_SET_ITEM(tuple, i, tuple_of(tensors[i]->layout.shape()));
-  }
-  return tuple;
-}
-
 // Asks Python for a plan; a new reference.
 Plan* compile(Program& program, const Call& call) {
   PyObject* arguments = arguments_of(call);
-  PyObject* sizes = tuple_of_sizes(call.tensors);
+  PyObject* sizes =
+      tuple_of(call.tensors, [](const Tensor* t) { return tuple_of(t->layout.shape()); });
   PyObject* ints = tuple_of(call.ints);
-  PyObject* words = tuple_of_words(call.words);
+  PyObject* words = tuple_of(call.words);
   PyObject* made = nullptr;
   if (arguments && sizes && ints && words) {
     made = PyObject_CallFunctionObjArgs(program.compile, arguments, sizes, ints, words, nullptr);

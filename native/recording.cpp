@@ -4,6 +4,7 @@
 
 #include "binding.h"
 #include "program.h"
+#include "tuples.h"
 
 namespace gleed {
 
@@ -11,24 +12,6 @@ thread_local constinit PyObject* recorder = nullptr;
 thread_local constinit bool dry_runs = false;
 
 namespace {
-
-template <class T, class Convert>
-PyObject* tuple_of(std::span<T> items, Convert&& convert) {
-  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(items.size()));
-  for (size_t i = 0; tuple && i < items.size(); ++i) {
-    PyObject* item = convert(items[i]);
-    if (!item) {
-      Py_CLEAR(tuple);
-    } else {
-      PyTuple_SET_ITEM(tuple, i, item);
-    }
-  }
-  return tuple;
-}
-
-PyObject* tuple_of(std::span<Tensor* const> tensors) {
-  return tuple_of(tensors, [](Tensor* t) { return Py_NewRef(object(t)); });
-}
 
 // Calls a method of the recorder, which is not told of what that does. Takes the arguments over.
 template <size_t N>
@@ -65,11 +48,9 @@ PyObject* exchange_recorder(PyObject* next) {
 
 bool record_inputs(const Binding& binding, const Call& call) {
   PyObject* program = binding.plan->program;
-  return tell("before",
-              {Py_NewRef(program ? program : Py_None), tuple_of(call.tensors),
-               tuple_of(call.ints, [](int64_t n) { return PyLong_FromLongLong(n); }),
-               tuple_of(call.scalars, [](uint64_t n) { return PyLong_FromUnsignedLongLong(n); }),
-               arguments_of(call), PyLong_FromVoidPtr(const_cast<void*>(call.origin))});
+  return tell("before", {Py_NewRef(program ? program : Py_None), tuple_of(call.tensors),
+                         tuple_of(call.ints), tuple_of(call.scalars), arguments_of(call),
+                         PyLong_FromVoidPtr(const_cast<void*>(call.origin))});
 }
 
 bool record_outputs(const Binding& binding, Tensor* const* outputs) {

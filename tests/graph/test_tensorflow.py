@@ -97,7 +97,9 @@ def numpy_fit(program):
 
 
 def test_the_linear_regression_of_the_lectures_runs_as_it_is(tmp_path):
-    pytest.importorskip("matplotlib", reason="the program draws")
+    pytest.importorskip(
+        "matplotlib", reason="the lectures' program draws with matplotlib, an optional extra"
+    )
     seeded = LINEAR_REGRESSION.replace("rng = numpy.random", "rng = numpy.random; rng.seed(0)")
     (tmp_path / "program.py").write_text(seeded)
     done = subprocess.run(
@@ -498,7 +500,10 @@ def test_batch_normalization_moves_its_statistics():
 
 
 def test_a_classifier_learns_digits():
-    digits = pytest.importorskip("sklearn.datasets", reason="the digits are there").load_digits()
+    datasets = pytest.importorskip(
+        "sklearn.datasets", reason="scikit-learn, an optional extra, ships the digits"
+    )
+    digits = datasets.load_digits()
     images, labels = (digits.data / 16).astype("float32"), digits.target
     tf.set_random_seed(0)
     x = tf.placeholder(tf.float32, [None, 64])

@@ -211,8 +211,8 @@ def compile(
 
     The first call runs the function as ever; meanwhile all that it computes is put down as one
     program: forward, `backward()`, the optimizer's step, writes to parameters and buffers, random
-    draws. Later calls run that program, whose results are the same bits, with less memory and with
-    no Python in between. When sizes, dtypes, flags or Python variables that the function reads are
+    draws. Later calls run that program: the same bits, fewer results in memory, and no Python in
+    between. When sizes, dtypes, flags or Python variables that the function reads are
     others, it is captured again; `report()` of the result says why.
 
     What needs a tensor's value in Python (`if loss > 1`, `item()`) cannot be captured: it is an

@@ -57,10 +57,6 @@ class Memory:
         """Whether the place is one of a part or a view."""
         return place in self.parts or place in self.views
 
-    def has(self, serial: int) -> bool:
-        """Whether the memory has parts already."""
-        return serial in self._serials
-
     def holds(self, value: Value) -> bool:
         """Whether some tensor has exactly this value."""
         return value in self._values

@@ -56,7 +56,6 @@ class Recorder:
         # By id: a tensor, its .grad before, whether the function needs that.
         self.gradients: dict[int, tuple[Any, Any, bool]] = {}
         self.calls: dict[Value, int] = {}  # results, with the number of the call
-        self.cotangents: list[Standin] = []
         self._given: set[Value] = set()  # what results in memory of their own are made of
         self.known, self.varying, self._followed = known, varying, followed
         # By node: the integers that its backward gets, as sizes of the graph.
@@ -311,9 +310,8 @@ class Recorder:
         tensor = _C.empty_strided(tuple(like.shape), tuple(like.stride()), like.dtype)
         place = place_of(tensor)
         shape = self.memory.read(self.place(like)).shape
-        leaf = Node.leaf("input", ("cotangent", len(self.cotangents)), place[1], shape)
+        leaf = Node.leaf("input", ("cotangent",), place[1], shape)
         value = Standin(self.trace, leaf.outputs[0])
-        self.cotangents.append(value)
         self.memory.add(place, value)
         return tensor, value
 

@@ -58,15 +58,15 @@ class Fixed:
 Form = Leaf | Branch | Fixed
 
 
-def take_apart(value: Any, leaves: tuple[type, ...] = (Tensor,)) -> tuple[list[Any], Form]:
+def take_apart(value: Any) -> tuple[list[Any], Form]:
     """The tensors in a value, in order, and its form."""
     found: list[Any] = []
 
     def form(value: Any) -> Form:
-        if isinstance(value, leaves):
+        if isinstance(value, Tensor):
             found.append(value)
             return Leaf(len(found) - 1)
-        if type(value) is dict or isinstance(value, dict):
+        if isinstance(value, dict):
             return Branch(type(value), tuple(value), tuple(map(form, value.values())))
         if isinstance(value, tuple | list):
             return Branch(type(value), None, tuple(map(form, value)))
