@@ -43,4 +43,4 @@ with g.Session() as session:
         share = session.run(accuracy, {images: data[held_back], labels: classes[held_back]})
         print(f"epoch {epoch + 1:2}   loss {value:.4f}   held back: {share:.2%}")
 
-g.draw(loss, "define_and_run.svg")
+g.draw(loss, path="define_and_run.svg")

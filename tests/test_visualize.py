@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import gleed
 from gleed import nn
-from gleed.visualize import draw_graph
+from gleed.graph import draw
 from gleed.visualize.layered import Graph, arrange
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -28,7 +28,7 @@ def drawn(path):
 
 def test_operations_parameters_and_shapes_are_named(tmp_path):
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
-    draw_graph(model(gleed.rand(5, 3)).sum(), tmp_path / "graph.svg", model)
+    draw(model(gleed.rand(5, 3)).sum(), path=tmp_path / "graph.svg", names=model)
     boxes, edges = drawn(tmp_path / "graph.svg")
     assert ("leaf", "0.weight", "4 × 3") in boxes
     assert ("leaf", "0.bias", "4") in boxes
@@ -40,7 +40,7 @@ def test_operations_parameters_and_shapes_are_named(tmp_path):
 
 def test_names_may_be_a_mapping_and_any_text(tmp_path):
     weight, other = (gleed.ones(2, requires_grad=True) for _ in range(2))
-    draw_graph(weight * other * weight, tmp_path / "graph.svg", {"<w & ü>": weight})
+    draw(weight * other * weight, path=tmp_path / "graph.svg", names={"<w & ü>": weight})
     boxes, edges = drawn(tmp_path / "graph.svg")
     assert ("leaf", "<w & ü>", "2") in boxes
     assert ("leaf", "tensor", "2") in boxes
@@ -51,14 +51,14 @@ def test_a_deep_graph_is_drawn(tmp_path):
     x = weight = gleed.ones(1, requires_grad=True)
     for _ in range(1500):
         x = x * 1.0
-    draw_graph(x, tmp_path / "graph.svg", {"w": weight})
+    draw(x, path=tmp_path / "graph.svg", names={"w": weight})
     assert len(drawn(tmp_path / "graph.svg")[0]) == 1502
 
 
 def test_drawing_leaves_gradients_and_graph_alone(tmp_path):
     weight = gleed.ones(2, requires_grad=True)
     loss = (weight * weight).sum()
-    draw_graph(loss, tmp_path / "graph.svg")
+    draw(loss, path=tmp_path / "graph.svg")
     assert weight.grad is None
     loss.backward()
     assert weight.grad.tolist() == [2.0, 2.0]
@@ -68,19 +68,48 @@ def test_a_graph_that_backward_has_released_is_drawn(tmp_path):
     weight = gleed.ones(2, requires_grad=True)
     loss = (weight * weight).sum()
     loss.backward()
-    draw_graph(loss, tmp_path / "graph.svg", {"w": weight})
+    draw(loss, path=tmp_path / "graph.svg", names={"w": weight})
     boxes, _ = drawn(tmp_path / "graph.svg")
     assert ("leaf", "w", "2") in boxes
     assert "mul" in {name for _, name, _ in boxes}
 
 
 def test_a_tensor_without_a_graph_is_refused(tmp_path):
-    text = (
-        r"draw_graph: a tensor with a grad_fn is needed; got one without; compute it from tensors"
-    )
+    text = r"draw: a tensor with a grad_fn is needed; got one without; compute it from tensors"
     with pytest.raises(RuntimeError, match=text):
-        draw_graph(gleed.ones(2), tmp_path / "graph.svg")
+        draw(gleed.ones(2), path=tmp_path / "graph.svg")
     assert not (tmp_path / "graph.svg").exists()
+
+
+def test_a_captured_program_is_drawn_with_its_lines(tmp_path):
+    model = nn.Linear(3, 4)
+    optimizer = gleed.optim.SGD(model.parameters(), lr=0.1)
+
+    def step(x):
+        loss = (model(x) * 2).sum()
+        loss.backward()  # "<&>"
+        optimizer.step()
+        return loss.detach()
+
+    draw(step, gleed.rand(5, 3), path=tmp_path / "graph.svg")
+    boxes, edges = drawn(tmp_path / "graph.svg")
+    assert ("input", "x", "float32[5, 3]") in boxes
+    assert ("leaf", "model.weight", "float32[4, 3]") in boxes
+    assert ("op", "affine", "float32[5, 4]") in boxes
+    assert ("result", "result", "float32[]") in boxes
+    assert ("result", "model.weight", "float32[4, 3]") in boxes
+    assert {kind for kind, *_ in boxes} >= {"backward", "optimizer"}
+    root = ElementTree.parse(tmp_path / "graph.svg").getroot()
+    titles = {title.text for group in root.iter(f"{SVG}g") for title in group.iter(f"{SVG}title")}
+    assert any(
+        "Backward0 at" in title and title.endswith('loss.backward()  # "<&>"') for title in titles
+    )
+    assert edges >= len(boxes) - 3
+
+
+def test_what_computes_nothing_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="draw: it takes a function; got str; give it what"):
+        draw("loss", path=tmp_path / "graph.svg")
 
 
 @st.composite

@@ -99,7 +99,7 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
     outputs = [_result(y) for y in _flat(result)]
     written = _written(overload, bound, call.tensors, outputs)
     if not any(call.needs_grad):
-        return build_plan(trace.graph(outputs), trace.scope, written=written)
+        return build_plan(trace.graph(outputs), trace.scope, name=overload.name, written=written)
     formula = Formula(
         overload.gradient_title(bound),
         trace,
@@ -113,6 +113,7 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
     plan = build_plan(
         trace.graph([*outputs, *residuals]),
         trace.scope,
+        name=overload.name,
         residuals=len(residuals),
         written=written,
         grad=formula.record(),
@@ -300,7 +301,9 @@ class Formula:
         return self._build(graph, symbols, copies)
 
     def _build(self, graph: Graph, symbols: dict[Dim, Step], copies: dict[Value, Value]) -> Any:
-        return build_plan(graph, self.trace.scope, symbols=symbols, decided=self._decided)
+        return build_plan(
+            graph, self.trace.scope, name=self.title, symbols=symbols, decided=self._decided
+        )
 
     def _backward(
         self, defined: int, needed: int
@@ -355,13 +358,13 @@ class Formula:
             operation = self._double[(defined, needed)] = record.public, numbers
         call, numbers = operation
         tensors = [*(g for g in cotangents if g is not None), *saved]
-        values = (_from_bits(scalars[k], dtype) for k, dtype in numbers.items())
+        values = (number_of(scalars[k], dtype) for k, dtype in numbers.items())
         found = call(tensors, tuple(ints), *values)
         results = iter(found if isinstance(found, tuple) else (found,))
         return [next(results) if needed >> i & 1 else None for i in range(len(self.edges))]
 
 
-def _from_bits(bits: int, dtype: str) -> float | int | bool:
+def number_of(bits: int, dtype: str) -> float | int | bool:
     """A run-time number as the core keeps it."""
     packed = bits.to_bytes(8, "little")
     value = struct.unpack("<d" if dtype == "f64" else "<q", packed)[0]

@@ -235,9 +235,13 @@ class Trace:
         finally:
             self.tape = tape
 
-    def graph(self, outputs: Sequence[Standin]) -> Graph:
-        """The program that computes `outputs`."""
-        return Graph(list(self.inputs), [y.value for y in outputs])
+    def graph(self, outputs: Sequence[Standin], kept: Sequence[Value] = ()) -> Graph:
+        """The program that computes `outputs`, and what is `kept` besides."""
+        return Graph(list(self.inputs), [y.value for y in outputs], kept)
+
+    def draws(self) -> list[Value]:
+        """The results of routines that change a state."""
+        return [node.outputs[0] for node in self._known.values() if node.draws]
 
 
 def replay(

@@ -506,3 +506,36 @@ def test_bfloat16_rounds_between_operations() -> None:
     x = gleed.randn(64, dtype=gleed.bfloat16)
     compiled(x)
     assert equal(compiled(x), chain(x))
+
+
+# ---- what must not be left out, or shared
+def test_draws_that_nobody_uses_are_made() -> None:
+    def noisy(x: Any) -> Any:
+        gleed.rand(3)
+        return x + gleed.rand(3)
+
+    def three(function: Any) -> list[Any]:
+        gleed.manual_seed(0)
+        return [function(gleed.zeros(3)).tolist() for _ in range(3)]
+
+    assert three(gleed.compile(noisy)) == three(noisy)
+
+
+def test_a_literal_is_no_learning_rate() -> None:
+    rate = 0.1
+    weight = nn.Parameter(gleed.ones(1))
+    optimizer = gleed.optim.SGD([weight], lr=rate)
+
+    @gleed.compile
+    def step(x: Any, factor: float) -> Any:
+        optimizer.zero_grad()
+        loss = (weight * x * factor).sum()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    for _ in range(2):
+        step(gleed.ones(1), rate)  # the same object as the learning rate
+    optimizer.param_groups[0]["lr"] = 100.0
+    before = weight.detach().clone()
+    assert step(gleed.ones(1), rate) == (before * rate).sum()

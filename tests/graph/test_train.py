@@ -229,7 +229,7 @@ def test_pictures_name_what_is_in_the_graph(tmp_path):
     g.global_variables_initializer()
 
     def boxes(what):
-        g.draw(what, tmp_path / "graph.svg")
+        g.draw(what, path=tmp_path / "graph.svg")
         groups = (
             ElementTree.parse(tmp_path / "graph.svg")
             .getroot()

@@ -5,6 +5,9 @@ memory     views and writes, as values of that graph
 reach      the Python state that a function can read, which must stay the same
 structure  nested arguments and results
 program    results, writes and gradients become a plan
+calls      the operations in it, and where they came from
+listing    programs for people
+report     what runs, and why
 function   when to capture, and when a captured program may run
 """
 

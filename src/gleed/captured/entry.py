@@ -45,18 +45,19 @@ class Entry:
         self,
         arguments: Form,
         modes: Modes,
-        program: Captured,
+        captured: Captured,
         sources: list[Source],
         reached: Reached,
         shapes: list[tuple[int, ...]],
     ) -> None:
         self.arguments, self.modes = arguments, modes
-        self.program, self.reached, self.shapes = program, reached, shapes
+        self.captured, self.reached, self.shapes = captured, reached, shapes
+        self.sources = sources
         # Containers that the core does not make are made here, of a tuple of the tensors.
-        self._plain = _is_plain(program.form)
-        tensors = tuple((_TENSOR, k) for k in range(len(program.results)))
-        form = _coded(program.form) if self._plain else (_SEQUENCE, tuple, tensors)
-        needs = [(k, 0) for k in program.needs_none] + [(k, 1) for k in program.needs_some]
+        self._plain = _is_plain(captured.form)
+        tensors = tuple((_TENSOR, k) for k in range(len(captured.results)))
+        form = _coded(captured.form) if self._plain else (_SEQUENCE, tuple, tensors)
+        needs = [(k, 0) for k in captured.needs_none] + [(k, 1) for k in captured.needs_some]
         self._core = _C.Entry(
             _coded(arguments),
             _count(arguments),
@@ -67,10 +68,10 @@ class Entry:
             ),
             MISSING,
             tuple((_SOURCES[source.kind], source.what) for source in sources),
-            (program.op, program.numbers, program.followed, program.differentiable > 0),
-            tuple((k, -1 if output is None else output) for k, output in program.gradients),
+            (captured.op, captured.numbers, captured.followed, captured.differentiable > 0),
+            tuple((k, -1 if output is None else output) for k, output in captured.gradients),
             tuple(needs),
-            (form, tuple((int(kind == "output"), k) for kind, k in program.results)),
+            (form, tuple((int(kind == "output"), k) for kind, k in captured.results)),
         )
 
     def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -81,7 +82,7 @@ class Entry:
         result = self._core(args, kwargs)
         if self._plain or result is NotImplemented:
             return result
-        return build(self.program.form, result)
+        return build(self.captured.form, result)
 
     def obstacle(self, arguments: Form, modes: Modes) -> str:
         """Why the program is not for a call."""

@@ -10,10 +10,12 @@ from typing import Any
 from gleed import _C, amp
 from gleed.captured.entry import Entry, Modes, Source
 from gleed.captured.errors import Unfollowed
+from gleed.captured.listing import Listing
 from gleed.captured.memory import Place, place_of
 from gleed.captured.program import Failed, Outdated, capture
 from gleed.captured.reach import Reached, reach
 from gleed.captured.recorder import Recorder
+from gleed.captured.report import summary
 from gleed.captured.structure import Form, take_apart
 from gleed.errors import ArgumentError, TraceError
 from gleed.primitives.core import IRError
@@ -79,12 +81,21 @@ class CompiledFunction:
         """
         count = len(self._entries)
         lines = [f"{self._name}: {count} program{'s' * (count != 1)}"]
-        lines += [f"program {i}: {e.program.summary}" for i, e in enumerate(self._entries, 1)]
+        lines += [f"program {i}: {summary(e.captured)}" for i, e in enumerate(self._entries, 1)]
         lines += [f"captured again: {reason}" for reason in self._reasons]
         lines += [f"not captured: {reason}" for reason in self._uncaptured.values()]
         if len(self._entries) + len(self._uncaptured) >= _MOST_PROGRAMS:
             lines.append(f"after {_MOST_PROGRAMS} kinds of calls, others run uncaptured")
         return "\n".join(lines)
+
+    def listings(self) -> list[Listing]:
+        """Its programs for people, the one that has run last first."""
+        return [Listing(entry, self._function) for entry in self._entries]
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self._name
 
     # ---- capturing
     def _capture(self, form: Form, modes: Modes, tensors: list[Any], args: Any, kwargs: Any) -> Any:

@@ -10,13 +10,14 @@ from typing import Any
 
 from gleed import _C
 from gleed.capture import Formula
+from gleed.captured.calls import Call
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import place_of
 from gleed.captured.recorder import Recorder
 from gleed.captured.structure import PLAIN, Branch, Fixed, Form, take_apart
 from gleed.compiler.dims import Dim, Size, translate
 from gleed.compiler.graph import Graph, Value
-from gleed.compiler.planning import build_plan
+from gleed.compiler.planning import Program, build_plan
 from gleed.compiler.schedule import Step
 from gleed.compiler.stored import stored
 from gleed.errors import GradientError
@@ -51,7 +52,9 @@ class Captured:
     needs_none: list[int]
     needs_some: list[int]
     held: list[Any]  # what the numbers are the addresses of
-    summary: str
+    program: Program
+    calls: list[Call]
+    backward: list[tuple[int, Value]]
 
 
 def capture(recorder: Recorder, result: Any) -> Captured:
@@ -78,7 +81,7 @@ def capture(recorder: Recorder, result: Any) -> Captured:
                 "a captured function that writes to tensors that require grad must not return any",
                 "detach() what it returns",
             )
-    op, summary = _operation(recorder, outputs, written, history)
+    op, program = _operation(recorder, outputs, written, history)
     return Captured(
         op,
         tuple(bits for bits, _, _ in recorder.numbers),
@@ -94,7 +97,9 @@ def capture(recorder: Recorder, result: Any) -> Captured:
         needs_none,
         needs_some,
         recorder.held,
-        summary,
+        program,
+        recorder.story.all,
+        [(k, g.value) for k, g in history.gradients.items()],
     )
 
 
@@ -253,6 +258,7 @@ class _CapturedFormula(Formula):
         return build_plan(
             graph,
             self.trace.scope,
+            name=self.title,
             symbols=symbols,
             decided=self._decided,
             stored=stored(graph, kept, {}),
@@ -261,24 +267,26 @@ class _CapturedFormula(Formula):
 
 def _operation(
     recorder: Recorder, outputs: list[Standin], written: dict[int, int], history: _History
-) -> tuple[Any, str]:
-    """The operation of the core that runs the program, and what there is to say of it."""
+) -> tuple[Any, Program]:
+    """The operation of the core that runs the program, and what its plan was made of."""
     trace = recorder.trace
     formula = None
     residuals: list[Standin] = []
     if history.outputs:
         formula = _CapturedFormula(recorder, outputs, written, history)
         residuals = formula.kept()
-    graph = trace.graph([*outputs, *residuals])
-    kept = stored(graph, recorder.calls, written)
+    # Numbers that nobody uses are drawn all the same: those drawn later are others then.
+    graph = trace.graph([*outputs, *residuals], kept=trace.draws())
     plan: Any = build_plan(
         graph,
         trace.scope,
+        name="captured",
         residuals=len(residuals),
         written=written,
         grad=formula and formula.record(),
-        stored=kept,
+        stored=stored(graph, recorder.calls, written),
     )
+    program: Program = plan.program
     if formula:
         formula.seal()
 
@@ -299,15 +307,7 @@ def _operation(
 
     parameters = (("tensors", "tensors", inspect.Parameter.empty, ""),)
     op = _C.Op("captured", [(parameters, compile, explain, None)])
-    return op, _summary(recorder, graph, plan, kept)
-
-
-def _summary(recorder: Recorder, graph: Graph, plan: Any, kept: dict[Value, int]) -> str:
-    count = recorder.count
-    return (
-        f"{_many(len(graph.inputs), 'input')}, {_many(count, 'operation')} in "
-        f"{_many(plan.program.launches, 'kernel')}; memory for {_many(len(kept), 'result')}"
-    )
+    return op, program
 
 
 def _kind(tensor: Any) -> tuple[Any, ...]:
@@ -325,7 +325,3 @@ def _hold(guards: Sequence[tuple[str, Size, Size]], tensors: Sequence[Any]) -> b
 
     relations = {"eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le}
     return all(relations[op](translate(a, known), translate(b, known)) for op, a, b in guards)
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import builtins
 import sys
 import types
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,7 +106,7 @@ def reach(function: Callable[..., Any], arguments: tuple[Any, ...] = ()) -> Reac
     names: set[str] = {*_MODULE_NAMES}
     while True:
         walk = _Walk(frozenset(names))
-        walk.visit(function, getattr(function, "__qualname__", "function"))
+        walk.visit(function, getattr(function, "__qualname__", type(function).__name__))
         for i, argument in enumerate(arguments):
             walk.visit(argument, f"argument {i}")
         if walk.names <= names:
@@ -125,10 +126,12 @@ class _Walk:
         self._seen: dict[int, Any] = {}
         self._codes: set[types.CodeType] = set()
         self._named_by_users: set[str] = set()
+        self._floats: Counter[int] = Counter()  # how often each number was found, by its identity
 
     def find_numbers(self) -> None:
         """The learning rates of optimizers. These hand them to operations as they are, so another
-        is but another number, unless code other than gleed's speaks of "lr"."""
+        is but another number, unless code other than gleed's speaks of "lr", or the same object is
+        used elsewhere: Python makes one object of equal literals."""
         if "lr" in self._named_by_users:
             return
         found: dict[int, list[int]] = {}
@@ -137,7 +140,7 @@ class _Walk:
             is_group = cell.kind == "item" and cell.key == "lr" and "params" in cell.holder
             if is_group and type(held) is float:
                 found.setdefault(id(held), []).append(i)
-        self.reached.numbers = {k: cells[0] for k, cells in found.items() if len(cells) == 1}
+        self.reached.numbers = {k: cells[0] for k, cells in found.items() if self._floats[k] == 1}
 
     def visit(self, value: Any, path: str) -> None:
         """Look into what a cell holds."""
@@ -145,6 +148,8 @@ class _Walk:
             if value.__class__ is not Tensor:
                 self._attributes(value, path)
             return
+        if isinstance(value, float):
+            self._floats[id(value)] += 1
         if value is None or isinstance(value, bool | int | float | complex | str | bytes):
             return
         if id(value) in self._seen:
@@ -210,11 +215,21 @@ class _Walk:
                 self._code(constant, variables)
             elif isinstance(constant, str):
                 self.names.add(constant)  # getattr(x, "name"), and keys
+            elif isinstance(constant, float | tuple):
+                self._literal(constant)
         if variables is not None:
             for name in code.co_names:
                 # A name of Python's own may be given to a variable later.
                 if name in variables or hasattr(builtins, name):
                     self._cell("item", variables, name, name)
+
+    def _literal(self, value: Any) -> None:
+        """Count the numbers in a constant of code."""
+        if isinstance(value, float):
+            self._floats[id(value)] += 1
+        elif isinstance(value, tuple):
+            for item in value:
+                self._literal(item)
 
     # ---- objects
     def _module(self, module: types.ModuleType, path: str) -> None:

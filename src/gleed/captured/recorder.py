@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gleed import _C, primitives
+from gleed.captured.calls import Calls
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Memory, Place, place_of
 from gleed.compiler.dims import Dim, Size, hint, product, translate
@@ -46,6 +47,7 @@ class Recorder:
         self.trace = Trace()
         self.trace.tape = {}
         self.memory = Memory(self.trace, self._written)
+        self.story = Calls()
         # Tensors that the program reads, in the order of the graph's inputs.
         self.inputs: list[Any] = []
         self.constants: set[int] = set()  # the numbers of inputs that the function made itself
@@ -79,6 +81,7 @@ class Recorder:
 
     def node(self, number: int) -> None:
         """What has run has made a node for its backward."""
+        self.story.node(number)
         if self._last is not None:
             program, values, ints = self._last
             sizes = (values[k].shape[axis] for k, axis in program.sizes)
@@ -119,6 +122,7 @@ class Recorder:
     ) -> None:
         if program is None:
             raise Unfollowed("a plan runs that tells nothing of its program")
+        self.story.begin(program.name, origin)
         ints = self._integers.get(origin, ints)
         if any(n.primitive and n.primitive.attributes.get("dynamic") for n in program.graph.nodes):
             raise Unfollowed(

@@ -10,7 +10,7 @@ graph(%0: f32[8, 8])
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 Shape = tuple[Size, ...]
 _serials = itertools.count()
+
+
+def latest_serial() -> int:
+    """A number between those of the nodes that there are, and those of nodes made later."""
+    return next(_serials)
 
 
 class Value:
@@ -65,17 +70,25 @@ class Node:
         """How the scheduler treats the node."""
         return self.primitive.kind if self.primitive else self.op
 
+    @property
+    def draws(self) -> bool:
+        """Whether its routine changes a state, as random draws do."""
+        return self.kind == "library" and not self.primitive.pure  # type: ignore[union-attr]
+
 
 class Graph:
-    """A program: inputs in order, outputs in order. Nodes are what the outputs depend on."""
+    """A program: inputs in order, outputs in order. Nodes are what the outputs depend on, and the
+    values that are `kept` besides, for what computing them changes."""
 
-    def __init__(self, inputs: list[Value], outputs: list[Value]) -> None:
-        self.inputs, self.outputs = inputs, outputs
+    def __init__(
+        self, inputs: list[Value], outputs: list[Value], kept: Sequence[Value] = ()
+    ) -> None:
+        self.inputs, self.outputs, self.kept = inputs, outputs, tuple(kept)
 
     @property
     def nodes(self) -> list[Node]:
         """Every node under the outputs, inputs of a node before it."""
-        return topological([value.node for value in self.outputs])
+        return topological([value.node for value in (*self.outputs, *self.kept)])
 
     def __str__(self) -> str:
         names: dict[Value, str] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -20,27 +20,37 @@ from gleed.compiler.split import accumulator_dtypes, split
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What a plan was made of, for those who make a larger program of several.
+    """All that a plan is made of; for reports, and for those who make a larger program of several.
 
-    `symbols` says where a call finds the symbols of the graph's sizes, if not under their own
-    names; `guards` are what was decided about them; `written` maps an output to the input that it
-    overwrites. `launches` is how many kernels and routines the plan runs, those of a loop once;
-    `sizes` those of its inputs, as (input, axis), that its backward gets as integers.
+    The last `residuals` outputs of the graph are kept for the backward only. `symbols` says where a
+    call finds the symbols of the graph's sizes, if not under their own names; `guards` are what was
+    decided about them, beside the first `decided` guards of the scope, which are known to hold;
+    `written` maps an output to the input that it overwrites; `sizes` those of the inputs, as
+    (input, axis), that its backward gets as integers; `stored` as for `Schedule`.
     """
 
+    name: str
     graph: Graph
     scope: Scope
     symbols: dict[Dim, Step] | None
+    decided: int
     guards: tuple[tuple[str, Size, Size], ...]
     written: dict[int, int]
-    launches: int
     sizes: tuple[tuple[int, int], ...]
+    residuals: int
+    stored: dict[Value, int] | None
+
+    def schedule(self) -> Schedule:
+        """The steps of the plan, made anew."""
+        cells = Cells(self.scope, self.symbols)
+        return Schedule(self.graph, cells, self.written, self.stored)
 
 
 def build_plan(
     graph: Graph,
     scope: Scope,
     *,
+    name: str = "",
     residuals: int = 0,
     written: dict[int, int] | None = None,
     symbols: dict[Dim, Step] | None = None,
@@ -49,29 +59,28 @@ def build_plan(
     stored: dict[Value, int] | None = None,
     sizes: tuple[tuple[int, int], ...] = (),
 ) -> Any:
-    """The plan of a graph whose last `residuals` outputs are kept for the backward only.
+    """The plan of a graph; `grad` is a `_C.GradRecord`, the rest as for `Program`."""
+    program = Program(
+        name, graph, scope, symbols, decided, (), written or {}, sizes, residuals, stored
+    )
+    schedule = program.schedule()
+    program = replace(program, guards=tuple(scope.guards[decided:]))
+    return plan_of(program, schedule, grad)
 
-    `written` maps an output to the input that it overwrites; `symbols` says where the plan finds
-    the symbols of `scope`, if not under their own names; `grad` is a `_C.GradRecord`; the first
-    `decided` guards of the scope are known to hold; `stored` as for `Schedule`.
-    """
-    written = written or {}
-    cells = Cells(scope, symbols)
-    schedule = Schedule(graph, cells, written, stored)
-    launches = sum(step[0] in ("kernel", "library", "loop") for step in schedule.steps)
-    decisions = tuple(scope.guards[decided:])
-    program = Program(graph, scope, symbols, decisions, written, launches, sizes)
+
+def plan_of(program: Program, schedule: Schedule, grad: Any = None) -> Any:
+    """The plan of a program that has been scheduled."""
+    cells, visible = schedule.cells, len(schedule.outputs) - program.residuals
     guards = tuple((op, cells.raw(a), cells.raw(b)) for op, a, b in program.guards)
-    visible = len(schedule.outputs) - residuals
     return _C.Plan(
-        tuple((v.dtype, len(v.shape)) for v in graph.inputs),
+        tuple((v.dtype, len(v.shape)) for v in program.graph.inputs),
         tuple(cells.table),
         guards,
         tuple((d, dims) for d, dims in schedule.values),
         tuple(_with_machine_code(step) for step in schedule.steps),
         schedule.outputs[:visible],
         schedule.outputs[visible:],
-        tuple(sorted(set(written.values()))),
+        tuple(sorted(set(program.written.values()))),
         grad,
         program,
     )

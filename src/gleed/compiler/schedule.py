@@ -560,14 +560,8 @@ def _numbers(attrs: Iterable[object]) -> Iterator[Size]:
 
 def _program_order(graph: Graph, stored: dict[Value, int]) -> list[Value]:
     """What has to be computed in the order of the program: draws, and what is stored."""
-    values = {node.outputs[0]: None for node in _draws(graph.nodes)} | dict.fromkeys(stored)
+    values = {node.outputs[0]: None for node in graph.nodes if node.draws} | dict.fromkeys(stored)
     return sorted(values, key=lambda v: v.node.serial)
-
-
-def _draws(nodes: Sequence[Node]) -> list[Node]:
-    """The nodes whose routines change a state, as random draws do, in the order of the program."""
-    changing = [n for n in nodes if n.kind == "library" and n.primitive and not n.primitive.pure]
-    return sorted(changing, key=lambda node: node.serial)
 
 
 def _arguments(movement: str, attrs: dict[str, Any], cell: Callable[[Size], int]) -> Any:

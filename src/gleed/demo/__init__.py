@@ -13,13 +13,12 @@ from sklearn.datasets import load_digits
 from tqdm import tqdm
 
 import gleed
-from gleed import Tensor, nn
+from gleed import Tensor, graph, nn
 from gleed.demo.plots import Epoch, plot_digits, plot_history
 from gleed.errors import GleedError
 from gleed.optim import AdamW
 from gleed.optim.lr_scheduler import CosineAnnealingLR
 from gleed.utils.data import DataLoader, Subset, TensorDataset, random_split
-from gleed.visualize import draw_graph
 
 # The digits held back are the same whatever the seed of a run, so that runs compare.
 _SPLIT_SEED = 0
@@ -50,7 +49,7 @@ def run(epochs: int = 30, seed: int = 0, out: Path = Path("gleed-demo")) -> list
     plot_history(history, out / "loss.png")
     plot_digits(images, labels, scores.argmax(1), out / "digits.png")
     loss = nn.functional.cross_entropy(model(images[:32]), labels[:32])
-    draw_graph(loss, out / "graph.svg", model)
+    graph.draw(loss, path=out / "graph.svg", names=model)
     _report(out, checkpoint, history)
     return history
 

@@ -35,6 +35,7 @@ from gleed.graph.placeholders import placeholder, placeholder_with_default
 from gleed.graph.random import random_normal, random_shuffle, random_uniform, truncated_normal
 from gleed.graph.session import InteractiveSession, Session, get_default_session
 from gleed.graph.shape import Shape
+from gleed.graph.show import show
 from gleed.graph.sizes import shape_of
 from gleed.graph.variables import (
     AUTO_REUSE,
@@ -85,6 +86,7 @@ __all__ = [
     "reset_default_graph",
     "set_random_seed",
     "shape_of",
+    "show",
     "stop_gradient",
     "train",
     "trainable_variables",

@@ -3,28 +3,62 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from gleed._C import Tensor
 from gleed.graph.defaults import current_graph
 from gleed.graph.graphs import GLOBAL_VARIABLES, Graph
 from gleed.graph.node import CONSTANT, GRADIENTS, NO_OP, PLACEHOLDER, VARIABLE, Node, Operation
-from gleed.visualize import layered
-from gleed.visualize.svg import Box, render
+from gleed.graph.show import programs
+from gleed.visualize import tape
+from gleed.visualize.program import captured
+from gleed.visualize.svg import Box, Edges, write
 
 _KINDS = {PLACEHOLDER: "input", VARIABLE: "leaf", GRADIENTS: "result"}
 
 
-def draw(what: Graph | Node | Operation | None, path: str | os.PathLike) -> None:
-    """Draw a graph, or what a node or an operation depends on, as the SVG file `path`.
+def draw(
+    what: Any,
+    *args: Any,
+    path: str | os.PathLike,
+    names: Any | Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> None:
+    """Draw a graph as the SVG file `path`. Data flows downwards.
 
-    Data flows downwards, from placeholders and variables through operations, each with dtype and
-    shape. What initialises variables is left out of the picture of a whole graph.
+    `what` may be
 
-    >>> from gleed.graph import Graph, placeholder
-    >>> with Graph().as_default() as graph:
-    ...     x = placeholder("float32", [None, 3])
-    ...     draw((x * 2).sum(), os.devnull)
+    - a tensor: the graph behind it, from the tensors that require a gradient through the operations
+      to it, each with its shape. `names` gives names to tensors: a module, for those of its
+      parameters, or a mapping of names to tensors;
+    - a function or a module, compiled or not: its captured program, as `show` chooses it by the
+      arguments, with the line that made a step as the title of its box;
+    - a declared `Graph`, or what a node or an operation of one depends on; None: the current
+      one. What initialises variables is left out of the picture of a whole graph.
+
+    Raises GradientError for a tensor without a graph, and what `show` raises for functions.
+
+    >>> import gleed
+    >>> weight = gleed.ones(3, requires_grad=True)
+    >>> gleed.graph.draw((weight * 2).sum(), path=os.devnull, names={"weight": weight})
+    >>> gleed.graph.draw(lambda x: x.relu(), gleed.ones(3), path=os.devnull)
+    >>> with gleed.graph.Graph().as_default():
+    ...     x = gleed.graph.placeholder("float32", [None, 3])
+    ...     gleed.graph.draw((x * 2).sum(), path=os.devnull)
     """
+    if isinstance(what, Tensor):
+        boxes, edges = tape.behind(what, names)
+    elif what is None or isinstance(what, Graph | Node | Operation):
+        boxes, edges = _declared(what)
+    else:
+        _, listings = programs("draw", what, args, kwargs)
+        boxes, edges = captured(listings[0])
+    write(path, boxes, edges)
+
+
+def _declared(what: Graph | Node | Operation | None) -> tuple[list[Box], Edges]:
+    """A declared graph, or what a node or an operation depends on."""
     operations = (
         _behind(what) if isinstance(what, Node | Operation) else _of(what or current_graph())
     )
@@ -36,9 +70,7 @@ def draw(what: Graph | Node | Operation | None, path: str | os.PathLike) -> None
         if source in numbers
     }
     boxes = [Box(op.name, _detail(op), _KINDS.get(op.type, "op")) for op in operations]
-    picture = render(boxes, layered.Graph(len(boxes), sorted(edges)))
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(picture)
+    return boxes, sorted(edges)
 
 
 def _behind(target: Node | Operation) -> list[Operation]:

@@ -12,13 +12,13 @@ from gleed.errors import ArgumentError, GraphError
 from gleed.graph.data import advice, as_tensor
 from gleed.graph.infer import infer, located, single
 from gleed.graph.node import CONSTANT, NO_OP, Composite, Node, Operation, Type, mapped, nodes_in
-from gleed.graph.places import users_place
 from gleed.graph.shape import Shape
 from gleed.graph.sizes import SizeNode
 from gleed.graph.sizes import as_tensor as sizes_as_tensor
 from gleed.graph.stacks import STACKS
 from gleed.lazy import lazy
 from gleed.ops.record import Op
+from gleed.places import users_place
 
 numpy = lazy("numpy")
 

@@ -20,12 +20,12 @@ from gleed.compiler.graph import Value
 from gleed.dtypes import dtype_text
 from gleed.errors import ArgumentError, DTypeError
 from gleed.graph.node import Composite, Node, Type, mapped
-from gleed.graph.places import Place
 from gleed.graph.shape import Shape
 from gleed.graph.sizes import SizeNode
 from gleed.graph.trials import HINTS, Trial, Unknown, known_dims, trials
 from gleed.ops.promotion import convert, default_float
 from gleed.ops.record import Op, Overload, Parameter
+from gleed.places import Place
 from gleed.random import fork_rng
 from gleed.trace import Standin, Trace
 

@@ -10,11 +10,11 @@ from gleed import dtypes
 from gleed._C import dtype as DType
 from gleed.errors import GraphError
 from gleed.graph.data import as_dtype
-from gleed.graph.places import Place
 from gleed.graph.shape import Shape
 from gleed.graph.stacks import current_session
 from gleed.ops import ALIASES
 from gleed.ops.record import OPS
+from gleed.places import Place
 
 if TYPE_CHECKING:
     from gleed.graph.graphs import Graph

@@ -85,6 +85,7 @@ class Module(StateDict, Hooks, ModuleBase):
         members = {
             "forward": lambda twin, *args, **kwargs: run(*args, **kwargs),
             "report": lambda twin: run.report(),
+            "_compiled": staticmethod(run),
             "_orig_mod": self,
             "__module__": kind.__module__,
             "__doc__": kind.__doc__,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -20,6 +21,8 @@ _ADVANCE = 0.61
 _NAME_SIZE = 13
 _DETAIL_SIZE = 11
 
+Edges = list[tuple[int, int]]
+
 _STYLE = f"""
   text {{ font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
          text-anchor: middle }}
@@ -30,24 +33,34 @@ _STYLE = f"""
   .op rect {{ fill: #f4f5f8; stroke: #c3c9d6 }}
   .input rect {{ fill: #e4ecf9; stroke: #6f97d1 }}
   .leaf rect {{ fill: #e3f1ec; stroke: #5fae94 }}
+  .backward rect {{ fill: #f7ecf6; stroke: #c490bd }}
+  .optimizer rect {{ fill: #f8f3dc; stroke: #c9b458 }}
   .result rect {{ fill: #ffe9d6; stroke: #ee8c3a }}
 """
 
 
 @dataclass(frozen=True)
 class Box:
-    """A node of the picture: what stands in it, and its kind ("input", "leaf", "op" or
-    "result")."""
+    """A node of the picture: what stands in it, its kind ("input", "leaf", "op", "backward",
+    "optimizer" or "result"), and a title, which viewers show under the pointer."""
 
     name: str
     detail: str
     kind: str
+    title: str = ""
 
     @property
     def width(self) -> float:
         """The width that the texts need."""
         name = len(self.name) * _NAME_SIZE
         return max(name, len(self.detail) * _DETAIL_SIZE) * _ADVANCE + 2 * _PADDING
+
+
+def write(path: str | os.PathLike, boxes: Sequence[Box], edges: Edges) -> None:
+    """Write a picture as the file `path`; `edges` are pairs of numbers of boxes."""
+    picture = render(boxes, Graph(len(boxes), edges))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(picture)
 
 
 def render(boxes: Sequence[Box], graph: Graph) -> str:
@@ -106,8 +119,9 @@ def _edge(path: Sequence[int], x: dict[int, float], top: dict[int, float]) -> st
 def _box(box: Box, x: float, top: float) -> str:
     radius = _BOX_HEIGHT / 2 if box.kind in ("input", "leaf") else 8
     name_baseline = top + (18 if box.detail else 26)
+    title = f"<title>{escape(box.title)}</title>" if box.title else ""
     return (
-        f'<g class="{box.kind}"><rect x="{x - box.width / 2:.1f}" y="{top:.1f}" '
+        f'<g class="{box.kind}">{title}<rect x="{x - box.width / 2:.1f}" y="{top:.1f}" '
         f'width="{box.width:.1f}" height="{_BOX_HEIGHT}" rx="{radius:g}"/>'
         f'<text class="name" x="{x:.1f}" y="{name_baseline:.1f}">{escape(box.name)}</text>'
         f'<text class="detail" x="{x:.1f}" y="{top + 33:.1f}">{escape(box.detail)}</text></g>'

@@ -1,0 +1,56 @@
+"""What a captured program is made of, as its author sees it: calls, and their lines."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import gleed
+from gleed.compiler.graph import latest_serial
+from gleed.places import Place, frames
+
+_OPTIMIZERS = os.path.join(os.path.dirname(gleed.__file__), "optim") + os.sep
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation that ran while a function was captured.
+
+    phase: "forward", "backward" or "optimizer". origin: of a backward, the call whose it is.
+    first: the nodes that it has made, and the next call has not, have greater serial numbers.
+    """
+
+    name: str
+    place: Place
+    phase: str
+    origin: Call | None
+    first: int
+
+
+class Calls:
+    """The calls of one capture, in order."""
+
+    def __init__(self) -> None:
+        self.all: list[Call] = []
+        self._nodes: dict[int, Call] = {}  # by the node that a call has made for its backward
+
+    def begin(self, name: str, node: int) -> None:
+        """A call begins, for the backward of a node, or of none (0)."""
+        path = list(frames())
+        place = Place(path[-1].f_code.co_filename, path[-1].f_lineno)
+        phase = "forward"
+        if any(frame.f_code.co_filename.startswith(_OPTIMIZERS) for frame in path):
+            phase = "optimizer"
+        elif node or self._goes_on_backwards(place):
+            phase = "backward"
+        self.all.append(Call(name, place, phase, self._nodes.get(node), latest_serial()))
+
+    def _goes_on_backwards(self, place: Place) -> bool:
+        """Whether gradients are being added up: no node's backward, but within the engine's run."""
+        last = self.all[-1] if self.all else None
+        return last is not None and last.phase == "backward" and last.place == place
+
+    def node(self, number: int) -> None:
+        """The call that has run has made a node."""
+        if self.all:
+            self._nodes[number] = self.all[-1]
