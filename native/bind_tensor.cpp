@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "operators.h"
+#include "pointwise_layout.h"
 #include "tape.h"
 #include "tensor_type.h"
 
@@ -130,6 +131,17 @@ PyObject* empty(PyObject*, PyObject* const* args, Py_ssize_t n) {
   const int ndim = read_sizes(args[0], "empty", sizes);
   if (ndim < 0 || (n > 1 && !dtype_argument("empty", args[1], &dtype))) return nullptr;
   return object(empty_tensor(contiguous_layout({sizes, static_cast<size_t>(ndim)}), dtype));
+}
+
+// empty_like(tensor, dtype): dense, in the order of strides of the tensor.
+PyObject* empty_like(PyObject*, PyObject* const* args, Py_ssize_t n) {
+  DType dtype;
+  if (!argument_count("empty_like", n, 2, 2) || !tensor_argument("empty_like", args[0]) ||
+      !dtype_argument("empty_like", args[1], &dtype)) {
+    return nullptr;
+  }
+  const Layout* like = &as_tensor(args[0])->layout;
+  return object(empty_tensor(pointwise_layout(like->shape(), {&like, 1}), dtype));
 }
 
 // Sizes and strides, equally many. The number of dimensions, or -1 with an exception set.
@@ -284,6 +296,7 @@ PyMethodDef functions[] = {
     {"make_standin", function(make_standin), METH_FASTCALL, "make_standin(cls, dtype, ndim)"},
     {"register_slot", function(py_register_slot), METH_FASTCALL, "register_slot(name, operation)"},
     {"empty", function(empty), METH_FASTCALL, "empty(sizes, dtype)"},
+    {"empty_like", function(empty_like), METH_FASTCALL, "empty_like(tensor, dtype)"},
     {"empty_strided", function(empty_strided), METH_FASTCALL,
      "empty_strided(sizes, strides, dtype)"},
     {"view_of", function(view_of), METH_FASTCALL, "view_of(tensor, sizes, strides, offset)"},

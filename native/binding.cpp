@@ -328,7 +328,7 @@ class Binder {
         return false;
       }
       if (size > 1) access.strides[i] += value.layout.strides[d] * item;
-      if (writes && size > 1 && value.layout.strides[d] == 0) {
+      if (writes && size > 1 && value.layout.strides[d] == 0 && value.layout.numel) {
         raise("RuntimeError",
               "in-place: every written element needs memory of its own; dimension %d of the tensor "
               "is expanded; clone() it first",

@@ -31,7 +31,8 @@ class Key {
     for (const Tensor* t : call.tensors) {
       const Layout& layout = t->layout;
       const int ndim = layout.ndim;
-      const bool contiguous = layout.contiguous;
+      // Images of one channel may lie row-major and with channels last, which results then go by.
+      const bool contiguous = layout.contiguous && (ndim < 4 || layout.strides[1] != 1);
       push(static_cast<uint64_t>(t->dtype) | static_cast<uint64_t>(ndim) << 8 |
            static_cast<uint64_t>(contiguous) << 16);
       for (int i = 0; i < ndim; ++i) push(static_cast<uint64_t>(layout.sizes[i]));

@@ -172,6 +172,7 @@ def run_backward(
 def record_function(ctx: FunctionContext, inputs: Any, outputs: Any) -> Any: ...
 def autograd_stats() -> dict[str, Int]: ...
 def empty(sizes: Ints, dtype: DType) -> Tensor: ...
+def empty_like(tensor: Tensor, dtype: DType) -> Tensor: ...
 def empty_strided(sizes: Ints, strides: Ints, dtype: DType) -> Tensor: ...
 def tensor_from_data(data: Any, dtype: DType | None = None) -> Tensor: ...
 def from_numpy(array: Any) -> Tensor: ...
@@ -368,7 +369,9 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """All dims in reverse order."""
-    def _to(self, dtype: DType, copy: Bool = False) -> Tensor:
+    def _to(
+        self, dtype: DType, copy: Bool = False, memory_format: MemoryFormat | None = ...
+    ) -> Tensor:
         """The tensor in another dtype; itself if it has it and `copy` is false."""
     def abs(self, *, out: Tensor | None = None) -> Tensor:
         """The absolute value."""
@@ -575,15 +578,17 @@ class Tensor:
     def clamp_min_(self, min: Operand) -> Tensor:
         """In-place version of `clamp_min`; returns the tensor itself."""
     def clone(self, *, memory_format: MemoryFormat | None = None) -> Tensor:
-        """A copy with memory of its own."""
+        """A copy with memory of its own, in the order of strides of `input` or a memory format."""
     def conj(self) -> Tensor:
         """The complex conjugate, which a real tensor is itself."""
     def conj_physical(self) -> Tensor:
         """The complex conjugate, in memory of its own if it differs, which a real tensor is
         itself.
         """
-    def contiguous(self, memory_format: MemoryFormat | None = None) -> Tensor:
-        """The tensor itself if it is row-major, else a row-major copy."""
+    def contiguous(self, memory_format: MemoryFormat | None = ...) -> Tensor:
+        """The tensor itself if it is row-major, or lies in the memory format; else a copy that
+        does.
+        """
     def copy_(self, src: Tensor, non_blocking: Bool = False) -> Tensor:
         """Overwrite with the values of `src`, which broadcasts, converted to this dtype."""
     def copysign(self, other: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -1242,9 +1247,10 @@ class Tensor:
     def reshape(self, shape: Ints) -> Tensor: ...
     def reshape_as(self, other: Tensor) -> Tensor:
         """`reshape` to the shape of `other`."""
-    def resize_(self, *sizes: Any) -> Tensor:
+    def resize_(self, *sizes: Any, memory_format: MemoryFormat | None = None) -> Tensor:
         """Change the shape in place; where the tensor grows, new elements are not initialised."""
-    def resize_as_(self, other: Any, memory_format: MemoryFormat | None = None) -> Any: ...
+    def resize_as_(self, other: Tensor, *, memory_format: MemoryFormat | None = None) -> Tensor:
+        """Change the shape in place to that of another tensor."""
     def resolve_conj(self) -> Tensor:
         """The tensor with a pending conjugation done, which a real tensor is itself."""
     def resolve_neg(self) -> Tensor:

@@ -14,6 +14,7 @@ from gleed import (
     factories,
     formatting,
     inquiries,
+    memory_formats,
     ops,
     subscripts,
     tensor_methods,
@@ -34,6 +35,7 @@ from gleed.dtypes import *  # noqa: F403
 from gleed.factories import *  # noqa: F403
 from gleed.formatting import get_printoptions, printoptions, set_printoptions
 from gleed.inquiries import *  # noqa: F403
+from gleed.memory_formats import *  # noqa: F403
 from gleed.random import (
     Generator,
     default_generator,
@@ -95,6 +97,7 @@ __all__ = [
     "set_printoptions",
     "set_rng_state",
     *devices.__all__,
+    *memory_formats.__all__,
     *dtypes.__all__,
     *factories.__all__,
     *inquiries.__all__,

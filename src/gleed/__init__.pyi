@@ -15,6 +15,7 @@ from gleed import formatting as formatting
 from gleed import graph as graph
 from gleed import inquiries as inquiries
 from gleed import linalg as linalg
+from gleed import memory_formats as memory_formats
 from gleed import nn as nn
 from gleed import ops as ops
 from gleed import optim as optim
@@ -66,6 +67,7 @@ from gleed.formatting import get_printoptions as get_printoptions
 from gleed.formatting import printoptions as printoptions
 from gleed.formatting import set_printoptions as set_printoptions
 from gleed.inquiries import *
+from gleed.memory_formats import *
 from gleed.random import Generator as Generator
 from gleed.random import default_generator as default_generator
 from gleed.random import fork_rng as fork_rng
@@ -470,7 +472,7 @@ def clamp_min_(input: Tensor, min: Operand) -> Tensor:
     """In-place version of `clamp_min`; returns the tensor itself."""
 
 def clone(input: Tensor, *, memory_format: MemoryFormat | None = None) -> Tensor:
-    """A copy with memory of its own."""
+    """A copy with memory of its own, in the order of strides of `input` or a memory format."""
 
 def column_stack(tensors: Tensors, *, out: Tensor | None = None) -> Tensor:
     """Joined along the second dim, vectors as columns."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from gleed._C import Tensor, dtype
-from gleed.devices import device, layout, memory_format
+from gleed.devices import device, layout
+from gleed.memory_formats import memory_format
 
 # The names of builtins are taken by functions, dtypes and methods of Tensor.
 Bool: TypeAlias = builtins.bool

@@ -70,7 +70,8 @@ class Arguments:
 
     def _tensor(self, tensor: Any) -> Standin:
         k = len(self.tensors)
-        self.tensors.append(self._trace.argument(self._kernel_dtype(tensor.dtype), self._sizes[k]))
+        dtype = self._kernel_dtype(tensor.dtype)
+        self.tensors.append(self._trace.argument(dtype, self._sizes[k], tensor.stride()))
         self.needs_grad.append(tensor.requires_grad and _C.is_grad_enabled())
         return self.tensors[-1]
 

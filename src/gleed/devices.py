@@ -1,19 +1,10 @@
-"""Where tensors live, and how their memory is organised."""
+"""Where tensors live, and how their elements are stored."""
 
 from __future__ import annotations
 
 from gleed.errors import ArgumentError, DeviceError
 
-__all__ = [
-    "channels_last",
-    "channels_last_3d",
-    "contiguous_format",
-    "device",
-    "layout",
-    "memory_format",
-    "preserve_format",
-    "strided",
-]
+__all__ = ["device", "layout", "strided"]
 
 TYPES = ("cpu", "cuda")
 
@@ -101,22 +92,3 @@ class layout:
 
 
 strided = layout("strided")
-
-
-class memory_format:
-    """An order of dims in memory, as PyTorch's functions take it."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __repr__(self) -> str:
-        return f"gleed.{self._name}"
-
-    def __reduce__(self) -> str:
-        return self._name
-
-
-contiguous_format = memory_format("contiguous_format")
-preserve_format = memory_format("preserve_format")
-channels_last = memory_format("channels_last")
-channels_last_3d = memory_format("channels_last_3d")

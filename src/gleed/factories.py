@@ -9,6 +9,12 @@ from gleed._C import Tensor
 from gleed.devices import check_device
 from gleed.dtypes import dtype_of
 from gleed.errors import ArgumentError, RangeError
+from gleed.memory_formats import (
+    check_format,
+    contiguous_format,
+    format_strides,
+    preserve_format,
+)
 from gleed.ops.creation import count_between
 from gleed.ops.record import OPS
 
@@ -140,10 +146,15 @@ def empty(
     gleed.Size([2, 3])
     """
     check_device("empty", device)
+    shape, kind = _shape("empty", size), _or_default("empty", dtype)
+    if memory_format is not None:
+        check_format("empty", memory_format, len(shape), preserves=False)
     if out is not None:
-        return out.resize_(_shape("empty", size))
-    result = _C.empty(_shape("empty", size), _or_default("empty", dtype))
-    return finish(result, requires_grad)
+        return out.resize_(shape, memory_format=memory_format)
+    if memory_format in (None, contiguous_format):
+        return finish(_C.empty(shape, kind), requires_grad)
+    strides = format_strides(shape, memory_format)
+    return finish(_C.empty_strided(shape, strides, kind), requires_grad)
 
 
 def empty_like(
@@ -155,14 +166,18 @@ def empty_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """Uninitialised memory with the shape and dtype of `input`.
+    """Uninitialised memory with the shape, dtype and order of strides of `input`.
 
     >>> empty_like(tensor([1, 2])).dtype
     gleed.int64
     """
     check_device("empty_like", device)
     kind = input.dtype if dtype is None else dtype_of("empty_like", dtype)
-    return finish(_C.empty(input.shape, kind), requires_grad)
+    if memory_format in (None, preserve_format):
+        return finish(_C.empty_like(input, kind), requires_grad)
+    check_format("empty_like", memory_format, input.ndim)
+    strides = format_strides(input.shape, memory_format)
+    return finish(_C.empty_strided(input.shape, strides, kind), requires_grad)
 
 
 def empty_strided(

@@ -12,9 +12,18 @@ from gleed.devices import device as device_type
 from gleed.dtypes import can_cast, dtype_of
 from gleed.errors import ArgumentError, DTypeError, ShapeError
 from gleed.factories import empty, empty_strided, tensor
+from gleed.memory_formats import (
+    check_format,
+    contiguous_format,
+    format_strides,
+    lies_in,
+    preserve_format,
+    suggested_format,
+)
 from gleed.ops.record import OPS
 
 _to_dtype = OPS["_to"].public
+_is_row_major = Tensor.is_contiguous
 
 
 def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -45,15 +54,40 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             )
     check_device("to", device)
     dtype = self.dtype if dtype is None else dtype_of("to", dtype)
-    return self if dtype is self.dtype and not force else _to_dtype(self, dtype, bool(force))
+    return _converted("to", self, dtype, kwargs.get("memory_format"), bool(force))
 
 
 TO_KEYWORDS = ("dtype", "device", "non_blocking", "copy", "memory_format", "other")
 
 
+def _converted(
+    name: str, self: Tensor, dtype: Any, format: Any = None, force: bool = False
+) -> Tensor:
+    """The tensor in a dtype and memory format; itself if it is in both and not `force`d."""
+    if format is None or format is preserve_format:
+        return self if dtype is self.dtype and not force else _to_dtype(self, dtype, force)
+    check_format(name, format, self.ndim)
+    as_is = suggested_format(self.shape, self.stride()) is format
+    same = as_is and dtype is self.dtype and not force
+    return self if same else _to_dtype(self, dtype, force, format)
+
+
+def is_contiguous(self: Tensor, memory_format: Any = contiguous_format) -> bool:
+    """Whether the elements lie in memory without gaps, row-major or in another format.
+
+    >>> import gleed
+    >>> gleed.empty(2, 3, 4, 5).is_contiguous(memory_format=gleed.channels_last)
+    False
+    """
+    if memory_format in (contiguous_format, preserve_format):
+        return _is_row_major(self)
+    check_format("is_contiguous", memory_format, None)
+    return lies_in(self.shape, self.stride(), memory_format)
+
+
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor on the CPU."""
-    return self
+    return _converted("cpu", self, self.dtype, memory_format)
 
 
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
@@ -110,23 +144,35 @@ def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 
 def _conversion(name: str, dtype: Any) -> Any:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
-        return self if self.dtype is dtype else _to_dtype(self, dtype)
+        return _converted(name, self, dtype, memory_format)
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"The tensor as {dtype.name}; itself if it is that already."
     return convert
 
 
-def resize_(self: Tensor, *sizes: Any) -> Tensor:
+def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     """Change the shape in place; where the tensor grows, new elements are not initialised."""
     shape = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
-    if tuple(self.shape) == shape:
+    if memory_format is not None:
+        check_format("resize_", memory_format, len(shape), preserves=False)
+    format = contiguous_format if memory_format is None else memory_format
+    strides = format_strides(shape, format)
+    if tuple(self.shape) == shape and (memory_format is None or self.stride() == strides):
         return self
-    grown = _C.empty(shape, self.dtype)
+    grown = _C.empty_strided(shape, strides, self.dtype)
     count = min(grown.numel(), self.numel())
-    grown.view(-1)[:count].copy_(self.detach().reshape(-1)[:count])
+    line = grown.as_strided((grown.numel(),), (1,))
+    line[:count].copy_(self.detach().reshape(-1)[:count])
     self.data = grown
     return self
+
+
+def resize_as_(self: Tensor, other: Tensor, *, memory_format: Any = None) -> Tensor:
+    """Change the shape in place to that of another tensor."""
+    if memory_format is preserve_format:
+        memory_format = suggested_format(other.shape, other.stride())
+    return resize_(self, other.shape, memory_format=memory_format)
 
 
 def write_out(out: Tensor, result: Tensor) -> None:
@@ -239,7 +285,8 @@ def install() -> None:
         "H": property(transposed),
         "mH": property(matrix_transposed),
         "real": property(lambda self: self),
-        "resize_as_": lambda self, other, memory_format=None: self.resize_(other.shape),
+        "resize_as_": resize_as_,
+        "is_contiguous": is_contiguous,
         "new_tensor": new_tensor,
         "new_empty": new_empty,
         "new_empty_strided": new_empty_strided,

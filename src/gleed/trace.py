@@ -71,6 +71,10 @@ class Standin:
         """The number of elements."""
         return product(self.value.shape)
 
+    def stride(self) -> tuple[Size, ...]:
+        """Strides, symbolic too: an argument's own, those of row-major memory for all else."""
+        return self.trace.strides(self.value)
+
     def __repr__(self) -> str:
         return f"Standin({self.value!r})"
 
@@ -139,6 +143,7 @@ class Trace:
         self.inputs: list[Value] = []
         self.tape: dict[object, Entry] | None = None
         self._known: dict[object, Node] = {}
+        self._strides: dict[Value, tuple[int, Sequence[int]]] = {}  # with the argument's number
 
     # ---- leaves
     def input(self, dtype: str, shape: Shape) -> Standin:
@@ -147,11 +152,23 @@ class Trace:
         self.inputs.append(value)
         return Standin(self, value)
 
-    def argument(self, dtype: str, sizes: Sequence[int]) -> Standin:
+    def argument(
+        self, dtype: str, sizes: Sequence[int], strides: Sequence[int] | None = None
+    ) -> Standin:
         """The next tensor argument, every size a symbol with its present value as hint."""
         k = len(self.inputs)
         symbols = (self.scope.symbol(("size", k, a), n) for a, n in enumerate(sizes))
-        return self.input(dtype, tuple(symbols))
+        argument = self.input(dtype, tuple(symbols))
+        if strides is not None:
+            self._strides[argument.value] = k, strides
+        return argument
+
+    def strides(self, value: Value) -> tuple[Size, ...]:
+        """The strides of an argument as symbols; of other values those of row-major memory."""
+        if value in self._strides:
+            k, own = self._strides[value]
+            return tuple(self.scope.symbol(("stride", k, a), n) for a, n in enumerate(own))
+        return tuple(product(value.shape[a + 1 :]) for a in range(len(value.shape)))
 
     def param(self, k: int, dtype: str) -> Standin:
         """Run-time number `k` of the call: "f64", "i64" or "bool"."""

@@ -139,7 +139,7 @@ class Recorder:
         assert self._pending is not None
         program, places, values, ints, scalars, origins = self._pending
         self._pending, self._last = None, (program, values, ints)
-        results = self._replayed(program, values, ints, scalars, origins)
+        results = self._replayed(program, places, values, ints, scalars, origins)
         self.count += 1
         for value in results:
             self.calls.setdefault(value.value, self.count)
@@ -206,7 +206,13 @@ class Recorder:
         return found[under]
 
     def _replayed(
-        self, program: Program, values: list[Standin], ints: Any, scalars: Any, origins: list[int]
+        self,
+        program: Program,
+        places: list[Place],
+        values: list[Standin],
+        ints: Any,
+        scalars: Any,
+        origins: list[int],
     ) -> list[Standin]:
         """The results of a program, computed in the capture's graph."""
 
@@ -215,8 +221,12 @@ class Recorder:
             if found is None and size.op in ("size", "int"):
                 found = (size.op, *size.args)
             if found is None:
-                return None
+                return stride(*size.args) if size.op == "stride" else None
             return ints[found[1]] if found[0] == "int" else values[found[1]].shape[found[2]]
+
+        def stride(k: int, axis: int) -> Size:
+            step = product(values[k].shape[axis + 1 :])
+            return step if hint(step) == places[k][4][axis] else places[k][4][axis]
 
         def moved(attr: Any) -> Any:
             if isinstance(attr, tuple):

@@ -14,7 +14,7 @@ def conversion(*args: Any, **kwargs: Any) -> Callable[[Tensor], Tensor]:
     """The function that converts one tensor as `Module.to(*args, **kwargs)` asks.
 
     Accepts what `Tensor.to` accepts. A dtype applies to floating-point tensors alone: indices and
-    masks keep theirs.
+    masks keep theirs. A memory format applies to tensors of 4 and 5 dims.
     """
     device = kwargs.pop("device", None)
     dtype = kwargs.pop("dtype", None)
@@ -28,7 +28,8 @@ def conversion(*args: Any, **kwargs: Any) -> Callable[[Tensor], Tensor]:
             device = arg
     if tensor is not None:
         device, dtype = tensor.device, tensor.dtype
-    unknown = kwargs.keys() - {"non_blocking", "copy", "memory_format"}
+    format = kwargs.pop("memory_format", None)
+    unknown = kwargs.keys() - {"non_blocking", "copy"}
     if unknown:
         raise ArgumentError(
             "to: takes a device, a dtype or a tensor; "
@@ -41,8 +42,11 @@ def conversion(*args: Any, **kwargs: Any) -> Callable[[Tensor], Tensor]:
         )
 
     def convert(tensor: Tensor) -> Tensor:
-        if dtype is not None and (tensor.dtype.is_floating_point or tensor.dtype.is_complex):
-            return tensor.to(device=device, dtype=dtype)
-        return tensor if device is None else tensor.to(device=device)
+        converts = tensor.dtype.is_floating_point or tensor.dtype.is_complex
+        return tensor.to(
+            device=device,
+            dtype=dtype if converts else None,
+            memory_format=format if tensor.ndim in (4, 5) else None,
+        )
 
     return convert

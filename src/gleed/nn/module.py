@@ -427,7 +427,8 @@ class Module(StateDict, Hooks, ModuleBase):
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Move the module to a device and convert its floating-point tensors to a dtype, in place.
 
-        Called as `to(device)`, `to(dtype)`, `to(device, dtype)` or `to(tensor)`.
+        Called as `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)` or
+        `to(memory_format=gleed.channels_last)`, which lays out the tensors of 4 dims.
         Raises TypeError for a dtype that is not floating-point or complex.
 
         >>> import gleed

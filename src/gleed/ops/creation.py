@@ -10,6 +10,7 @@ from gleed.compiler.kernel import is_float
 from gleed.devices import check_device
 from gleed.errors import RangeError
 from gleed.ops.logic import where
+from gleed.ops.memory_formats import made
 from gleed.ops.promotion import as_standins, convert, default_float, shape_text
 from gleed.ops.record import Int, Ints, Number, Tensor, op
 from gleed.trace import Trace
@@ -86,9 +87,14 @@ def full(
     return p.copy(Trace.current().spread(convert(value, dtype or own), shape))
 
 
-def _like(name: str, input: Tensor, value: float, dtype: str | None, device: Any) -> Tensor:
+def _like(name: str, input: Tensor, value: Tensor, device: Any, format: Any) -> Tensor:
     check_device(name, device)
-    return p.copy(input.trace.full(input.shape, value, dtype or input.dtype))
+
+    def make(shape: Any, like: Tensor | None) -> Tensor:
+        repeated = input.trace.spread(value, shape)
+        return p.copy(repeated) if like is None else p.copy_like(repeated, like)
+
+    return made(name, make, input, format)
 
 
 @op()
@@ -105,7 +111,8 @@ def zeros_like(
     >>> gleed.zeros_like(gleed.tensor([1, 2]))
     tensor([0, 0])
     """
-    return _like("zeros_like", input, 0, dtype, device)
+    value = input.trace.const(0, dtype or input.dtype)
+    return _like("zeros_like", input, value, device, memory_format)
 
 
 @op()
@@ -122,7 +129,8 @@ def ones_like(
     >>> gleed.ones_like(gleed.tensor([1.5, 2.0]))
     tensor([1., 1.])
     """
-    return _like("ones_like", input, 1, dtype, device)
+    value = input.trace.const(1, dtype or input.dtype)
+    return _like("ones_like", input, value, device, memory_format)
 
 
 @op()
@@ -140,9 +148,8 @@ def full_like(
     >>> gleed.full_like(gleed.tensor([1.5, 2.0]), 3)
     tensor([3., 3.])
     """
-    check_device("full_like", device)
     value = convert(as_standins(input, fill_value)[1], dtype or input.dtype)
-    return p.copy(input.trace.spread(value, input.shape))
+    return _like("full_like", input, value, device, memory_format)
 
 
 @op(method=True, namespace="", varargs="size")

@@ -7,7 +7,9 @@ from typing import Any
 
 from gleed import primitives as p
 from gleed.errors import RangeError, ShapeError
+from gleed.memory_formats import check_format, contiguous_format, lies_in, preserve_format
 from gleed.ops.axes import axes_of, axis_of
+from gleed.ops.memory_formats import copied
 from gleed.ops.promotion import convert, expand_to, result_type, shape_text
 from gleed.ops.record import Operand, Tensor, Tensors, op
 
@@ -225,28 +227,36 @@ def _rolled(x: Tensor, axis: int, amount: int) -> Tensor:
 # ---- copies and conversions
 @op(method=True)
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy with memory of its own.
+    """A copy with memory of its own, in the order of strides of `input` or a memory format.
 
     >>> gleed.clone(gleed.tensor([1, 2]))
     tensor([1, 2])
     """
-    return p.copy(input)
+    return copied("clone", input, memory_format)
 
 
 @op(method=True, namespace="")
-def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if it is row-major, else a row-major copy.
+def contiguous(input: Tensor, memory_format: Any = contiguous_format) -> Tensor:
+    """The tensor itself if it is row-major, or lies in the memory format; else a copy that does.
 
     >>> gleed.zeros(2, 3).t().contiguous().is_contiguous()
     True
     """
-    return p.compact(input)
+    check_format("contiguous", memory_format, input.ndim, preserves=False)
+    if memory_format is contiguous_format:
+        return p.compact(input)
+    inside = lies_in(input.shape, input.stride(), memory_format) and input.numel() != 0
+    return input if inside else copied("contiguous", input, memory_format)
 
 
 @op(name="_to", method=True, namespace="", grad_name="to_copy")
-def to_dtype(input: Tensor, dtype: Any, copy: bool = False) -> Tensor:
+def to_dtype(
+    input: Tensor, dtype: Any, copy: bool = False, memory_format: Any = preserve_format
+) -> Tensor:
     """The tensor in another dtype; itself if it has it and `copy` is false."""
-    return p.copy(input) if copy and input.dtype == dtype else convert(input, dtype)
+    if memory_format is not preserve_format or (copy and input.dtype == dtype):
+        return copied("to", convert(input, dtype), memory_format)
+    return convert(input, dtype)
 
 
 @op(method=True, namespace="", writes=("input",), grad_name="copy_")

@@ -13,10 +13,13 @@ from gleed.compiler.dims import product
 from gleed.compiler.kernel import is_float
 from gleed.devices import check_device
 from gleed.errors import DTypeError, RangeError
+from gleed.memory_formats import preserve_format
 from gleed.ops.box_muller import box_muller
-from gleed.ops.creation import checked_sizes
+from gleed.ops.creation import checked_sizes, zeros_like
+from gleed.ops.memory_formats import made
 from gleed.ops.promotion import convert, default_float, dtype_text, expand_to
 from gleed.ops.record import Ints, Number, Source, Tensor, function, op
+from gleed.ops.views import as_strided
 from gleed.trace import Trace
 
 BLOCK = 16  # normal numbers come in blocks of so many
@@ -124,7 +127,11 @@ def rand_like(
     tensor([0.4963, 0.7682])
     """
     check_device("rand_like", device)
-    return _rand("rand_like", input.shape, dtype or input.dtype, generator, input)
+
+    def make(shape: Any, like: Tensor | None) -> Tensor:
+        return _rand("rand_like", shape, dtype or input.dtype, generator, like)
+
+    return made("rand_like", make, input, memory_format)
 
 
 @op(method=True, namespace="", writes=("input",))
@@ -285,10 +292,15 @@ def randn_like(
     """
     check_device("randn_like", device)
     dtype = dtype or input.dtype
-    if input.is_contiguous():
-        result = randn.public(input.shape, generator=generator, dtype=dtype)
+    like = input
+    if memory_format not in (None, preserve_format) or not input.is_contiguous():
+        like = zeros_like.public(input, memory_format=memory_format)
+    if like.is_contiguous():
+        result = randn.public(like.shape, generator=generator, dtype=dtype)
+        if like is not input:
+            result = as_strided(result, like.shape, like.stride())
     else:
-        result = randn_like_one_by_one.public(input, dtype, generator)
+        result = randn_like_one_by_one.public(like, dtype, generator)
     return result.requires_grad_() if requires_grad else result
 
 

@@ -9,6 +9,7 @@ from gleed.compiler.kernel import DTYPES, integer_range, is_float
 from gleed.devices import check_device
 from gleed.errors import ArgumentError, RangeError
 from gleed.ops.creation import checked_sizes
+from gleed.ops.memory_formats import made
 from gleed.ops.promotion import convert, shape_text
 from gleed.ops.random import draw, number
 from gleed.ops.record import Int, Ints, Number, Source, Tensor, op
@@ -107,6 +108,16 @@ def _(low: Any, high: Any, size: Any, generator: Any, dtype: Any, *rest: Any) ->
     _refuse_range("randint", low, high, dtype)
 
 
+def _integers_like(
+    input: Tensor, low: Any, high: Any, dtype: Any, source: Source, format: Any
+) -> Tensor:
+    def make(shape: Any, like: Tensor | None) -> Tensor:
+        kind = dtype or input.dtype
+        return _integers("randint_like", shape, low, high, kind, source, like)
+
+    return made("randint_like", make, input, format)
+
+
 @op()
 def randint_like(
     input: Tensor,
@@ -125,7 +136,7 @@ def randint_like(
     tensor([4., 9., 3.])
     """
     check_device("randint_like", device)
-    return _integers("randint_like", input.shape, 0, high, dtype or input.dtype, generator, input)
+    return _integers_like(input, 0, high, dtype, generator, memory_format)
 
 
 @randint_like.explain
@@ -147,7 +158,7 @@ def randint_like_between(
 ) -> Tensor:
     """Whole numbers from low to high - 1."""
     check_device("randint_like", device)
-    return _integers("randint_like", input.shape, low, high, dtype or input.dtype, generator, input)
+    return _integers_like(input, low, high, dtype, generator, memory_format)
 
 
 @randint_like_between.explain
