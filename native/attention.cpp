@@ -64,7 +64,9 @@ class Head {
     if (rows <= 0) return;
     wide_ ? start<double>(rows) : start<float>(rows);
     const int64_t keys = s_.causal ? std::min(s_.keys, queries.end) : s_.keys;
-    if (keys == 0) std::memset(out_.to(queries.begin), 0, rows * out_.row);
+    if (keys == 0) {
+      clear({out_.to(queries.begin), out_.row, out_.column}, rows, s_.columns * s_.item);
+    }
     for (int64_t first = 0; first < keys; first += a_.block) {
       const int64_t count = std::min(a_.block, keys - first);
       a_.keys.pack(k_.to(first), count, s_.depth, work_);

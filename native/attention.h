@@ -59,6 +59,7 @@ struct Matrix {
   char* to(int64_t i) const { return at + i * row; }
 };
 Matrix matrix_of(const RoutineCall& call, size_t operand, int64_t head, int axes = 2);
+void clear(Matrix x, int64_t rows, int64_t row_bytes);
 
 // An operand b of a product, packed in panels: lanes are its columns.
 class Panels {

@@ -202,6 +202,10 @@ void launch(KernelFunction kernel, int64_t rows, int64_t columns,
   kernel(pointers, geometry, nullptr);
 }
 
+void clear(Matrix x, int64_t rows, int64_t row_bytes) {
+  for (int64_t i = 0; i < rows; ++i) std::memset(x.to(i), 0, row_bytes);
+}
+
 const char* one_of(DType dtype) {
   static constexpr float kSingle = 1;
   static constexpr double kDouble = 1;

@@ -47,12 +47,13 @@ class Head {
 
   // `share` takes the part of dq; null: dq itself does.
   void run(Range blocks, char* share) {
-    if (share) dq_.at = share;
-    std::memset(dq_.at, 0, s_.queries * dq_.row);
+    const int64_t row_bytes = s_.depth * s_.item;
+    if (share) dq_ = {share, row_bytes, s_.item};
+    clear(dq_, s_.queries, row_bytes);
     for (int64_t b = blocks.begin; b < blocks.end; ++b) {
       const int64_t first = b * a_.block, count = std::min(a_.block, s_.keys - first);
-      std::memset(dk_.to(first), 0, count * dk_.row);
-      std::memset(dv_.to(first), 0, count * dv_.row);
+      clear({dk_.to(first), dk_.row, s_.item}, count, row_bytes);
+      clear({dv_.to(first), dv_.row, s_.item}, count, s_.columns * s_.item);
       a_.keys_turned.pack(k_.to(first), count, s_.depth, work_);
       a_.values_turned.pack(v_.to(first), count, s_.columns, work_ + a_.values_turned_at);
       a_.keys.pack(k_.to(first), s_.depth, count, work_ + a_.keys_at);
@@ -124,13 +125,13 @@ class Head {
 // dq of a head from the shares of its parts.
 void gather(const Gradient& a, const RoutineCall& call, int64_t head) {
   const AttentionShape& s = a.shape;
-  const int64_t count = s.queries * s.depth, bytes = count * s.item;
+  const int64_t row_bytes = s.depth * s.item, bytes = s.queries * row_bytes;
   const Matrix dq = matrix_of(call, call.geometry.operands.size() - 3, head);
-  char* share = call.workspace + a.shares_at + head * a.tasks.parts * bytes;
-  std::memcpy(dq.at, share, bytes);
+  Matrix share = {call.workspace + a.shares_at + head * a.tasks.parts * bytes, row_bytes, s.item};
+  for (int64_t i = 0; i < s.queries; ++i) std::memcpy(dq.to(i), share.to(i), row_bytes);
   for (int64_t i = 1; i < a.tasks.parts; ++i) {
-    const Matrix total = {dq.at, 0, s.item};
-    launch(a.add, 1, count, {total, {share + i * bytes, 0, s.item}, total});
+    share.at += bytes;
+    launch(a.add, s.queries, s.depth, {dq, share, dq});
   }
 }
 

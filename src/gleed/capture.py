@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from gleed import _C, primitives
+from gleed.compiler.cells import Step
 from gleed.compiler.dims import Dim, Size, translate
 from gleed.compiler.graph import Graph, Node, Value, topological
 from gleed.compiler.kernel import is_float
 from gleed.compiler.planning import build_plan
-from gleed.compiler.schedule import Step
 from gleed.dtypes import dtype_of
 from gleed.errors import DTypeError, ShapeError
 from gleed.gradient import Partition, differentiate, substitute

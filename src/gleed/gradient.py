@@ -8,11 +8,13 @@ cheap enough to be computed again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from gleed.compiler.dims import identity
 from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import is_float
-from gleed.primitives import cast
+from gleed.primitives import add, cast, concat, insert
 from gleed.trace import Entry, Standin, Trace
 
 # Kinds of nodes that a backward computes again from their operands instead of having them saved.
@@ -76,7 +78,58 @@ def _flat(items: Sequence[Any]) -> list[Any]:
 
 def _accumulate(total: dict[Value, Standin], x: Standin, g: Standin) -> None:
     known = total.get(x.value)
-    total[x.value] = g if known is None else known + g
+    if known is not None:
+        joined = _joined(known, g)
+        # The primitive, for the op would decide about sizes that a backward does not know.
+        g = add(known, g) if joined is None else joined
+    total[x.value] = g
+
+
+def _joined(a: Standin, b: Standin) -> Standin | None:
+    """a + b, where each is zero but for a part of an axis, and the parts lie side by side, as do
+    the gradients of what a tensor was split into; else None."""
+    first, second = _part(a), _part(b)
+    if first is None or second is None or first.axis != second.axis:
+        return None
+    if first.start > second.start:
+        first, second = second, first
+    if first.stop != second.start:
+        return None
+    both = concat(*first.pieces, *second.pieces, axis=first.axis)
+    where = {"axis": first.axis, "start": first.start, "step": 1}
+    attrs = (*where.items(), ("length", second.stop - first.start))
+    zeros = a.trace.full(a.shape, 0, a.dtype)
+    return insert(zeros, both, movement="slice", attrs=attrs)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What of an axis is not zero, and what is there, one after another."""
+
+    axis: int
+    start: int
+    stop: int
+    pieces: list[Standin]
+
+
+def _part(g: Standin) -> _Part | None:
+    """The part in which a gradient is not zero, if it was made so and its sizes are known."""
+    node = g.value.node
+    if node.op != "insert" or node.attrs["movement"] != "slice":
+        return None
+    base, piece = node.inputs
+    where = dict(node.attrs["attrs"])
+    start, length, axis = where["start"], where["length"], where["axis"]
+    known = isinstance(start, int) and isinstance(length, int) and where["step"] == 1
+    if not known or base.node.op != "broadcast" or base.node.inputs[0].node.attrs.get("key") != 0:
+        return None
+    inner = piece.node
+    joined = inner.op == "concat" and inner.attrs["axis"] == axis
+    pieces = [Standin(g.trace, v) for v in (inner.inputs if joined else (piece,))]
+    sizes = zip(piece.shape, g.shape, strict=True)
+    if any(identity(n) != identity(m) for a, (n, m) in enumerate(sizes) if a != axis):
+        return None
+    return _Part(axis, start, start + length, pieces)
 
 
 def substitute(values: Sequence[Value], made: dict[Value, Value]) -> list[Value]:

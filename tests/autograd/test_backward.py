@@ -324,3 +324,29 @@ def test_detach_and_data():
     w.data = gleed.zeros(3, dtype=gleed.float64)
     with pytest.raises(ShapeError, match=r"was \.data replaced between forward and backward"):
         (w * w).sum().backward()
+
+
+@pytest.mark.parametrize("used", [(0, 1, 2), (0, 1), (1, 2), (0, 2), (1,)])
+def test_parts_of_a_split_give_one_gradient(used):
+    x = gleed.randn(4, 7, requires_grad=True)
+    weights = [gleed.randn(4, n) for n in (1, 4, 2)]
+    parts = x.split([1, 4, 2], 1)
+    sum((parts[i] * parts[i] * weights[i]).sum() for i in used).backward()
+    expected = gleed.zeros(4, 7)
+    for i in used:
+        start = (0, 1, 5)[i]
+        expected[:, start : start + weights[i].shape[1]] = (2 * parts[i] * weights[i]).detach()
+    assert gleed.allclose(x.grad, expected)
+
+
+def test_the_gradient_of_all_parts_fills_no_zeros_first():
+    x = gleed.randn(4, 6, requires_grad=True)
+    g = [gleed.randn(4, 2) for _ in range(3)]
+    launches = []
+    for _ in range(2):
+        parts = x.split(2, 1)
+        before = gleed._C.engine_stats()["launches"]
+        (found,) = autograd.grad(parts, x, g)
+        launches.append(gleed._C.engine_stats()["launches"] - before)
+    assert gleed.equal(found, gleed.cat(g, 1))
+    assert launches[-1] == 3

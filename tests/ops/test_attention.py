@@ -145,6 +145,23 @@ def test_views_are_read_where_they_lie() -> None:
     np.testing.assert_array_equal(attention(q, k, v).numpy(), wanted.numpy())
 
 
+@pytest.mark.parametrize("sizes", [(5, 7, 3, 2), (500, 500, 4, 5), (3, 0, 2, 2), (4, 4, 1, 3)])
+def test_results_lie_as_the_operands_do(sizes: tuple[int, ...]) -> None:
+    rows, keys, depth, columns = sizes
+    shapes = ((rows, depth), (keys, depth), (keys, columns))
+    plain = [gleed.tensor(numbers(2, 3, *s), requires_grad=True) for s in shapes]
+    turned = [x.detach().transpose(1, 2).contiguous() for x in plain]
+    turned = [x.transpose(1, 2).requires_grad_() for x in turned]
+    g = gleed.tensor(numbers(2, 3, rows, columns))
+    found, expected = attention(*turned), attention(*plain)
+    assert gleed.equal(found, expected)
+    gradients = gleed.autograd.grad(found, turned, g)
+    for ours, known in zip(gradients, gleed.autograd.grad(expected, plain, g), strict=True):
+        assert gleed.equal(ours, known)
+    if depth:
+        assert all(y.transpose(1, 2).is_contiguous() for y in (found, *gradients))
+
+
 def test_shared_heads() -> None:
     q, k, v = tensors((2, 6), (5, 7, 4, 3), gleed.float64)
     k, v = k[:, :2], v[:, :2]

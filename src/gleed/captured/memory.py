@@ -51,20 +51,14 @@ class Memory:
     parts: dict[Place, Part] = field(default_factory=dict)
     views: dict[Place, View] = field(default_factory=dict)
     _serials: dict[int, list[Part]] = field(default_factory=dict)
-    _values: set[Value] = field(default_factory=set)
 
     def knows(self, place: Place) -> bool:
         """Whether the place is one of a part or a view."""
         return place in self.parts or place in self.views
 
-    def holds(self, value: Value) -> bool:
-        """Whether some tensor has exactly this value."""
-        return value in self._values
-
     def add(self, place: Place, value: Standin, tensor: Any = None) -> Part:
         """A new piece of memory."""
         part = self.parts[place] = Part(place, value, tensor)
-        self._values.add(value.value)
         self._serials.setdefault(place[0], []).append(part)
         if any(other.written for other in self._overlapping(part)):
             raise Unfollowed("memory that was written is seen in another way")
@@ -114,9 +108,7 @@ class Memory:
             part = self.parts[place]
             if self._overlapping(part):
                 raise Unfollowed("tensors that overlap are written")
-            part.value = self.written(part.place, value)
-            self._values.add(part.value.value)
-            part.written += 1
+            self.replace(part, self.written(part.place, value))
             return
         values = [self.read(view.parent)]
         for primitive, attrs in view.movements[:-1]:
@@ -124,6 +116,11 @@ class Memory:
         for whole, (primitive, attrs) in reversed(list(zip(values, view.movements, strict=True))):
             value = _put_back(whole, value, primitive, attrs)
         self.write(view.parent, value)
+
+    def replace(self, part: Part, value: Standin) -> None:
+        """Let a piece of memory hold another value."""
+        part.value = value
+        part.written += 1
 
     def _overlapping(self, part: Part) -> list[Part]:
         """The other parts that share bytes with a part."""

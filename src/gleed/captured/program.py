@@ -15,10 +15,10 @@ from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import place_of
 from gleed.captured.recorder import Recorder
 from gleed.captured.structure import PLAIN, Branch, Fixed, Form, take_apart
+from gleed.compiler.cells import Step
 from gleed.compiler.dims import Dim, Size, translate
 from gleed.compiler.graph import Graph, Value
 from gleed.compiler.planning import Program, build_plan
-from gleed.compiler.schedule import Step
 from gleed.compiler.stored import stored
 from gleed.errors import GradientError
 from gleed.gradient import substitute
@@ -118,14 +118,13 @@ def _require_plain(form: Form) -> None:
 
 def _value(recorder: Recorder, tensor: Any) -> Standin:
     """What a tensor holds that leaves the function."""
-    place = recorder.place(tensor)
-    part = recorder.memory.part_of(place)
+    part = recorder.memory.part_of(recorder.place(tensor))
     if part.tensor is not None and part.written:
         raise Unfollowed(
             "a captured function must not return views of what it was given and writes to",
             "return a clone()",
         )
-    return recorder.memory.read(place)
+    return recorder.leaving(tensor)
 
 
 def _gradients(

@@ -15,7 +15,7 @@ from typing import Any
 from gleed import _C, primitives
 from gleed.captured.calls import Calls
 from gleed.captured.errors import Unfollowed
-from gleed.captured.memory import Memory, Place, place_of
+from gleed.captured.memory import Memory, Part, Place, place_of
 from gleed.compiler.dims import Dim, Size, hint, product, translate
 from gleed.compiler.fuse import written_out
 from gleed.compiler.graph import Node, Value
@@ -58,7 +58,7 @@ class Recorder:
         # By id: a tensor, its .grad before, whether the function needs that.
         self.gradients: dict[int, tuple[Any, Any, bool]] = {}
         self.calls: dict[Value, int] = {}  # results, with the number of the call
-        self._given: set[Value] = set()  # what results in memory of their own are made of
+        self._owners: dict[Value, Part] = {}  # of what leaves the function
         self.known, self.varying, self._followed = known, varying, followed
         # By node: the integers that its backward gets, as sizes of the graph.
         self._integers: dict[int, list[Size]] = {}
@@ -166,13 +166,21 @@ class Recorder:
         return self._laid_out(place, value)
 
     def _result(self, place: Place, value: Standin) -> Standin:
-        """A result in memory of its own, in the order of axes that it has there."""
-        under = _under(value.value)
-        if under.node.op == "input" or under in self._given or self.memory.holds(under):
-            # Eagerly a copy, or the same computed again; here it could be one memory.
-            return self._laid_out(place, self._copy(value))
-        self._given.add(under)
+        """A result in the order of axes that it has in its memory."""
         return self._laid_out(place, value) if value.value.node.kind == "pointwise" else value
+
+    def leaving(self, tensor: Any) -> Standin:
+        """What a tensor holds that leaves the function: in memory that it shares only with those
+        that it shares memory with eagerly. A copy, or the same computed twice, is one value here.
+        """
+        place = self.place(tensor)
+        part = self.memory.part_of(place)
+        under = _under(part.value.value)
+        if under.node.op == "input" and part.tensor is not None:
+            return self.memory.read(place)
+        if under.node.op == "input" or self._owners.setdefault(under, part) is not part:
+            self.memory.replace(part, self._laid_out(part.place, self._copy(part.value)))
+        return self.memory.read(place)
 
     def _copy(self, value: Standin) -> Standin:
         with self.trace.untaped():

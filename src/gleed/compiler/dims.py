@@ -265,3 +265,11 @@ def _simplify(op: str, a: Size, b: Size) -> Size | None:
 
 def _is(size: Size, value: int) -> bool:
     return not isinstance(size, Dim) and size == value
+
+
+def identity(size: Size) -> tuple[bool, int]:
+    """What is the same for sizes that are known to be equal, by what is decided already."""
+    if not isinstance(size, Dim):
+        return False, size
+    size = size.scope.resolve(size)
+    return (True, id(size)) if isinstance(size, Dim) else (False, size)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gleed.compiler import kernel as k
-from gleed.compiler.dims import Dim, Size
+from gleed.compiler.dims import Dim, Size, identity
 from gleed.compiler.graph import Shape, Value
 
 
@@ -44,7 +44,7 @@ class Space:
     @property
     def key(self) -> tuple[object, ...]:
         """What identifies the space, by what is decided already about which sizes are equal."""
-        return self.parallel, *map(_identity, self.sizes)
+        return self.parallel, *map(identity, self.sizes)
 
     @property
     def reduced(self) -> tuple[int, ...]:
@@ -111,15 +111,7 @@ def _with_last(
 
 def _identical(a: Sequence[Size], b: Sequence[Size]) -> bool:
     """Whether sizes are equal, by what is decided already."""
-    return [*map(_identity, a)] == [*map(_identity, b)]
-
-
-def _identity(size: Size) -> tuple[bool, int]:
-    """What is the same for sizes that are known to be equal."""
-    if not isinstance(size, Dim):
-        return False, size
-    size = size.scope.resolve(size)
-    return (True, id(size)) if isinstance(size, Dim) else (False, size)
+    return [*map(identity, a)] == [*map(identity, b)]
 
 
 def _first_reduction(

@@ -9,12 +9,13 @@ from typing import Any
 from gleed import _C
 from gleed.compiler import kernel as k
 from gleed.compiler.attention import attention_kernel
+from gleed.compiler.cells import Cells, Step
 from gleed.compiler.contraction import compile_contraction
 from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.graph import Graph, Value
 from gleed.compiler.kernel import Variant
 from gleed.compiler.objects import object_for
-from gleed.compiler.schedule import Cells, Schedule, Step, identity_kernel
+from gleed.compiler.schedule import Schedule, identity_kernel
 from gleed.compiler.split import accumulator_dtypes, split
 
 

@@ -12,54 +12,17 @@ from graphlib import CycleError
 from typing import Any
 
 from gleed.compiler import kernel as k
-from gleed.compiler.dims import Dim, Scope, Size
+from gleed.compiler.cells import Cells, Step
+from gleed.compiler.dims import Dim, Size, identity, minimum
 from gleed.compiler.fuse import KernelBuilder, Mapping, Space, inner_mapping, space_of
 from gleed.compiler.graph import Graph, Node, Shape, Turns, Value
 from gleed.compiler.writes import OPERANDS_AT_ONCE, divided, in_order
 
-Step = tuple[Any, ...]
 # Kinds whose result a kernel computes; the others have steps of their own.
 COMPUTED = ("pointwise", "reduce", "scan", "gather", "iota", "const", "param", "dim")
 # Kinds whose result shares the memory of their argument, or may do so.
 MOVEMENTS = ("broadcast", "permute", "reshape", "movement")
 _PARTS_AT_ONCE = 8  # of a concatenation in one kernel, whose operands are limited
-
-
-class Cells:
-    """The table of sizes that a plan evaluates when it is bound."""
-
-    def __init__(self, scope: Scope, symbols: dict[Dim, Step] | None = None) -> None:
-        self.table: list[Step] = []
-        self._scope, self._symbols = scope, symbols
-        self._known: dict[object, int] = {}
-
-    def __call__(self, size: Size) -> int:
-        """The cell that holds `size`."""
-        return self.raw(self._scope.resolve(size))
-
-    def raw(self, size: Size) -> int:
-        """The cell of `size` as it was before decisions simplified it; for guards."""
-        known = self._known.get(_key(size))
-        if known is None:
-            entry = self._entry(size)
-            known = self._known[_key(size)] = len(self.table)
-            self.table.append(entry)
-        return known
-
-    def _entry(self, size: Size) -> Step:
-        if not isinstance(size, Dim):
-            return ("const", size)
-        if self._symbols is not None and size in self._symbols:
-            return self._symbols[size]
-        if size.op in ("size", "stride", "int"):
-            if self._symbols is not None:
-                raise KeyError(size)
-            return (size.op, *size.args)
-        return (size.op, *(self.raw(arg) for arg in size.args))
-
-
-def _key(size: Size) -> object:
-    return id(size) if isinstance(size, Dim) else ("const", size)
 
 
 class Schedule:
@@ -185,8 +148,9 @@ class Schedule:
         """Write a value to plan value `number`."""
         node = value.node
         if node.kind == "insert":
-            self._fill_unless_there(node.inputs[0], number)
             movement, attrs = node.attrs["movement"], dict(node.attrs["attrs"])
+            if not (movement == "slice" and _is_whole(value.shape, **attrs)):
+                self._fill_unless_there(node.inputs[0], number)
             arguments = _arguments(movement, attrs, self.cells)
             part = self._view(number, value.dtype, node.inputs[1].shape, movement, arguments)
             self._fill(node.inputs[1], part)
@@ -267,19 +231,21 @@ class Schedule:
 
     def _library(self, node: Node, targets: dict[Value, int] | None = None) -> None:
         """A routine's step. Run-time numbers go to it as they are; `lent`: the first input only
-        lends the results its stride order. `targets`: memory that some results have already."""
+        lends the result its stride order. `targets`: memory that some results have already."""
         assert node.primitive is not None  # so have leaves only
         lenders = node.inputs[: node.attrs.get("lent", 0)]
-        like = [self.real(v) for v in lenders if self.is_real(v)]
         operands = [v for v in node.inputs[len(lenders) :] if v.node.op != "param"]
         scalars = tuple(v.node.attrs["key"] for v in node.inputs if v.node.op == "param")
         sources = tuple(map(self.real, operands))
         known = len(node.outputs) - node.primitive.attributes.get("dynamic", 0)
+        like = [[self.real(v)] for v in lenders if self.is_real(v)]
+        like += [self._rows(operands[i]) for i in node.primitive.attributes.get("rows_like", ())]
+        like += [[]] * (len(node.outputs) - len(like))
         there = targets or {}
         results = tuple(
             there[v]
             if v in there
-            else self._alloc(v, like)
+            else self._alloc(v, like[i])
             if i < known
             else self._new(v.dtype, v.shape)
             for i, v in enumerate(node.outputs)
@@ -288,6 +254,14 @@ class Schedule:
         routine = node.primitive.attributes.get("routine", node.op)
         self.steps.append(("library", routine, (*sources, *results), cells, scalars))
         self._numbers |= dict(zip(node.outputs, results, strict=True))
+
+    def _rows(self, value: Value) -> list[int]:
+        """What memory must be like whose rows lie in the order of a value's, each in one piece."""
+        axis = len(value.shape) - 1
+        first = minimum(1, value.shape[axis])
+        where = (axis, self.cells(0), 1, self.cells(first))
+        shape = (*value.shape[:-1], first)
+        return [self._view(self.real(value), value.dtype, shape, "slice", where)]
 
     # ---- loops
     def _loop(self, node: Node) -> None:
@@ -556,6 +530,13 @@ def _numbers(attrs: Iterable[object]) -> Iterator[Size]:
             yield from _numbers(attr)
         elif isinstance(attr, int | Dim):
             yield attr if isinstance(attr, Dim) else int(attr)
+
+
+def _is_whole(shape: Shape, axis: int, start: Size, step: int, length: Size) -> bool:
+    """Whether a slice is known to be all of what it is taken of."""
+    return (
+        step == 1 and identity(start) == identity(0) and identity(length) == identity(shape[axis])
+    )
 
 
 def _program_order(graph: Graph, stored: dict[Value, int]) -> list[Value]:

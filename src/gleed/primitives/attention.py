@@ -45,7 +45,10 @@ def _attention_rule(
     return (*gradients, None, slopes)
 
 
-attention = Primitive("attention", "library", _attention_types, None, _attention_rule)
+attention = Primitive(
+    *("attention", "library", _attention_types, None, _attention_rule),
+    attributes={"rows_like": (0,)},
+)
 
 
 # ---- the same, a cotangent [..., L, Ev], the logarithm, delta [..., L], the mask -> dq, dk, dv
@@ -106,7 +109,8 @@ def _gradient_rule(
 
 
 attention_gradient: Primitive = Primitive(
-    "attention_gradient", "library", _gradient_types, None, _gradient_rule
+    *("attention_gradient", "library", _gradient_types, None, _gradient_rule),
+    attributes={"rows_like": (0, 1, 2)},
 )
 
 
