@@ -1,7 +1,7 @@
 // Reading and checking what Python passes in.
 #include <cstring>
 
-#include "tensor.h"
+#include "recording.h"
 
 namespace gleed {
 
@@ -25,7 +25,7 @@ bool derives_from(PyTypeObject* type, const char* name) {
 }
 
 bool is_number(PyObject* o) {
-  return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) ||
+  return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) || is_followed(o) ||
          derives_from(Py_TYPE(o), "numpy.generic");
 }
 

@@ -199,6 +199,11 @@ PyObject* set_interceptor(PyObject*, PyObject* callable) {
 
 PyObject* set_recorder(PyObject*, PyObject* next) { return exchange_recorder(next); }
 
+PyObject* set_number_type(PyObject*, PyObject* type) {
+  NumberType = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
+  Py_RETURN_NONE;
+}
+
 PyObject* set_dry_runs(PyObject*, PyObject* dry) {
   return PyBool_FromLong(std::exchange(dry_runs, dry == Py_True));
 }
@@ -303,6 +308,8 @@ PyMethodDef functions[] = {
      "in this thread; None: nobody."},
     {"set_dry_runs", set_dry_runs, METH_O,
      "set_dry_runs(bool) -> previous. Whether operations of this thread only take memory."},
+    {"set_number_type", set_number_type, METH_O,
+     "set_number_type(type). What recorders hand out in place of numbers: `hint` is the number."},
     {"is_recording", is_recording, METH_NOARGS, "Whether a recorder is told what happens here."},
     {"place_of", place_of, METH_O,
      "place_of(tensor) -> (serial of its memory, dtype, offset, sizes, strides)."},

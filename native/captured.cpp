@@ -1,6 +1,7 @@
 // Entry: a captured program with all that must hold for it to be run, checked and run without
 // Python. `gleed/captured/entry.py` makes them and says what the arguments mean.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -17,9 +18,9 @@ namespace {
 
 // What an argument must be, or what a result is made of.
 struct Form {
-  enum Kind { kTensor, kFixed, kSequence, kDict, kFields };
+  enum Kind { kTensor, kFixed, kSequence, kDict, kFields, kNumber };
   Kind kind = kFixed;
-  Py_ssize_t tensor = 0;       // kTensor: its number
+  Py_ssize_t tensor = 0;       // kTensor, kNumber (any of a type): its number
   PyObject* object = nullptr;  // kFixed: the object; else the type
   PyObject* keys = nullptr;    // kDict, kFields: a tuple
   std::vector<Form> items;
@@ -51,14 +52,15 @@ struct Result {
 struct Contents {
   std::vector<PyObject*> owned;
   Form arguments, results;
-  Py_ssize_t tensors = 0;  // among the arguments
+  Py_ssize_t tensors = 0;  // and followed numbers among the arguments
   bool grad = true, inference = false, converts = false;
   int dtype = 0;
   std::vector<Cell> cells;
   std::vector<Source> sources;
   PyObject *op = nullptr, *missing = nullptr;
   std::vector<uint64_t> numbers;
-  std::vector<std::pair<Py_ssize_t, Py_ssize_t>> followed;  // a number, the cell that it is in
+  // A number, and the cell that it is in; or ~ that of an argument.
+  std::vector<std::pair<Py_ssize_t, Py_ssize_t>> followed;
   bool differentiable = false;
   std::vector<std::pair<Py_ssize_t, Py_ssize_t>> gradients;  // input, output or -1 for None
   std::vector<Py_ssize_t> needs_none, needs_some;
@@ -152,6 +154,18 @@ bool unchanged(const Cell& cell, PyObject* missing) {
 
 using Tensors = SmallBuffer<PyObject*, 32>;
 
+bool fits_word(PyObject* number) {
+  int overflow = 0;
+  if (PyLong_Check(number)) PyLong_AsLongLongAndOverflow(number, &overflow);
+  return overflow == 0;
+}
+
+// A run-time number as programs take it.
+uint64_t word_of(PyObject* number) {
+  if (PyLong_Check(number)) return static_cast<uint64_t>(PyLong_AsLongLong(number));
+  return std::bit_cast<uint64_t>(PyFloat_AS_DOUBLE(number));
+}
+
 bool match(const Form& form, PyObject* value, Tensors& tensors) {
   switch (form.kind) {
     case Form::kTensor:
@@ -159,6 +173,9 @@ bool match(const Form& form, PyObject* value, Tensors& tensors) {
       return is_tensor(value);
     case Form::kFixed:
       return !is_tensor(value) && same(form.object, value);
+    case Form::kNumber:
+      tensors[form.tensor] = value;
+      return Py_TYPE(value) == reinterpret_cast<PyTypeObject*>(form.object) && fits_word(value);
     default:
       break;
   }
@@ -264,13 +281,14 @@ bool holds(const Contents& entry, PyObject* inputs) {
   return true;
 }
 
-PyObject* run_on(const Contents& entry, PyObject* inputs) {
+PyObject* run_on(const Contents& entry, PyObject* inputs, const Tensors& arguments) {
   SmallBuffer<uint64_t, 32> numbers(entry.numbers.size());
   std::copy(entry.numbers.begin(), entry.numbers.end(), numbers.data());
   for (const auto& [number, cell] : entry.followed) {
-    PyObject* value = read(entry.cells[cell], entry.missing);
-    const double real = PyFloat_AS_DOUBLE(value);  // `unchanged` has seen that it is a float
-    std::memcpy(&numbers[number], &real, sizeof real);
+    // `unchanged` and `match` have seen what it is.
+    PyObject* value =
+        cell < 0 ? Py_NewRef(arguments[~cell]) : read(entry.cells[cell], entry.missing);
+    numbers[number] = word_of(value);
     Py_DECREF(value);
   }
   PyObject* found =
@@ -309,7 +327,7 @@ PyObject* entry_call(PyObject* self, PyObject* args, PyObject* kwargs) {
   PyObject* result = nullptr;
   if (inputs && holds(entry, inputs)) {
     Py_INCREF(self);  // the program may drop whoever holds this
-    result = run_on(entry, inputs);
+    result = run_on(entry, inputs, tensors);
     Py_DECREF(self);
   } else if (!PyErr_Occurred()) {
     result = Py_NewRef(Py_NotImplemented);
@@ -328,7 +346,8 @@ class Reader {
     return o;
   }
 
-  // (0, k), (1, object), (2, type, items), (3, type, keys, items) or (4, type, names, items)
+  // (0, k), (1, object), (2, type, items), (3, type, keys, items), (4, type, names, items) or
+  // (5, type, k)
   bool form(PyObject* o, Form& out) {
     int kind;
     PyObject *first, *second = nullptr, *third = nullptr;
@@ -339,7 +358,8 @@ class Reader {
       return !PyErr_Occurred();
     }
     out.object = own(first);
-    if (kind == Form::kFixed) return true;
+    if (kind == Form::kNumber) out.tensor = PyLong_AsSsize_t(second);
+    if (kind == Form::kFixed || kind == Form::kNumber) return !PyErr_Occurred();
     PyObject* items = kind == Form::kSequence ? second : third;
     if (kind != Form::kSequence) out.keys = own(second);
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items); ++i) {
@@ -436,7 +456,7 @@ PyObject* entry_new(PyTypeObject* type, PyObject* args, PyObject*) {
   }
   ok = ok && !PyErr_Occurred() && Reader::pairs(followed, [&](Py_ssize_t number, Py_ssize_t cell) {
          c.followed.emplace_back(number, cell);
-         c.cells[cell].number = true;
+         if (cell >= 0) c.cells[cell].number = true;
        });
   if (ok) {
     c.tensors = tensors;

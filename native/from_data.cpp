@@ -61,8 +61,9 @@ class Leaves {
   bool walk(PyObject* o, int axis) {
     if (axis == ndim_) {
       if (is_sequence(o)) return ragged_type("a number", axis, o);
-      items_.push(Py_NewRef(o));
-      return true;
+      PyObject* item = is_followed(o) ? PyObject_CallMethod(o, "fixed", nullptr) : Py_NewRef(o);
+      if (item) items_.push(item);
+      return item != nullptr;
     }
     if (!is_sequence(o)) return ragged_type("a sequence", axis, o);
     PyObject* items = PySequence_Fast(o, "tensor: a sequence without items came");

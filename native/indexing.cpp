@@ -24,6 +24,7 @@
 #include "recording.h"
 #include "tape.h"
 #include "tensor_type.h"
+#include "tuples.h"
 
 namespace gleed {
 namespace {
@@ -200,20 +201,20 @@ bool apply(const Layout& in, const Item* items, int n, int consumed, Movement* m
   return true;
 }
 
-PyObject* call_basic_index(PyObject* self, const Movement& m) {
-  PyObject* op = registered(Slot::kBasicIndex);
-  PyObject* code = op ? PyTuple_New(m.codes) : nullptr;
-  PyObject* ints = code ? PyTuple_New(m.integers) : nullptr;
-  PyObject* result = nullptr;
-  if (ints) {
-    for (int i = 0; i < m.codes; ++i) PyTuple_SET_ITEM(code, i, PyLong_FromLongLong(m.code[i]));
-    for (int i = 0; i < m.integers; ++i) PyTuple_SET_ITEM(ints, i, PyLong_FromLongLong(m.ints[i]));
-    PyObject* args[] = {nullptr, self, code, ints};
-    result = PyObject_Vectorcall(op, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
-  }
+// Takes `code` and `ints` over.
+PyObject* call_basic_index(PyObject* self, PyObject* code, PyObject* ints) {
+  PyObject* op = code && ints ? registered(Slot::kBasicIndex) : nullptr;
+  PyObject* args[] = {nullptr, self, code, ints};
+  PyObject* result =
+      op ? PyObject_Vectorcall(op, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr) : nullptr;
   Py_XDECREF(code);
   Py_XDECREF(ints);
   return result;
+}
+
+PyObject* call_basic_index(PyObject* self, const Movement& m) {
+  return call_basic_index(self, tuple_of({m.code, static_cast<size_t>(m.codes)}),
+                          tuple_of({m.ints, static_cast<size_t>(m.integers)}));
 }
 
 PyObject* call_advanced_index(PyObject* self, PyObject* index) {
@@ -228,7 +229,15 @@ PyObject* call_advanced_index(PyObject* self, PyObject* index) {
 PyObject* tensor_subscript(PyObject* self, PyObject* index) {
   Tensor* t = as_tensor(self);
   if (t->traced) return call_advanced_index(self, index);
-  if (!sized(t, "index")) return nullptr;
+  if (!concrete(t, "index")) return nullptr;
+  if (recording()) {
+    PyObject* parts = record_index(t, index);
+    PyObject* view = parts ? call_basic_index(self, Py_NewRef(PyTuple_GET_ITEM(parts, 0)),
+                                              Py_NewRef(PyTuple_GET_ITEM(parts, 1)))
+                           : nullptr;
+    Py_XDECREF(parts);
+    if (view || PyErr_Occurred()) return view;
+  }
   const bool tuple = PyTuple_Check(index);
   const Py_ssize_t n = tuple ? PyTuple_GET_SIZE(index) : 1;
   if (n > kMaxItems) return too_many(static_cast<int>(n), t->layout.ndim);
@@ -241,6 +250,7 @@ PyObject* tensor_subscript(PyObject* self, PyObject* index) {
     consumed += items[i].kind == kSelect || items[i].kind == kSlice;
   }
   if (consumed > t->layout.ndim) return too_many(consumed, t->layout.ndim);
+  if (recording() && !sized(t, "index")) return nullptr;
   Movement m;
   if (!apply(t->layout, items, static_cast<int>(n), consumed, &m)) return nullptr;
   if ((requires_grad(t) && grad_enabled()) || recording()) return call_basic_index(self, m);

@@ -4,6 +4,7 @@
 
 #include "engine.h"
 #include "errors.h"
+#include "recording.h"
 #include "small_buffer.h"
 #include "tuples.h"
 
@@ -132,7 +133,9 @@ bool apply_formula(OperationNode* node, Application& application) {
     if (!t) Py_CLEAR(saved);
     if (saved) PyTuple_SET_ITEM(saved, i, object(t));
   }
-  PyObject* ints = tuple_of(std::span<const int64_t>(node->ints, node->int_count));
+  PyObject* ints = recording() ? record_integers(node) : nullptr;
+  if (!ints && !PyErr_Occurred())
+    ints = tuple_of(std::span<const int64_t>(node->ints, node->int_count));
   PyObject* scalars = tuple_of(std::span<const uint64_t>(node->scalars, node->scalar_count));
   SmallBuffer<uint64_t, 4> words;
   push_mask(words, node->edge_count, [&](uint32_t i) { return application.needed[i] != 0; });

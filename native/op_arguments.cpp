@@ -83,6 +83,10 @@ Fit read_int(PyObject* o, int64_t& out) {
     if (t->traced || t->layout.numel != 1 || !integral(t->dtype)) return Fit::kNo;
     if (!readable(t, "an integer argument")) return Fit::kError;
     index = load_element(t->data(), t->dtype);
+  } else if (is_followed(o)) {
+    index = present_number(o);
+    if (index && !PyLong_Check(index)) Py_CLEAR(index);
+    if (!index && !PyErr_Occurred()) return Fit::kNo;
   } else if (PyIndex_Check(o) && !PyBool_Check(o)) {
     index = PyNumber_Index(o);
     if (!index && PyErr_ExceptionMatches(PyExc_TypeError)) {
@@ -136,6 +140,8 @@ Fit push_number(PyObject* o, Frame& frame) {
     if (t->traced || t->layout.numel != 1) return Fit::kNo;
     if (!readable(t, "a number argument")) return Fit::kError;
     number = load_element(t->data(), t->dtype);
+  } else if (is_followed(o)) {
+    number = present_number(o);
   } else if (!is_number(o) || PyComplex_Check(o)) {
     return Fit::kNo;
   } else if (derives_from(Py_TYPE(o), "numpy.bool") || derives_from(Py_TYPE(o), "numpy.bool_")) {

@@ -10,12 +10,14 @@ namespace gleed {
 
 thread_local constinit PyObject* recorder = nullptr;
 thread_local constinit bool dry_runs = false;
+PyTypeObject* NumberType = nullptr;
 
 namespace {
 
 // Calls a method of the recorder, which is not told of what that does. Takes the arguments over.
+// The answer is a new reference, or null with an exception set.
 template <size_t N>
-bool tell(const char* method, PyObject* (&&arguments)[N]) {
+PyObject* ask(const char* method, PyObject* (&&arguments)[N]) {
   bool ok = true;
   for (PyObject* argument : arguments) ok = ok && argument;
   PyObject* own = std::exchange(recorder, nullptr);
@@ -35,8 +37,22 @@ bool tell(const char* method, PyObject* (&&arguments)[N]) {
   } else {
     recorder = own;
   }
-  Py_XDECREF(result);
-  return result != nullptr;
+  return result;
+}
+
+template <size_t N>
+bool tell(const char* method, PyObject* (&&arguments)[N]) {
+  PyObject* answer = ask(method, std::move(arguments));
+  Py_XDECREF(answer);
+  return answer != nullptr;
+}
+
+// What the recorder makes of something, if that is a tuple; null without an exception if not.
+template <size_t N>
+PyObject* tuple_from(const char* method, PyObject* (&&arguments)[N]) {
+  PyObject* answer = ask(method, std::move(arguments));
+  if (answer && !PyTuple_Check(answer)) Py_CLEAR(answer);
+  return answer;
 }
 
 }  // namespace
@@ -61,7 +77,25 @@ bool record_node(const void* node) {
   return tell("node", {PyLong_FromVoidPtr(const_cast<void*>(node))});
 }
 
-bool record_shape(Tensor* t) { return tell("shape", {Py_NewRef(object(t))}); }
+PyObject* record_sizes(Tensor* t) {
+  PyObject* sizes = tuple_from("sizes", {Py_NewRef(object(t))});
+  return sizes || PyErr_Occurred() ? sizes : size_object(t->layout.shape());
+}
+
+PyObject* record_strides(Tensor* t) {
+  PyObject* strides = tuple_from("strides", {Py_NewRef(object(t))});
+  const Layout& layout = t->layout;
+  if (strides || PyErr_Occurred()) return strides;
+  return tuple_of({layout.strides, static_cast<size_t>(layout.ndim)});
+}
+
+PyObject* record_index(Tensor* t, PyObject* index) {
+  return tuple_from("index", {Py_NewRef(object(t)), Py_NewRef(index)});
+}
+
+PyObject* record_integers(const void* node) {
+  return tuple_from("integers", {PyLong_FromVoidPtr(const_cast<void*>(node))});
+}
 
 bool record_read(Tensor* t, const char* what) {
   return tell("read", {Py_NewRef(object(t)), PyUnicode_FromString(what)});
@@ -72,7 +106,9 @@ bool record_grad(Tensor* t, bool assigned) {
 }
 
 bool sized(const Tensor* t, const char* what) {
-  return concrete(t, what) && (!recording() || record_shape(const_cast<Tensor*>(t)));
+  return concrete(t, what) &&
+         (!recording() ||
+          tell("shape", {Py_NewRef(object(const_cast<Tensor*>(t))), PyUnicode_FromString(what)}));
 }
 
 bool readable(Tensor* t, const char* what) {

@@ -11,7 +11,10 @@ namespace gleed {
 //                                                       backward of node `origin` (0: of none),
 //   after(outputs)                                      it has,
 //   node(number)                                        it has made this node,
-//   shape(tensor)                                       sizes are about to be looked at,
+//   sizes(tensor), strides(tensor) -> numbers or None   what Python gets to see of its layout,
+//   shape(tensor, what)                                 sizes are looked at by the core, for
+//   `what`, index(tensor, index) -> (code, ints) or None        a basic index, if it is in symbols,
+//   integers(number) -> ints                            of a node whose formula is about to run,
 //   read(tensor, what)                                  a value is about to be looked at,
 //   grad(tensor, assigned)                              .grad is about to be read or assigned.
 // `program` is what the plan was made with. An exception in any of them ends what was going on.
@@ -29,9 +32,20 @@ PyObject* exchange_recorder(PyObject* next);
 bool record_inputs(const Binding& binding, const Call& call);
 bool record_outputs(const Binding& binding, Tensor* const* outputs);
 bool record_node(const void* node);
-bool record_shape(Tensor* t);
 bool record_read(Tensor* t, const char* what);
 bool record_grad(Tensor* t, bool assigned);
+// New references; null with an exception set, or (the last two) without one: nothing is special.
+PyObject* record_sizes(Tensor* t);
+PyObject* record_strides(Tensor* t);
+PyObject* record_index(Tensor* t, PyObject* index);
+PyObject* record_integers(const void* node);
+
+// Numbers that a recorder hands out in place of Python's are objects of this type (or null), or of
+// one that derives from it. Reading them by `__index__` and the like ends their being followed; the
+// number they have in this call is this, a new reference, a new reference.
+extern PyTypeObject* NumberType;
+inline bool is_followed(PyObject* o) { return NumberType && PyObject_TypeCheck(o, NumberType); }
+inline PyObject* present_number(PyObject* o) { return PyObject_GetAttrString(o, "hint"); }
 
 // Whether the sizes of a tensor may be looked at: it has some, and a capture takes note of it.
 bool sized(const Tensor* t, const char* what);

@@ -4,6 +4,7 @@
 #include "operators.h"
 #include "recording.h"
 #include "scalar.h"
+#include "tuples.h"
 
 namespace gleed {
 namespace {
@@ -37,12 +38,11 @@ bool dim_argument(const char* op, PyObject* const* args, Py_ssize_t n, PyObject*
 }
 
 // size() and stride(): all of `numbers`, or the one of an axis.
-template <class All>
 PyObject* per_axis(PyObject* self, const char* op, PyObject* const* args, Py_ssize_t n,
-                   PyObject* names, const int64_t* numbers, All all) {
+                   PyObject* names, PyObject* (*all)(PyObject*), const int64_t* numbers) {
   PyObject* dim;
-  if (!sized(as_tensor(self), op) || !dim_argument(op, args, n, names, &dim)) return nullptr;
-  if (!dim) return all();
+  if (!concrete(as_tensor(self), op) || !dim_argument(op, args, n, names, &dim)) return nullptr;
+  if (!dim) return all(self);
   const int ndim = as_tensor(self)->layout.ndim;
   const Py_ssize_t number = PyNumber_AsSsize_t(dim, nullptr);
   if (number == -1 && PyErr_Occurred()) return nullptr;
@@ -54,24 +54,31 @@ PyObject* per_axis(PyObject* self, const char* op, PyObject* const* args, Py_ssi
   }
   int axis;
   if (!normalize_axis(op, number, ndim, &axis)) return nullptr;
-  return PyLong_FromLongLong(numbers[axis]);
+  if (!recording()) return PyLong_FromLongLong(numbers[axis]);
+  PyObject* found = all(self);
+  PyObject* one = found ? Py_NewRef(PyTuple_GET_ITEM(found, axis)) : nullptr;
+  Py_XDECREF(found);
+  return one;
+}
+
+// Sizes and strides of a tensor as Python sees them.
+PyObject* sizes_of(PyObject* self) {
+  if (recording()) return record_sizes(as_tensor(self));
+  return size_object(as_tensor(self)->layout.shape());
+}
+
+PyObject* strides_of(PyObject* self) {
+  const Layout& layout = as_tensor(self)->layout;
+  if (recording()) return record_strides(as_tensor(self));
+  return tuple_of({layout.strides, static_cast<size_t>(layout.ndim)});
 }
 
 PyObject* method_size(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
-  const Layout& layout = as_tensor(self)->layout;
-  return per_axis(self, "size", args, n, names, layout.sizes,
-                  [&] { return size_object(layout.shape()); });
+  return per_axis(self, "size", args, n, names, sizes_of, as_tensor(self)->layout.sizes);
 }
 
 PyObject* method_stride(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
-  const Layout& layout = as_tensor(self)->layout;
-  return per_axis(self, "stride", args, n, names, layout.strides, [&] {
-    PyObject* tuple = PyTuple_New(layout.ndim);
-    for (int i = 0; tuple && i < layout.ndim; ++i) {
-      PyTuple_SET_ITEM(tuple, i, PyLong_FromLongLong(layout.strides[i]));
-    }
-    return tuple;
-  });
+  return per_axis(self, "stride", args, n, names, strides_of, as_tensor(self)->layout.strides);
 }
 
 PyObject* method_dim(PyObject* self, PyObject*) {
@@ -79,8 +86,12 @@ PyObject* method_dim(PyObject* self, PyObject*) {
 }
 
 PyObject* method_numel(PyObject* self, PyObject*) {
-  if (!sized(as_tensor(self), "numel")) return nullptr;
-  return PyLong_FromLongLong(as_tensor(self)->layout.numel);
+  if (!concrete(as_tensor(self), "numel")) return nullptr;
+  if (!recording()) return PyLong_FromLongLong(as_tensor(self)->layout.numel);
+  PyObject* sizes = sizes_of(self);
+  PyObject* count = sizes ? PyObject_CallMethod(sizes, "numel", nullptr) : nullptr;
+  Py_XDECREF(sizes);
+  return count;
 }
 
 PyObject* method_storage_offset(PyObject* self, PyObject*) {
@@ -98,7 +109,7 @@ PyObject* method_data_ptr(PyObject* self, PyObject*) {
 }
 
 PyObject* method_is_contiguous(PyObject* self, PyObject*) {
-  if (!concrete(as_tensor(self), "is_contiguous")) return nullptr;
+  if (!sized(as_tensor(self), "is_contiguous")) return nullptr;
   return PyBool_FromLong(as_tensor(self)->layout.contiguous);
 }
 
@@ -171,8 +182,7 @@ PyObject* make_subclass(PyObject*, PyObject* args) {
 }
 
 PyObject* get_shape(PyObject* self, void*) {
-  if (!sized(as_tensor(self), "shape")) return nullptr;
-  return size_object(as_tensor(self)->layout.shape());
+  return concrete(as_tensor(self), "shape") ? sizes_of(self) : nullptr;
 }
 
 PyObject* get_ndim(PyObject* self, void*) { return method_dim(self, nullptr); }

@@ -18,6 +18,7 @@ from gleed.compiler.kernel import is_float
 from gleed.compiler.planning import build_plan
 from gleed.dtypes import dtype_of
 from gleed.errors import DTypeError, ShapeError
+from gleed.followed import fixed
 from gleed.gradient import Partition, differentiate, substitute
 from gleed.ops.promotion import category, convert, default_float, dtype_text, shape_text
 from gleed.ops.record import Op, Overload, Parameter
@@ -58,7 +59,7 @@ class Arguments:
             return tuple(self._integer() for _ in value) if many else (self._integer(),)
         if parameter.name == "dtype" or isinstance(value, _C.dtype):
             return self._kernel_dtype(dtype_of(self._name, value))
-        return value
+        return fixed(value)
 
     def _kernel_dtype(self, dtype: Any) -> str:
         if dtype.is_complex:
@@ -88,6 +89,27 @@ class Arguments:
         return self._trace.scope.symbol(("int", k), self._ints[k])
 
 
+def integers_and_numbers(
+    kinds: Sequence[str], arguments: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """The integers and the run-time numbers among arguments, in the core's order."""
+    integers: list[Any] = []
+    numbers: list[Any] = []
+    for kind, value in zip(kinds, arguments, strict=False):  # a backward's have no kinds
+        kind = kind.removesuffix("?")
+        if kind == "generator":
+            numbers.append(value)
+        elif value is None or (kind == "operand" and isinstance(value, _C.Tensor)):
+            continue
+        elif kind in ("operand", "scalar"):
+            numbers.append(value)
+        elif kind == "int":
+            integers.append(value)
+        elif kind == "ints":
+            integers += value if isinstance(value, list | tuple) else (value,)
+    return integers, numbers
+
+
 def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) -> Any:
     """The plan for a call of `overload` with these arguments."""
     trace = Trace()
@@ -99,8 +121,11 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
         result = _traced(overload, bound)
     outputs = [_result(y) for y in _flat(result)]
     written = _written(overload, bound, call.tensors, outputs)
+    kinds = tuple(parameter.kind for parameter in overload.parameters)
     if not any(call.needs_grad):
-        return build_plan(trace.graph(outputs), trace.scope, name=overload.name, written=written)
+        return build_plan(
+            trace.graph(outputs), trace.scope, name=overload.name, written=written, kinds=kinds
+        )
     formula = Formula(
         overload.gradient_title(bound),
         trace,
@@ -119,6 +144,7 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
         written=written,
         grad=formula.record(),
         sizes=tuple(formula.sizes),
+        kinds=kinds,
     )
     formula.seal()
     return plan

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _arange, _linspace, _eye = (OPS[name].public for name in ("_arange", "_linspace", "_eye"))
-_to_dtype = OPS["_to"].public
+_to_dtype, _zeros, _zeros_like = (OPS[name].public for name in ("_to", "zeros", "zeros_like"))
 
 
 def finish(result: Tensor, requires_grad: bool) -> Tensor:
@@ -152,7 +152,9 @@ def empty(
     if out is not None:
         return out.resize_(shape, memory_format=memory_format)
     if memory_format in (None, contiguous_format):
-        return finish(_C.empty(shape, kind), requires_grad)
+        # A capture knows what operations give, for every size.
+        result = _zeros(shape, dtype=kind) if _C.is_recording() else _C.empty(shape, kind)
+        return finish(result, requires_grad)
     strides = format_strides(shape, memory_format)
     return finish(_C.empty_strided(shape, strides, kind), requires_grad)
 
@@ -173,6 +175,8 @@ def empty_like(
     """
     check_device("empty_like", device)
     kind = input.dtype if dtype is None else dtype_of("empty_like", dtype)
+    if memory_format in (None, preserve_format) and _C.is_recording():
+        return finish(_zeros_like(input, dtype=kind), requires_grad)
     if memory_format in (None, preserve_format):
         return finish(_C.empty_like(input, kind), requires_grad)
     check_format("empty_like", memory_format, input.ndim)
@@ -217,7 +221,7 @@ def arange(
     whole = all(isinstance(n, int) for n in (start, end, step))
     kind = _C.int64 if dtype is None and whole else _or_default("arange", dtype)
     if not kind.is_floating_point:
-        start, end, step = int(start), int(end), int(step)
+        start, end, step = (n if isinstance(n, int) else int(n) for n in (start, end, step))
     result = _arange(start, step, count_between("arange", start, end, step), kind)
     return finish(_into(out, result), requires_grad)
 

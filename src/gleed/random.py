@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from gleed import _C
 from gleed._C import Tensor
+from gleed.captured.errors import stop_capture
 from gleed.devices import device as device_type
 from gleed.errors import DeviceError, DTypeError
 
@@ -35,8 +36,19 @@ class Generator(_C.Generator):
         """The device whose numbers this draws."""
         return device_type("cpu")
 
+    def manual_seed(self, seed: int) -> Self:
+        """Begin the numbers that belong to a seed."""
+        _uncaptured("manual_seed")
+        return super().manual_seed(seed)
+
+    def seed(self) -> int:
+        """Begin with an unpredictable seed, and return it."""
+        _uncaptured("seed")
+        return super().seed()
+
     def get_state(self) -> Tensor:
         """The state, as a uint8 tensor; the same bytes as PyTorch's."""
+        _uncaptured("get_state")
         return _C.frombuffer(bytearray(self._state_bytes()), _C.uint8)
 
     def set_state(self, new_state: Tensor) -> Self:
@@ -46,6 +58,7 @@ class Generator(_C.Generator):
             raise DTypeError(
                 f"set_state: a state is a uint8 tensor; got {kind}; pass what get_state gave"
             )
+        _uncaptured("set_state")
         self._restore_bytes(_C.to_numpy(new_state).tobytes())
         return self
 
@@ -55,6 +68,13 @@ class Generator(_C.Generator):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.get_state(),)
+
+
+def _uncaptured(name: str) -> None:
+    stop_capture(
+        f"a program draws on from where its generators are; {name}() would not be repeated",
+        f"call {name}() outside",
+    )
 
 
 def _rebuilt(state: Tensor) -> Generator:

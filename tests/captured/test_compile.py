@@ -345,6 +345,16 @@ def test_draws_follow_the_generator() -> None:
         assert all(map(equal, compiled(), pair))
 
 
+def test_seeds_in_the_function_are_not_captured() -> None:
+    def draw() -> Any:
+        gleed.manual_seed(3)
+        return gleed.rand(2)
+
+    expected, compiled = draw(), gleed.compile(draw)
+    with pytest.warns(UserWarning, match=r"manual_seed\(\) would not be repeated.*call .* outside"):
+        assert all(equal(compiled(), expected) for _ in range(3))
+
+
 # ---- what is not captured
 def branching(x: Any) -> Any:
     if x.sum() > 0:

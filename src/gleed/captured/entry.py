@@ -8,10 +8,11 @@ from typing import Any
 from gleed import _C
 from gleed.captured.program import Captured
 from gleed.captured.reach import MISSING, Reached
-from gleed.captured.structure import Branch, Fixed, Form, Leaf, build
+from gleed.captured.recorder import argument_origin
+from gleed.captured.structure import Branch, Fixed, Form, Leaf, build, other_numbers
 
 # What the core calls the kinds of forms, cells and sources.
-_TENSOR, _FIXED, _SEQUENCE, _DICT, _FIELDS = range(5)
+_TENSOR, _FIXED, _SEQUENCE, _DICT, _FIELDS, _NUMBER = range(6)
 _CELLS = {"item": 0, "attribute": 1, "index": 2, "length": 3, "keys": 4, "content": 5}
 _SOURCES = {"argument": 0, "cell": 1, "grad": 2, "constant": 3}
 
@@ -39,7 +40,8 @@ class Source:
 
 
 class Entry:
-    """A captured program, and what must hold for it to be run."""
+    """A captured program, and what must hold for it to be run. `numbers` are the arguments, as
+    positions in `given`, that may be other numbers."""
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class Entry:
         sources: list[Source],
         reached: Reached,
         shapes: list[tuple[int, ...]],
+        numbers: set[int],
     ) -> None:
         self.arguments, self.modes = arguments, modes
         self.captured, self.reached, self.shapes = captured, reached, shapes
@@ -57,10 +60,12 @@ class Entry:
         self._plain = _is_plain(captured.form)
         tensors = tuple((_TENSOR, k) for k in range(len(captured.results)))
         form = _coded(captured.form) if self._plain else (_SEQUENCE, tuple, tensors)
+        slots = {position: len(shapes) + i for i, position in enumerate(sorted(numbers))}
+        origins = {argument_origin(position): ~slot for position, slot in slots.items()}
         needs = [(k, 0) for k in captured.needs_none] + [(k, 1) for k in captured.needs_some]
         self._core = _C.Entry(
-            _coded(arguments),
-            _count(arguments),
+            _coded_arguments(arguments, slots),
+            len(shapes) + len(slots),
             (modes.grad, modes.inference, modes.default_dtype, modes.autocast is not False),
             tuple(
                 (_CELLS[cell.kind], cell.holder, cell.key, held)
@@ -68,7 +73,12 @@ class Entry:
             ),
             MISSING,
             tuple((_SOURCES[source.kind], source.what) for source in sources),
-            (captured.op, captured.numbers, captured.followed, captured.differentiable > 0),
+            (
+                captured.op,
+                captured.numbers,
+                tuple((k, origins.get(origin, origin)) for k, origin in captured.followed),
+                captured.differentiable > 0,
+            ),
             tuple((k, -1 if output is None else output) for k, output in captured.gradients),
             tuple(needs),
             (form, tuple((int(kind == "output"), k) for kind, k in captured.results)),
@@ -86,7 +96,7 @@ class Entry:
 
     def obstacle(self, arguments: Form, modes: Modes) -> str:
         """Why the program is not for a call."""
-        if (arguments, modes) != (self.arguments, self.modes):
+        if modes != self.modes or other_numbers(self.arguments, arguments) is None:
             return "it is called with other arguments or in another mode"
         changed = self.reached.changed()
         if changed is not None:
@@ -101,11 +111,17 @@ def _is_plain(form: Form) -> bool:
     return form.kind in (tuple, list, dict) and all(map(_is_plain, form.items))
 
 
-def _count(form: Form) -> int:
-    """The number of tensors in a form."""
-    if isinstance(form, Branch):
-        return sum(map(_count, form.items))
-    return int(isinstance(form, Leaf))
+def _coded_arguments(form: Form, slots: dict[int, int]) -> tuple[Any, ...]:
+    """The form of (args, kwargs) as the core takes it, with any number in these positions."""
+    assert isinstance(form, Branch)
+    halves = [_coded(half) for half in form.items]
+    count = len(halves[0][-1])
+    coded = [item for half in halves for item in half[-1]]
+    for at, slot in slots.items():
+        coded[at] = (_NUMBER, type(coded[at][1]), slot)
+    items = tuple(coded[:count]), tuple(coded[count:])
+    both = tuple((*half[:-1], own) for half, own in zip(halves, items, strict=True))
+    return _SEQUENCE, form.kind, both
 
 
 def _coded(form: Form) -> tuple[Any, ...]:

@@ -14,9 +14,9 @@ from gleed.captured.listing import Listing
 from gleed.captured.memory import Place, place_of
 from gleed.captured.program import Failed, Outdated, capture
 from gleed.captured.reach import Reached, reach
-from gleed.captured.recorder import Recorder
+from gleed.captured.recorder import Recorder, argument_origin
 from gleed.captured.report import summary
-from gleed.captured.structure import Form, take_apart
+from gleed.captured.structure import Form, other_numbers, plain, take_apart
 from gleed.errors import ArgumentError, TraceError
 from gleed.primitives.core import IRError
 
@@ -28,10 +28,15 @@ class CompiledFunction:
     """What `gleed.compile` makes of a function. `quiet`: no warning where it is not captured."""
 
     def __init__(
-        self, function: Callable[..., Any], fullgraph: bool = False, quiet: bool = False
+        self,
+        function: Callable[..., Any],
+        fullgraph: bool = False,
+        quiet: bool = False,
+        dynamic: bool | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self._function, self._fullgraph, self._quiet = function, fullgraph, quiet
+        self._dynamic = dynamic
         self._name = getattr(function, "__qualname__", type(function).__name__)
         self._entries: list[Entry] = []
         self._uncaptured: dict[Any, str] = {}  # kinds of calls that are not captured, and why
@@ -116,24 +121,30 @@ class CompiledFunction:
         known = {place_of(t): t for t, _ in reached.tensors.values()}
         known |= {place_of(t): t for t in tensors}
         shapes = [tuple(tensor.shape) for tensor in tensors]
-        varying = self._varying(form, modes, tensors)
+        varying, numbers = self._varying(form, modes, tensors)
         axes = dict(zip(map(place_of, tensors), varying, strict=True))
         recorder = Recorder(known, axes, reached.numbers, give_up)
+        follow = (recorder.number(x, i) if i in numbers else x for i, x in enumerate(args))
+        args = tuple(follow)
+        named = enumerate(kwargs.items(), len(args))
+        kwargs = {k: recorder.number(x, i) if i in numbers else x for i, (k, x) in named}
         previous = _C.set_recorder(recorder)
         try:
-            result = self._function(*args, **kwargs)
+            result = plain(self._function(*args, **kwargs))
             if not failures:
                 _C.set_recorder(None)
                 try:
                     program = capture(recorder, result)
                     sources = _sources(recorder, tensors, reached)
-                    entry = Entry(form, modes, program, sources, reached, shapes)
+                    kept = {i for i in numbers if argument_origin(i) not in recorder.unfollowed}
+                    entry = Entry(form, modes, program, sources, reached, shapes, kept)
                     self._keep(entry)
                 except Unfollowed as reason:
                     give_up(reason)
                 except (IRError, NotImplementedError, ValueError) as error:
                     give_up(Unfollowed(f"one program must be made of all; {error}", "divide it"))
         finally:
+            recorder.live = False
             _C.set_recorder(previous)
         if failures:
             self._warn(form, modes, failures[0])
@@ -145,16 +156,22 @@ class CompiledFunction:
             warnings.warn(f"{reason.message(self._name)}; it runs uncaptured", stacklevel=4)
         self._uncaptured[form, modes] = reason.rule
 
-    def _varying(self, form: Form, modes: Modes, tensors: list[Any]) -> list[frozenset[int]]:
-        """For every argument the axes whose sizes are not those of earlier calls."""
-        varying: list[frozenset[int]] = [frozenset()] * len(tensors)
-        for entry in self._entries:
-            if (entry.arguments, entry.modes) == (form, modes):
-                for i, (before, now) in enumerate(zip(entry.shapes, tensors, strict=True)):
-                    if len(before) == now.ndim:
-                        other = (a for a, n in enumerate(now.shape) if n != before[a])
-                        varying[i] |= frozenset(other)
-        return varying
+    def _varying(
+        self, form: Form, modes: Modes, tensors: list[Any]
+    ) -> tuple[list[frozenset[int]], set[int]]:
+        """What is not as in earlier calls: for every tensor axes with another size, and the
+        positions of arguments that are other numbers."""
+        varying = [frozenset(range(t.ndim if self._dynamic else 0)) for t in tensors]
+        numbers: set[int] = set()
+        for entry in self._entries if self._dynamic is not False else ():
+            others = other_numbers(entry.arguments, form)
+            if others is None or entry.modes != modes:
+                continue
+            numbers |= others
+            for i, (before, now) in enumerate(zip(entry.shapes, tensors, strict=True)):
+                if len(before) == now.ndim:
+                    varying[i] |= {a for a, n in enumerate(now.shape) if n != before[a]}
+        return varying, numbers
 
     def _keep(self, entry: Entry) -> None:
         """Keep a program, unless the function itself has changed what it was captured with."""
@@ -233,7 +250,9 @@ def compile(
     Args:
         model: a function or module; without it, `compile` is a decorator with options.
         fullgraph: whether what cannot be captured is an error.
-        dynamic, backend, mode, options: accepted for PyTorch's signature; they change nothing.
+        dynamic: whether sizes are symbols from the first call on (True) or never (False); else
+            those are that have changed.
+        backend, mode, options: accepted for PyTorch's signature; they change nothing.
         disable: give the function back as it is.
 
     >>> import gleed
@@ -244,7 +263,7 @@ def compile(
     (tensor(5.), tensor(13.))
     """
     if model is None:
-        return functools.partial(compile, fullgraph=fullgraph, disable=disable)
+        return functools.partial(compile, fullgraph=fullgraph, dynamic=dynamic, disable=disable)
     if not callable(model):
         raise ArgumentError(
             f"compile: it takes a function or a module; got {type(model).__name__}; "
@@ -252,7 +271,7 @@ def compile(
         )
     if disable:
         return model
-    compiled = CompiledFunction(model, fullgraph)
+    compiled = CompiledFunction(model, fullgraph, dynamic=dynamic)
     if isinstance(model, _C.ModuleBase):
         return model._with_forward(compiled)  # type: ignore[attr-defined]
     return compiled

@@ -44,7 +44,7 @@ class Captured:
 
     op: Any
     numbers: tuple[int, ...]
-    followed: tuple[tuple[int, int], ...]  # a number, the cell that it is in
+    followed: tuple[tuple[int, int], ...]  # a number, the cell (~: argument) that it is from
     form: Form
     results: list[tuple[str, int]]
     differentiable: int
@@ -86,9 +86,9 @@ def capture(recorder: Recorder, result: Any) -> Captured:
         op,
         tuple(bits for bits, _, _ in recorder.numbers),
         tuple(
-            (k, cell)
-            for (_, _, cell), k in recorder.numbers.items()
-            if cell >= 0 and cell not in recorder.unfollowed
+            (k, origin)
+            for (_, _, origin), k in recorder.numbers.items()
+            if isinstance(origin, int) and origin != -1 and origin not in recorder.unfollowed
         ),
         form,
         results,

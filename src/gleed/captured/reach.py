@@ -11,11 +11,13 @@ be constant.
 from __future__ import annotations
 
 import builtins
+import dis
 import sys
 import types
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from gleed import _C
@@ -29,6 +31,7 @@ _HEAP_TYPE = 1 << 9  # the flag of classes made by Python code
 # Code of gleed that reads the attributes of its objects as a user's would.
 _LIBRARY = ("gleed.nn", "gleed.optim", "gleed.amp", "gleed.utils")
 _WIDENING = ("getattr", "vars", "__dict__", "__getattr__", "__getattribute__", "globals", "locals")
+_LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL")
 _MODULE_NAMES = ("forward", "training", "_call_hooked", "_members", "_hooked")
 
 
@@ -218,7 +221,7 @@ class _Walk:
             elif isinstance(constant, float | tuple):
                 self._literal(constant)
         if variables is not None:
-            for name in code.co_names:
+            for name in _variables(code):
                 # A name of Python's own may be given to a variable later.
                 if name in variables or hasattr(builtins, name):
                     self._cell("item", variables, name, name)
@@ -300,6 +303,13 @@ class _Walk:
         self._cell("length", value, None, f"the length of {path}")
         for i in range(len(value)):
             self._cell("index", value, i, f"{path}[{i}]")
+
+
+@lru_cache(4096)
+def _variables(code: types.CodeType) -> tuple[str, ...]:
+    """The names of a code that are variables of its module, and not attributes."""
+    loads = (i.argval for i in dis.get_instructions(code) if i.opname in _LOADS)
+    return tuple(dict.fromkeys(loads))
 
 
 def _is_constant(module: str | None) -> bool:

@@ -8,24 +8,33 @@ them, and every operation in it is what it is when it runs alone.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from gleed import _C, primitives
+from gleed.capture import integers_and_numbers
 from gleed.captured.calls import Calls
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Memory, Part, Place, place_of
+from gleed.captured.subscript import Parts, basic_index
 from gleed.compiler.dims import Dim, Size, hint, product, translate
 from gleed.compiler.fuse import written_out
 from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import HALVES
 from gleed.compiler.planning import Program
 from gleed.compiler.schedule import MOVEMENTS
+from gleed.followed import FollowedInt, FollowedNumber, FollowedSize, fixed, is_followed
 from gleed.primitives.core import IRError
 from gleed.trace import Standin, Trace, replay
 
+# Where a run-time number is followed from: cell k, argument -2 - k, a size; -1: from nowhere.
+Origin = int | FollowedSize
 _UNIFORM = 64  # a constant of at most so many elements is looked through for being one number
+
+
+def argument_origin(position: int) -> int:
+    """The origin of a number that is the argument at a position."""
+    return -2 - position
 
 
 class Recorder:
@@ -34,7 +43,8 @@ class Recorder:
     `known` are tensors of the caller by their places, `varying` axes of them whose sizes are to be
     symbols, so that the program is for all sizes, `followed` Python numbers by identity that may
     be others at the next call, with where they are. `give_up` is called with an `Unfollowed` when
-    something cannot be followed; if it returns, the function goes on uncaptured.
+    something cannot be followed; if it returns, the function goes on uncaptured. It is the
+    `Follower` of the numbers that Python sees.
     """
 
     def __init__(
@@ -51,18 +61,20 @@ class Recorder:
         # Tensors that the program reads, in the order of the graph's inputs.
         self.inputs: list[Any] = []
         self.constants: set[int] = set()  # the numbers of inputs that the function made itself
-        # Run-time numbers: bits, dtype, and where it is followed from, or -1.
-        self.numbers: dict[tuple[int, str, int], int] = {}
-        self.unfollowed: set[int] = set()  # cells whose numbers cannot be told from others
+        # Run-time numbers: bits, dtype, and where it is followed from.
+        self.numbers: dict[tuple[int, str, Origin], int] = {}
+        self.unfollowed: set[Origin] = set()  # of them those that must be what they are
+        self.live = True
+        self.scope = self.trace.scope
         self.held: list[Any] = []  # objects that numbers are the addresses of
         # By id: a tensor, its .grad before, whether the function needs that.
         self.gradients: dict[int, tuple[Any, Any, bool]] = {}
         self.calls: dict[Value, int] = {}  # results, with the number of the call
         self._owners: dict[Value, Part] = {}  # of what leaves the function
         self.known, self.varying, self._followed = known, varying, followed
-        # By node: the integers that its backward gets, as sizes of the graph.
-        self._integers: dict[int, list[Size]] = {}
-        self._last: tuple[Program, list[Standin], Sequence[Size]] | None = None
+        # By node what its backward gets: integers as sizes of the graph, the origins of numbers.
+        self._nodes: dict[int, tuple[list[Size], Sequence[Origin]]] = {}
+        self._last: tuple[Program, list[Standin], Sequence[Size], Sequence[Origin]] | None = None
         self._give_up = give_up
         self.count = 0
         self.begun = place_of(_C.tensor_from_data(0.0, None))[0]
@@ -83,13 +95,44 @@ class Recorder:
         """What has run has made a node for its backward."""
         self.story.node(number)
         if self._last is not None:
-            program, values, ints = self._last
+            program, values, ints, origins = self._last
             sizes = (values[k].shape[axis] for k, axis in program.sizes)
-            self._integers[number] = [*ints, *sizes]
+            self._nodes[number] = [*ints, *sizes], origins
 
-    def shape(self, tensor: Any) -> bool:
-        """The sizes of a tensor are about to be seen by Python: they are what they are now."""
-        return self._try(self._shape, tensor)
+    def integers(self, number: int) -> tuple[Any, ...] | None:
+        """The integers that the formula of a node gets; the numbers it computes with are fixed."""
+        if number not in self._nodes:
+            return None
+        sizes, origins = self._nodes[number]
+        self.unfollowed.update(o for o in origins if not isinstance(o, FollowedSize))
+        for origin in origins:
+            fixed(origin)
+        return tuple(map(self.size, sizes))
+
+    def sizes(self, tensor: Any) -> Any:
+        """The sizes of a tensor as Python gets to see them; None: as they are now."""
+        found: list[Any] = []
+        done = self._try(lambda: found.extend(self._sizes(tensor)))
+        return done and (_C.Size() + tuple(found) if any(map(is_followed, found)) else None)
+
+    def strides(self, tensor: Any) -> Any:
+        """As `sizes`, of its strides, which follow from sizes where it is contiguous."""
+        if not tensor.is_contiguous():
+            return self.shape(tensor, "stride") and None
+        sizes: list[Any] = []
+        done = self.shape(tensor, "is_contiguous")
+        done = done and self._try(lambda: sizes.extend(self._sizes(tensor)))
+        return done and tuple(product(tuple(sizes[axis + 1 :])) for axis in range(tensor.ndim))
+
+    def index(self, tensor: Any, index: Any) -> Parts | bool | None:
+        """A basic index of a tensor, if there is something to follow in it."""
+        found: list[Parts | None] = []
+        done = self._try(lambda: found.append(basic_index(self._sizes(tensor), index)))
+        return done and found[0]
+
+    def shape(self, tensor: Any, what: str) -> bool:
+        """The core looks at the sizes of a tensor for `what`, and decides by them."""
+        return self._try(self._shape, tensor, what)
 
     def read(self, tensor: Any, what: str) -> bool:
         """A tensor's value is about to be seen by Python."""
@@ -109,12 +152,41 @@ class Recorder:
         try:
             step(*args)
         except Unfollowed as reason:
-            self._give_up(reason)
+            self.stop(reason)
             return False
         except IRError as error:
-            self._give_up(Unfollowed(f"operations must fit together; {error}", "report this"))
+            self.stop(Unfollowed(f"operations must fit together; {error}", "report this"))
             return False
         return True
+
+    def stop(self, reason: Unfollowed) -> None:
+        """Give up."""
+        self.live = False
+        self._give_up(reason)
+
+    # ---- numbers that Python sees
+    def size(self, size: Size) -> Any:
+        """A size of the graph as Python sees it."""
+        size = self.scope.resolve(size)
+        return FollowedSize(size.hint, size, self) if isinstance(size, Dim) else size
+
+    def number(self, value: int | float, position: int) -> FollowedNumber:
+        """The argument at a position as Python sees it."""
+        kind = FollowedInt if isinstance(value, int) else FollowedNumber
+        return kind(value, argument_origin(position), self)
+
+    def fix(self, number: FollowedNumber) -> None:
+        """A number must be what it is in this call."""
+        if isinstance(number.symbol, Dim):
+            self.scope.equal(number.symbol, number.hint)
+        else:
+            self.unfollowed.add(number.symbol)
+
+    def _sizes(self, tensor: Any) -> list[Any]:
+        place = place_of(tensor)
+        if place[0] > self.begun and not self.memory.knows(place):
+            return [*place[3]]
+        return [self.size(n) for n in self.memory.read(self.place(tensor)).shape]
 
     # ---- one call
     def _before(
@@ -123,7 +195,6 @@ class Recorder:
         if program is None:
             raise Unfollowed("a plan runs that tells nothing of its program")
         self.story.begin(program.name, origin)
-        ints = self._integers.get(origin, ints)
         if any(n.primitive and n.primitive.attributes.get("dynamic") for n in program.graph.nodes):
             raise Unfollowed(
                 "the sizes of results must follow from sizes; they depend on a tensor's values",
@@ -132,13 +203,17 @@ class Recorder:
         self.held += [x for x in arguments if isinstance(x, _C.Generator)]
         places = [self.place(tensor) for tensor in tensors]
         values = [self.memory.read(place) for place in places]
-        origins = self._origins(arguments, scalars)
+        origins: Sequence[Origin]
+        if origin in self._nodes:
+            ints, origins = self._nodes[origin]
+        else:
+            ints, origins = self._followed_in(program, arguments, ints, scalars)
         self._pending = program, places, values, ints, scalars, origins
 
     def _after(self, outputs: Sequence[Any]) -> None:
         assert self._pending is not None
         program, places, values, ints, scalars, origins = self._pending
-        self._pending, self._last = None, (program, values, ints)
+        self._pending, self._last = None, (program, values, ints, origins)
         results = self._replayed(program, places, values, ints, scalars, origins)
         self.count += 1
         for value in results:
@@ -220,7 +295,7 @@ class Recorder:
         values: list[Standin],
         ints: Any,
         scalars: Any,
-        origins: list[int],
+        origins: Sequence[Origin],
     ) -> list[Standin]:
         """The results of a program, computed in the capture's graph."""
 
@@ -268,20 +343,29 @@ class Recorder:
                 y = primitives.rounded(y, dtype=y.dtype)
         return y
 
-    def _origins(self, arguments: Any, scalars: Sequence[int]) -> list[int]:
-        """For every run-time number of a call where it is followed from, or -1."""
-        origins = [-1] * len(scalars)
-        for number, cell in self._followed.items():
-            given = [x for x in arguments if id(x) == number]
-            bits = int.from_bytes(struct.pack("<d", given[0]), "little") if given else 0
-            same = [i for i, x in enumerate(scalars) if given and x == bits]
-            if len(same) != len(given):
-                self.unfollowed.add(cell)  # another number is equal by chance
-            for i in same:
-                origins[i] = cell
-        return origins
+    def _followed_in(
+        self, program: Program, arguments: Any, ints: Sequence[int], scalars: Sequence[int]
+    ) -> tuple[Sequence[Size], Sequence[Origin]]:
+        """The integers of a call as sizes, and for every run-time number where it is from."""
+        whole, numbers = integers_and_numbers(program.kinds, arguments)
+        sizes: Sequence[Size] = ints
+        if any(map(is_followed, whole)):
+            symbols = (n.symbol if isinstance(n, FollowedSize) else fixed(n) for n in whole)
+            sizes = [self.scope.resolve(size) for size in symbols]
+        origins: list[Origin] = [-1] * len(scalars)
+        for i, number in enumerate(numbers):
+            if is_followed(number):
+                origins[i] = number if isinstance(number, FollowedSize) else number.symbol
+            else:
+                origins[i] = self._followed.get(id(number), -1)
+        handed = set(map(id, numbers))
+        others = (id(x) for x in arguments if id(x) not in handed)
+        self.unfollowed.update(self._followed[x] for x in others if x in self._followed)
+        return sizes, origins
 
-    def _number(self, bits: int, dtype: str, origin: int) -> Standin:
+    def _number(self, bits: int, dtype: str, origin: Origin) -> Standin:
+        if isinstance(origin, FollowedSize):
+            return self.trace.size(self.scope.resolve(origin.symbol))
         k = self.numbers.setdefault((bits, dtype, origin), len(self.numbers))
         return self.trace.param(k, dtype)
 
@@ -309,6 +393,8 @@ class Recorder:
         for axis, size in enumerate(sizes):
             if axis not in varying or size < 2:
                 scope.equal(value.shape[axis], size)
+            else:
+                scope.less(1, value.shape[axis])  # layouts of one element are others
         # Results are laid out as the arguments are, and reductions go by that.
         for axis, stride in enumerate(strides):
             step = product(value.shape[axis + 1 :]) if varying else stride
@@ -337,11 +423,12 @@ class Recorder:
         self.memory.add(place, value)
         return tensor, value
 
-    def _shape(self, tensor: Any) -> None:
-        place = place_of(tensor)
-        if place[0] <= self.begun or self.memory.knows(place):
-            for size in self.memory.read(self.place(tensor)).shape:
-                self.trace.scope.equal(size, hint(size))
+    def _shape(self, tensor: Any, what: str) -> None:
+        sizes = self._sizes(tensor)
+        for size in sizes[:1] if what in ("len", "iter") else sizes:
+            # Whether memory is contiguous depends on which axes have one element.
+            if what != "is_contiguous" or not size > 1:
+                fixed(size)
 
     def _read(self, tensor: Any, what: str) -> None:
         raise Unfollowed(

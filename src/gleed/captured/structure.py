@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from gleed._C import Tensor, dtype
+from gleed.followed import fixed, is_followed
 
 # What is compared by value, and may be a result.
 _NUMBERS = (bool, int, float, complex, str, bytes, type(None), type(...), slice)
@@ -78,12 +79,37 @@ def take_apart(value: Any) -> tuple[list[Any], Form]:
     return found, form(value)
 
 
+def given(form: Form) -> list[Form]:
+    """The forms of the arguments, in that of (args, kwargs)."""
+    assert isinstance(form, Branch)
+    return [item for half in form.items for item in half.items]
+
+
+def other_numbers(a: Form, b: Form) -> set[int] | None:
+    """Where two forms of arguments differ, by position, if only in the values of numbers."""
+    assert isinstance(a, Branch) and isinstance(b, Branch)
+    kinds = [[(half.kind, half.keys, len(half.items)) for half in form.items] for form in (a, b)]
+    if kinds[0] != kinds[1]:
+        return None
+    pairs = enumerate(zip(given(a), given(b), strict=True))
+    differing = {i: pair for i, pair in pairs if pair[0] != pair[1]}
+    alike = all(
+        isinstance(x, Fixed) and isinstance(y, Fixed) and _are_numbers(x.value, y.value)
+        for x, y in differing.values()
+    )
+    return {*differing} if alike else None
+
+
+def _are_numbers(x: Any, y: Any) -> bool:
+    return type(x) is type(y) and type(x) in (int, float)
+
+
 def build(form: Form, tensors: Sequence[Any]) -> Any:
     """The value of a form, with these tensors in it."""
     if isinstance(form, Leaf):
         return tensors[form.k]
     if isinstance(form, Fixed):
-        return form.value
+        return fixed(form.value)
     items = [build(item, tensors) for item in form.items]
     kind: Callable[..., Any] = form.kind
     if form.keys is None:
@@ -96,6 +122,18 @@ def build(form: Form, tensors: Sequence[Any]) -> Any:
     for name, item in pairs.items():
         object.__setattr__(made, str(name), item)
     return made
+
+
+def plain(value: Any) -> Any:
+    """A value with plain numbers in place of those that a capture follows."""
+    tensors, form = take_apart(value)
+    return build(form, tensors) if _follows(form) else value
+
+
+def _follows(form: Form) -> bool:
+    if isinstance(form, Branch):
+        return any(map(_follows, form.items))
+    return isinstance(form, Fixed) and is_followed(form.value)
 
 
 def _refill(kind: Callable[..., Any], pairs: dict[Any, Any]) -> Any:

@@ -252,15 +252,22 @@ def _simplify(op: str, a: Size, b: Size) -> Size | None:
                 return y if x else 0
         return None
     if op == "floordiv":
-        if a is b:
-            return 1
-        if isinstance(a, Dim) and a.op == "mul" and any(x is b for x in a.args):
-            return a.args[1] if a.args[0] is b else a.args[0]
-        return a if _is(b, 1) else None
+        return a if _is(b, 1) else _quotient(a, b)
     if op == "mod":
-        divides = isinstance(a, Dim) and a.op == "mul" and any(x is b for x in a.args)
-        return 0 if a is b or divides or _is(b, 1) else None
+        return 0 if _is(b, 1) or _quotient(a, b) is not None else None
     return a if a is b else None
+
+
+def _quotient(a: Size, b: Size) -> Size | None:
+    """a / b, if b is a factor of the product a."""
+    if a is b:
+        return 1
+    if isinstance(a, Dim) and a.op == "mul":
+        for part, rest in (a.args, a.args[::-1]):
+            found = _quotient(part, b)
+            if found is not None:
+                return found * rest
+    return None
 
 
 def _is(size: Size, value: int) -> bool:

@@ -27,7 +27,8 @@ class Program:
     call finds the symbols of the graph's sizes, if not under their own names; `guards` are what was
     decided about them, beside the first `decided` guards of the scope, which are known to hold;
     `written` maps an output to the input that it overwrites; `sizes` those of the inputs, as
-    (input, axis), that its backward gets as integers; `stored` as for `Schedule`.
+    (input, axis), that its backward gets as integers; `stored` as for `Schedule`; `kinds` those of
+    the parameters of the operation that it is for.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Program:
     sizes: tuple[tuple[int, int], ...]
     residuals: int
     stored: dict[Value, int] | None
+    kinds: tuple[str, ...]
 
     def schedule(self) -> Schedule:
         """The steps of the plan, made anew."""
@@ -59,10 +61,11 @@ def build_plan(
     decided: int = 0,
     stored: dict[Value, int] | None = None,
     sizes: tuple[tuple[int, int], ...] = (),
+    kinds: tuple[str, ...] = (),
 ) -> Any:
     """The plan of a graph; `grad` is a `_C.GradRecord`, the rest as for `Program`."""
     program = Program(
-        name, graph, scope, symbols, decided, (), written or {}, sizes, residuals, stored
+        name, graph, scope, symbols, decided, (), written or {}, sizes, residuals, stored, kinds
     )
     schedule = program.schedule()
     program = replace(program, guards=tuple(scope.guards[decided:]))

@@ -219,16 +219,17 @@ def eye_of(rows: Int, columns: Int, dtype: str) -> Tensor:
 
 def count_between(name: str, start: float, end: float, step: float) -> int:
     """How many numbers `arange` gives."""
-    if step == 0 or math.isnan(step):
+    whole = all(isinstance(n, int) for n in (start, end, step))
+    if step == 0 or (not whole and math.isnan(step)):
         raise RangeError(f"{name}: the step must not be 0; got step {step}; use 1, say")
-    if not all(map(math.isfinite, (start, end))):
+    if not whole and not all(map(math.isfinite, (start, end))):
         raise RangeError(f"{name}: bounds must be finite; got {start} and {end}; use linspace")
     if (end - start) * step < 0:
         raise RangeError(
             f"{name}: the step must lead from start to end; got start {start}, end {end}, step "
             f"{step}; change its sign"
         )
-    if all(isinstance(n, int) for n in (start, end, step)):
+    if whole:
         return -(-(end - start) // step)  # type: ignore[return-value]
     return math.ceil((end - start) / step)
 
