@@ -4,9 +4,11 @@
 #include <bit>
 #include <cstring>
 #include <memory>
+#include <tuple>
 #include <vector>
 
 #include "bind_engine.h"
+#include "generator.h"
 #include "op.h"
 #include "recording.h"
 #include "steps.h"
@@ -61,6 +63,7 @@ struct Contents {
   std::vector<uint64_t> numbers;
   // A number, and the cell that it is in; or ~ that of an argument.
   std::vector<std::pair<Py_ssize_t, Py_ssize_t>> followed;
+  std::vector<uint64_t> generators;  // that it draws from
   bool differentiable = false;
   std::vector<std::pair<Py_ssize_t, Py_ssize_t>> gradients;  // input, output or -1 for None
   std::vector<Py_ssize_t> needs_none, needs_some;
@@ -281,6 +284,28 @@ bool holds(const Contents& entry, PyObject* inputs) {
   return true;
 }
 
+// Generators as they are, to be put back if a program fails that has drawn already.
+class Draws {
+ public:
+  explicit Draws(const std::vector<uint64_t>& generators) {
+    for (uint64_t generator : generators) {
+      RandomSource& source = generator ? random_source(generator) : default_random_source();
+      const std::scoped_lock lock(source.mutex);
+      before_.emplace_back(&source, source.words, source.spare);
+    }
+  }
+  void undo() {
+    for (auto& [source, words, spare] : before_) {
+      const std::scoped_lock lock(source->mutex);
+      source->words = words;
+      source->spare = spare;
+    }
+  }
+
+ private:
+  std::vector<std::tuple<RandomSource*, Mt19937, std::optional<double>>> before_;
+};
+
 PyObject* run_on(const Contents& entry, PyObject* inputs, const Tensors& arguments) {
   SmallBuffer<uint64_t, 32> numbers(entry.numbers.size());
   std::copy(entry.numbers.begin(), entry.numbers.end(), numbers.data());
@@ -291,9 +316,13 @@ PyObject* run_on(const Contents& entry, PyObject* inputs, const Tensors& argumen
     numbers[number] = word_of(value);
     Py_DECREF(value);
   }
+  Draws draws(entry.generators);
   PyObject* found =
       run_program(*reinterpret_cast<Op*>(entry.op), inputs, numbers, entry.differentiable);
-  if (!found) return nullptr;
+  if (!found) {
+    draws.undo();
+    return nullptr;
+  }
   const bool many = PyTuple_CheckExact(found);
   PyObject* const* outputs = many ? &PyTuple_GET_ITEM(found, 0) : &found;
   bool ok = true;
@@ -431,16 +460,17 @@ PyObject* entry_new(PyTypeObject* type, PyObject* args, PyObject*) {
   auto contents = std::make_unique<Contents>();
   Contents& c = *contents;
   Reader reader(c);
-  PyObject *dtype, *form, *returned, *numbers, *followed;
+  PyObject *dtype, *form, *returned, *numbers, *followed, *generators;
   int grad, inference, converts, differentiable;
   DType default_of_call;
-  bool ok = reader.form(arguments, c.arguments) &&
-            PyArg_ParseTuple(modes, "ppOp", &grad, &inference, &dtype, &converts) &&
-            read_dtype(dtype, &default_of_call) && reader.cells(cells) && reader.sources(sources) &&
-            PyArg_ParseTuple(program, "O!O!O!p", OpType, &c.op, &PyTuple_Type, &numbers,
-                             &PyTuple_Type, &followed, &differentiable) &&
-            PyArg_ParseTuple(results, "OO!", &form, &PyTuple_Type, &returned) &&
-            reader.form(form, c.results);
+  bool ok =
+      reader.form(arguments, c.arguments) &&
+      PyArg_ParseTuple(modes, "ppOp", &grad, &inference, &dtype, &converts) &&
+      read_dtype(dtype, &default_of_call) && reader.cells(cells) && reader.sources(sources) &&
+      PyArg_ParseTuple(program, "O!O!O!O!p", OpType, &c.op, &PyTuple_Type, &numbers, &PyTuple_Type,
+                       &followed, &PyTuple_Type, &generators, &differentiable) &&
+      PyArg_ParseTuple(results, "OO!", &form, &PyTuple_Type, &returned) &&
+      reader.form(form, c.results);
   ok = ok &&
        Reader::pairs(gradients,
                      [&](Py_ssize_t a, Py_ssize_t b) { c.gradients.emplace_back(a, b); }) &&
@@ -451,8 +481,11 @@ PyObject* entry_new(PyTypeObject* type, PyObject* args, PyObject*) {
        Reader::pairs(returned, [&](Py_ssize_t output, Py_ssize_t number) {
          c.tensors_returned.push_back({output != 0, number});
        });
-  for (Py_ssize_t i = 0; ok && i < PyTuple_GET_SIZE(numbers); ++i) {
-    c.numbers.push_back(PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(numbers, i)));
+  for (const auto& [words, list] :
+       {std::pair{&c.numbers, numbers}, std::pair{&c.generators, generators}}) {
+    for (Py_ssize_t i = 0; ok && i < PyTuple_GET_SIZE(list); ++i) {
+      words->push_back(PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(list, i)));
+    }
   }
   ok = ok && !PyErr_Occurred() && Reader::pairs(followed, [&](Py_ssize_t number, Py_ssize_t cell) {
          c.followed.emplace_back(number, cell);

@@ -1,5 +1,6 @@
 // Running bindings: memory, pointers, kernels.
 #include <algorithm>
+#include <utility>
 
 #include "binding.h"
 #include "program.h"
@@ -127,7 +128,9 @@ void run_kernel(const BoundKernel& kernel, char* const* roots, const uint64_t* s
 // Lets Python raise the error behind a nonzero status; false.
 bool explain(const Binding& binding, const Call& call, int64_t status) {
   PyObject* arguments = binding.explain ? arguments_of(call) : nullptr;
+  PyObject* own = std::exchange(recorder, nullptr);  // what is looked at now is not of the function
   PyObject* result = arguments ? PyObject_CallOneArg(binding.explain, arguments) : nullptr;
+  recorder = own;
   Py_XDECREF(arguments);
   Py_XDECREF(result);
   if (!PyErr_Occurred()) {

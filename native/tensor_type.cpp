@@ -289,14 +289,14 @@ PyGetSetDef kTensorGetters[] = {
     {}};
 
 PyObject* item(Tensor* t) {
-  if (!readable(t, "item")) return nullptr;
+  if (!concrete(t, "item")) return nullptr;
   if (t->layout.numel != 1) {
     return raise(
         "ShapeError",
         "item: takes a tensor with one element; this one has %lld; use tolist(), or index it",
         static_cast<long long>(t->layout.numel));
   }
-  return load_element(t->data(), t->dtype);
+  return readable(t, "item") ? load_element(t->data(), t->dtype) : nullptr;
 }
 
 PyObject* tensor_new(PyTypeObject* cls, PyObject* args, PyObject* kwargs) {

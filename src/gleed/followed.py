@@ -37,6 +37,13 @@ class Follower(Protocol):
         """A size of the scope as Python gets it: an int, or a `FollowedSize`."""
 
 
+def stop_capture(rule: str, fix: str) -> None:
+    """Give up what is captured at present, if anything is: Python does what cannot be followed."""
+    follower = _C.set_recorder(None)
+    if follower is not None:
+        follower.stop(rule, fix)
+
+
 class FollowedNumber:
     """A number: `hint` in the call that is captured; `symbol` says to the follower what it is."""
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from gleed import _C
 from gleed._C import Tensor
-from gleed.captured.errors import stop_capture
 from gleed.devices import device as device_type
 from gleed.errors import DeviceError, DTypeError
+from gleed.followed import stop_capture
 
 
 class Generator(_C.Generator):

@@ -33,14 +33,17 @@ class Program:
         self.steps = [self.draw.choice(kinds)() for _ in range(self.draw.randint(2, 12))]
         self.returned = self.draw.randint(1, 3)
 
-    def arguments(self, seed: int = 0, *, requires_grad: bool = False) -> list[Any]:
-        """Inputs; some of them laid out in another way."""
+    def arguments(
+        self, seed: int = 0, *, requires_grad: bool = False, grown: tuple[int, int] = (0, 0)
+    ) -> list[Any]:
+        """Inputs, larger than those it was drawn for by `grown`; some of them laid out in another
+        way."""
         draw = random.Random(seed)
         gleed.manual_seed(seed)
         made = []
         for _ in range(self.inputs):
             layout = draw.choice(("plain", "transposed", "sliced"))
-            rows, columns = self.shape
+            rows, columns = (n + more for n, more in zip(self.shape, grown, strict=True))
             if layout == "transposed":
                 tensor = gleed.randn(columns, rows).t()
             elif layout == "sliced":

@@ -317,12 +317,8 @@ def test_writes_to_arguments_and_views() -> None:
 
     for _ in range(3):
         x, y = gleed.ones(3, 2), gleed.zeros(())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                write(x, y)
-            except TraceError as error:
-                assert "views of what it was given" in str(error)
+        row = write(x, y)
+        assert row.tolist() == [1, 1] and row.data_ptr() == x.data_ptr()
         assert x.tolist() == [[1, 1], [3, 3], [3, 3]] and y.item() == 14.0
 
 

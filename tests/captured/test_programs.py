@@ -52,6 +52,21 @@ def test_forward(first: int) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, COUNT, BATCH))
+def test_other_sizes(first: int) -> None:
+    for seed in range(first, first + BATCH):
+        program = Program(seed)
+        compiled = gleed.compile(program)
+        for call, grown in enumerate(((0, 0), (1, 2), (3, 0), (0, 0), (-1, 5))):
+            plain, captured = (program.arguments(3, grown=grown) for _ in range(2))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # some overlapping writes are not captured
+                found = compiled(*captured)
+            expected = program(*plain)
+            assert seen(found) == seen(expected), f"seed {seed}, call {call}"
+            assert seen(captured) == seen(plain), f"seed {seed}, call {call}: inputs"
+
+
+@pytest.mark.parametrize("first", range(0, COUNT, BATCH))
 def test_gradients(first: int) -> None:
     for seed in range(first, first + BATCH):
         program = Program(seed, grad=True)

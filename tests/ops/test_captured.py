@@ -30,9 +30,11 @@ def meaningful(tensor: Any) -> list[int]:
     return [s for n, s in zip(tensor.shape, tensor.stride(), strict=True) if n > 1]
 
 
-def check(sample: Sample, dtype: str, layout: str) -> None:
+def check(sample: Sample, dtype: str, layout: str, dynamic: bool = False) -> None:
     function = sample.op.public
-    compiled = gleed.compile(lambda *args, **kwargs: function(*args, **kwargs), fullgraph=True)
+    compiled = gleed.compile(
+        lambda *args, **kwargs: function(*args, **kwargs), fullgraph=True, dynamic=dynamic
+    )
     eager = sample.call(dtype, layout)
     try:
         expected = seen(eager.run(function)), seen(eager.tensors)
@@ -55,6 +57,12 @@ def test_forward(sample: Sample) -> None:
 @pytest.mark.parametrize("layout", [x for x in LAYOUTS if x != "contiguous"])
 def test_layouts(sample: Sample, layout: str) -> None:
     check(sample, "float32" if takes(sample, "float32") else "int64", layout)
+
+
+@pytest.mark.parametrize("sample", SAMPLES[::4], ids=lambda s: s.name)
+def test_sizes_as_symbols(sample: Sample) -> None:
+    dtype = "float32" if takes(sample, "float32") else "int64"
+    check(sample, dtype, "contiguous", dynamic=True)
 
 
 @pytest.mark.parametrize("name", UNCAPTURED)

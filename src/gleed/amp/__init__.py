@@ -20,6 +20,7 @@ from gleed.amp.autocast_mode import (
     is_autocast_cache_enabled,
     is_autocast_cpu_enabled,
     is_autocast_enabled,
+    separate_cache,
 )
 from gleed.amp.grad_scaler import GradScaler
 
@@ -36,4 +37,5 @@ __all__ = [
     "is_autocast_cache_enabled",
     "is_autocast_cpu_enabled",
     "is_autocast_enabled",
+    "separate_cache",
 ]

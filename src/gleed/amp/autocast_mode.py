@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 from gleed import _C
@@ -143,6 +144,16 @@ class autocast:
                 return function(*args, **kwargs)
 
         return within
+
+
+@contextmanager
+def separate_cache() -> Iterator[None]:
+    """Weights that are converted in this block are others than those converted outside."""
+    outer, _state.cache = _state.cache, {}
+    try:
+        yield
+    finally:
+        _state.cache = outer
 
 
 def _set(enabled: bool, dtype: Any, caches: bool | None) -> None:

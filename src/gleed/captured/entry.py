@@ -77,6 +77,7 @@ class Entry:
                 captured.op,
                 captured.numbers,
                 tuple((k, origins.get(origin, origin)) for k, origin in captured.followed),
+                captured.generators,
                 captured.differentiable > 0,
             ),
             tuple((k, -1 if output is None else output) for k, output in captured.gradients),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gleed import _C
 from gleed.places import users_place
 
 
@@ -17,10 +16,3 @@ class Unfollowed(Exception):
     def message(self, name: str) -> str:
         """The text of the error or warning for the function called `name`."""
         return f"compile: {self.rule}; it came in {name} at {self.place.quoted}; {self.fix}"
-
-
-def stop_capture(rule: str, fix: str) -> None:
-    """Give up what is captured at present, if anything is: Python does what cannot be followed."""
-    recorder = _C.set_recorder(None)
-    if recorder is not None:
-        recorder.stop(Unfollowed(rule, fix))

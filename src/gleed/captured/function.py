@@ -73,6 +73,10 @@ class CompiledFunction:
         """As a method: with the instance as the first argument."""
         return self if instance is None else functools.partial(self, instance)
 
+    def __reduce__(self) -> Any:
+        """Copies and pickles begin without programs."""
+        return CompiledFunction, (self._function, self._fullgraph, self._quiet, self._dynamic)
+
     def report(self) -> str:
         """What was captured: every program, why there are several, and what is not captured.
 
@@ -130,7 +134,8 @@ class CompiledFunction:
         kwargs = {k: recorder.number(x, i) if i in numbers else x for i, (k, x) in named}
         previous = _C.set_recorder(recorder)
         try:
-            result = plain(self._function(*args, **kwargs))
+            with amp.separate_cache():
+                result = plain(self._function(*args, **kwargs))
             if not failures:
                 _C.set_recorder(None)
                 try:

@@ -84,6 +84,14 @@ class Memory:
             place = self.views[place].parent
         return self.parts[place]
 
+    def way_to(self, place: Place) -> list[Movement]:
+        """The movements that lead from a part to a place in it."""
+        found: list[Movement] = []
+        while place in self.views:
+            view = self.views[place]
+            place, found = view.parent, [*view.movements, *found]
+        return found
+
     def alias(self, place: Place, value: Standin, source: Place) -> None:
         """Note that the tensor at `place`, which holds `value`, is a view of that at `source`."""
         if self.knows(place):

@@ -52,6 +52,7 @@ class Captured:
     needs_none: list[int]
     needs_some: list[int]
     held: list[Any]  # what the numbers are the addresses of
+    generators: tuple[int, ...]  # numbers that stand for those that it draws from
     program: Program
     calls: list[Call]
     backward: list[tuple[int, Value]]
@@ -97,6 +98,7 @@ def capture(recorder: Recorder, result: Any) -> Captured:
         needs_none,
         needs_some,
         recorder.held,
+        (0, *map(id, recorder.held)) if recorder.trace.draws() else (),
         program,
         recorder.story.all,
         [(k, g.value) for k, g in history.gradients.items()],
@@ -118,13 +120,17 @@ def _require_plain(form: Form) -> None:
 
 def _value(recorder: Recorder, tensor: Any) -> Standin:
     """What a tensor holds that leaves the function."""
-    part = recorder.memory.part_of(recorder.place(tensor))
-    if part.tensor is not None and part.written:
+    place = recorder.place(tensor)
+    part = recorder.memory.part_of(place)
+    if part.tensor is None or not part.written:
+        return recorder.leaving(tensor)
+    if tensor.requires_grad:
         raise Unfollowed(
-            "a captured function must not return views of what it was given and writes to",
-            "return a clone()",
+            "a captured function must not return views of what it was given and writes to, if they "
+            "require grad",
+            "return a clone(), or detach() it",
         )
-    return recorder.leaving(tensor)
+    return recorder.view_of_input(place, part)
 
 
 def _gradients(

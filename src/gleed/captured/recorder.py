@@ -142,25 +142,30 @@ class Recorder:
         """The `.grad` of a tensor is about to be read, added to, or assigned."""
         if id(tensor) not in self.gradients:
             self.gradients[id(tensor)] = tensor, tensor.grad, not assigned
-        return True
+        if assigned or tensor.grad is None:
+            return True
+        return self._try(self.place, tensor)  # an input, by which the gradient is found
 
     def gradients_before(self) -> list[tuple[Any, Any]]:
         """Tensors with the gradients that they had, where the function uses these."""
         return [(t, before) for t, before, read in self.gradients.values() if read]
 
-    def _try(self, step: Callable[..., None], *args: Any) -> bool:
+    def _try(self, step: Callable[..., object], *args: Any) -> bool:
         try:
             step(*args)
         except Unfollowed as reason:
-            self.stop(reason)
+            self._stop(reason)
             return False
         except IRError as error:
-            self.stop(Unfollowed(f"operations must fit together; {error}", "report this"))
+            self.stop(f"operations must fit together; {error}", "report this")
             return False
         return True
 
-    def stop(self, reason: Unfollowed) -> None:
+    def stop(self, rule: str, fix: str) -> None:
         """Give up."""
+        self._stop(Unfollowed(rule, fix))
+
+    def _stop(self, reason: Unfollowed) -> None:
         self.live = False
         self._give_up(reason)
 
@@ -256,6 +261,15 @@ class Recorder:
         if under.node.op == "input" or self._owners.setdefault(under, part) is not part:
             self.memory.replace(part, self._laid_out(part.place, self._copy(part.value)))
         return self.memory.read(place)
+
+    def view_of_input(self, place: Place, part: Part) -> Standin:
+        """A view of an input whatever that holds, which will be what is written to it."""
+        number = next(k for k, tensor in enumerate(self.inputs) if tensor is part.tensor)
+        value = Standin(self.trace, self.trace.inputs[number])
+        with self.trace.untaped():
+            for primitive, attrs in self.memory.way_to(place):
+                value = self.trace.emit(primitive, (value,), attrs)
+        return value
 
     def _copy(self, value: Standin) -> Standin:
         with self.trace.untaped():

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NoReturn, Self
 import gleed
 from gleed import Tensor
 from gleed._C import ModuleBase
+from gleed.captured import compile
 from gleed.errors import ArgumentError, RangeError
 from gleed.nn import members
 from gleed.nn.convert import conversion
@@ -94,6 +95,16 @@ class Module(StateDict, Hooks, ModuleBase):
         twin: Self = cls.__new__(cls)  # type: ignore[call-overload]
         twin.__dict__ = self.__dict__
         return twin
+
+    def compile(self, **options: Any) -> None:
+        """Capture `forward` from now on, as `gleed.compile` does; `options` are those of it.
+
+        >>> model = gleed.nn.Linear(2, 1)
+        >>> model.compile()
+        >>> model(gleed.ones(3, 2)).shape
+        gleed.Size([3, 1])
+        """
+        object.__setattr__(self, "forward", compile(self.forward, **options))
 
     # Attributes
 
