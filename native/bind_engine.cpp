@@ -10,6 +10,7 @@
 
 #include "kernel.h"
 #include "launch.h"
+#include "machine_code.h"
 #include "objects.h"
 #include "op.h"
 #include "recording.h"
@@ -88,7 +89,7 @@ PyObject* kernel_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   kernel.compile = Py_NewRef(compile);
   kernel.inputs = inputs;
   kernel.cost = 0.1;
-  kernel.variants = new std::unordered_map<std::string, KernelFunction>;
+  kernel.variants = new std::unordered_map<std::string, void*>;
   const bool good = flag_of(ir, "reduces", kernel.reduces) &&
                     flag_of(ir, "ordered", kernel.ordered) &&
                     flag_of(ir, "sequential", kernel.sequential) &&
@@ -256,6 +257,11 @@ PyObject* set_identity_kernels(PyObject*, PyObject* kernels) {
   Py_RETURN_NONE;
 }
 
+PyObject* set_together(PyObject*, PyObject* together) {
+  set_batch_compiler(together == Py_None ? nullptr : together);
+  Py_RETURN_NONE;
+}
+
 PyObject* set_helper(PyObject*, PyObject* helper) {
   if (helper != Py_None && !PyCallable_Check(helper)) {
     return raise("TypeError", "set_out_helper: it must be callable or None; got %s",
@@ -315,6 +321,10 @@ PyMethodDef functions[] = {
      "place_of(tensor) -> (serial of its memory, dtype, offset, sizes, strides)."},
     {"set_identity_kernels", set_identity_kernels, METH_O,
      "set_identity_kernels({dtype: kernel}). Copying kernels, for operands that need staging."},
+    {"set_batch_compiler", set_together, METH_O,
+     "set_batch_compiler(together). What compiles several kernels at once: "
+     "together([(compile, arguments), ...]) returns what each compile(*arguments) does; None: "
+     "they are compiled one by one."},
     {"set_out_helper", set_helper, METH_O,
      "set_out_helper(callable). Called as callable(out, result) to resize, convert and copy."},
     {"get_num_threads", get_num_threads, METH_NOARGS, "The number of threads that kernels use."},

@@ -9,7 +9,7 @@
 #include <tuple>
 
 #include "errors.h"
-#include "objects.h"
+#include "machine_code.h"
 
 namespace nb = nanobind;
 
@@ -25,35 +25,20 @@ constexpr const char* kKinds[] = {"tile",           "ragged",         "dot",
                                   "plane_weight",   "winograd_input", "winograd_weight",
                                   "winograd_output"};
 
-MicroKernel compile(const char* kind, DType dtype, const std::vector<int64_t>& shape) {
+MicroKernel compiled(void** slot, const char* kind, DType dtype, const std::vector<int64_t>& shape,
+                     bool now = false) {
   if (!compiler) {
     raise("RuntimeError",
           "matmul: no compiler of micro-kernels is set; import gleed, not gleed._C");
     return nullptr;
   }
+  if (*slot) return reinterpret_cast<MicroKernel>(*slot);
   nb::list arguments;
   arguments.append(kind);
   arguments.append(info(dtype).kernel_name);
   for (const int64_t number : shape) arguments.append(number);
-  PyObject* made = PyObject_CallObject(compiler, nb::tuple(arguments).ptr());
-  if (!made) return nullptr;
-  const char* data = nullptr;
-  const char* symbol = nullptr;
-  Py_ssize_t size = 0;
-  void* address = nullptr;
-  if (!PyTuple_Check(made)) {
-    raise("TypeError", "matmul: the compiler returns (object bytes, symbol); got %s",
-          Py_TYPE(made)->tp_name);
-  } else if (PyArg_ParseTuple(made, "y#s", &data, &size, &symbol)) {
-    std::string error;
-    address = load_object({data, static_cast<size_t>(size)}, symbol, error);
-    if (!address) {
-      raise("RuntimeError", "matmul: the micro-kernel %s cannot be loaded; %s", symbol,
-            error.c_str());
-    }
-  }
-  Py_DECREF(made);
-  return reinterpret_cast<MicroKernel>(address);
+  void* code = machine_code(slot, compiler, nb::tuple(arguments).release().ptr(), now);
+  return reinterpret_cast<MicroKernel>(code);
 }
 
 }  // namespace
@@ -64,7 +49,8 @@ const TileFamily* tile_family(DType dtype) {
   static std::optional<TileFamily> families[kDTypeCount];
   std::optional<TileFamily>& family = families[static_cast<int>(dtype)];
   if (!family) {
-    const MicroKernel describe = compile("family", dtype, {});
+    void* slot = nullptr;
+    const MicroKernel describe = compiled(&slot, "family", dtype, {}, true);
     if (!describe) return nullptr;
     describe(&family.emplace());
   }
@@ -72,13 +58,8 @@ const TileFamily* tile_family(DType dtype) {
 }
 
 MicroKernel micro_kernel(Micro kind, DType dtype, const std::vector<int64_t>& shape) {
-  static std::map<std::tuple<Micro, DType, std::vector<int64_t>>, MicroKernel> known;
-  const auto key = std::make_tuple(kind, dtype, shape);
-  const auto found = known.find(key);
-  if (found != known.end()) return found->second;
-  const MicroKernel kernel = compile(kKinds[static_cast<int>(kind)], dtype, shape);
-  if (kernel) known.emplace(key, kernel);
-  return kernel;
+  static std::map<std::tuple<Micro, DType, std::vector<int64_t>>, void*> known;
+  return compiled(&known[{kind, dtype, shape}], kKinds[static_cast<int>(kind)], dtype, shape);
 }
 
 bool TileSet::add(DType dtype, int64_t least_rows, int64_t most_rows, int64_t columns) {

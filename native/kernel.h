@@ -44,7 +44,7 @@ struct Kernel {
   bool gathers;       // reads at computed offsets
   double cost;        // arithmetic per point, in nanoseconds on one thread
   Split* split;       // owned; or null
-  std::unordered_map<std::string, KernelFunction>* variants;
+  std::unordered_map<std::string, void*>* variants;  // null: not compiled yet
 };
 
 extern PyTypeObject* KernelType;

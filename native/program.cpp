@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "binding.h"
+#include "machine_code.h"
 #include "tuples.h"
 
 namespace gleed {
@@ -178,6 +179,15 @@ Plan* new_plan(Program& program, const Call& call, std::vector<int64_t>& cells) 
 
 uint64_t next_id = 0;
 
+// As `bind`, all machine code that is missing compiled together.
+std::unique_ptr<Binding> bind_whole(Plan* plan, PyObject* explain, const Call& call,
+                                    const std::vector<int64_t>& cells) {
+  CodeBatch missing;
+  std::unique_ptr<Binding> binding = bind(plan, explain, call, cells);
+  if (!binding || missing.empty()) return binding;
+  return missing.compile() ? bind(plan, explain, call, cells) : nullptr;
+}
+
 }  // namespace
 
 void init_program(Program& program, PyObject* compile, PyObject* explain) {
@@ -237,7 +247,7 @@ const Binding* make_binding(Program& program, const Call& call, const Key& key) 
   }
   if (!plan) return nullptr;
   PyObject* explain = Py_XNewRef(program.explain);
-  std::unique_ptr<Binding> binding = bind(plan, explain, call, cells);
+  std::unique_ptr<Binding> binding = bind_whole(plan, explain, call, cells);
   Py_XDECREF(explain);
   Py_DECREF(plan);
   if (!binding) return nullptr;

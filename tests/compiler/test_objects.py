@@ -11,7 +11,7 @@ import textwrap
 import pytest
 
 from gleed.compiler import objects
-from gleed.compiler.kernel import Kernel, Operand, Store, Variant, load
+from gleed.compiler.kernel import Kernel, KernelError, Operand, Store, Variant, load
 from gleed.compiler.objects import ObjectStore, object_for
 
 MAP = Variant("map", "11")
@@ -37,13 +37,13 @@ def compilations(monkeypatch):
     from gleed.compiler import emit
 
     done = []
-    compile_variant = emit.compile_variant
+    assemble = emit.assemble
 
-    def counted(kernel, variant, target=None):
-        done.append(kernel)
-        return compile_variant(kernel, variant, target)
+    def counted(llvm_ir, target):
+        done.append(llvm_ir)
+        return assemble(llvm_ir, target)
 
-    monkeypatch.setattr(emit, "compile_variant", counted)
+    monkeypatch.setattr(emit, "assemble", counted)
     return done
 
 
@@ -184,7 +184,7 @@ def test_warm_start_needs_no_llvm_and_is_quick(directory):
         objects._store().put(objects._key(scaled(i), MAP), os.urandom(3000))
     program = textwrap.dedent("""
         import sys, time
-        from gleed.compiler.kernel import Kernel, Operand, Store, Variant, load
+        from gleed.compiler.kernel import Kernel, KernelError, Operand, Store, Variant, load
         from gleed.compiler.objects import object_for
         start = time.perf_counter()
         for i in range(70):
@@ -198,3 +198,23 @@ def test_warm_start_needs_no_llvm_and_is_quick(directory):
     command = [sys.executable, "-c", program]
     seconds = [float(subprocess.check_output(command, text=True)) for _ in range(3)]
     assert min(seconds) < 0.02, seconds
+
+
+def test_several_are_compiled_together(directory, compilations):
+    names = [(scaled(i), MAP) for i in range(2, 8)]
+    requests = [(lambda *name: (object_for(*name), "kernel"), name) for name in names]
+    together = objects.compile_together(requests)
+    assert len(compilations) == len(names)
+    assert together == [(object_for(*name), "kernel") for name in names]
+    assert len(compilations) == len(names)
+    assert objects.compile_together(requests) == together
+
+
+def test_what_fails_among_several_is_raised(directory):
+    def broken():
+        raise KernelError("broken: on purpose")
+
+    requests = [(lambda: (object_for(scaled(2), MAP), "kernel"), ()), (broken, ())]
+    with pytest.raises(KernelError, match="on purpose"):
+        objects.compile_together(requests)
+    assert isinstance(object_for(scaled(2), MAP), bytes)

@@ -5,6 +5,7 @@ import pytest
 
 from gleed import _C
 from gleed.compiler import kernel as k
+from gleed.compiler.objects import compile_together
 
 from .harness import REQUIRED, array, core, pointwise, tensor
 
@@ -266,6 +267,58 @@ def test_huge_results_are_a_clear_error(size):
         with pytest.raises(Exception, match="memory") as raised:
             plan_op(plan)(tensor(np.zeros(1, "f")))
         assert "OutOfMemory" in type(raised.value).__name__
+
+
+@pytest.fixture
+def batches():
+    """The numbers of kernels that were compiled together; a batch of 4 fails."""
+    sizes = []
+
+    def together(requests):
+        sizes.append(len(requests))
+        if len(requests) == 4:
+            raise ArithmeticError("four are too many")
+        return [compile(*arguments) for compile, arguments in requests]
+
+    _C.set_batch_compiler(together)
+    yield sizes
+    _C.set_batch_compiler(compile_together)
+
+
+def scale_all(factors):
+    """A plan that multiplies its input by one factor after the other, each by a kernel."""
+    steps = []
+    for i, factor in enumerate(factors, 1):
+        kernel = pointwise(lambda x, factor=factor: x * factor, ("f32",))
+        steps += [
+            ("alloc", i, (i - 1,)),
+            ("kernel", kernel, (0,), 1, ((i - 1, (0,)), (i, (0,))), ()),
+            ("kernel", kernel, (0,), 1, ((i - 1, (0,)), (i, (0,))), ()),
+        ]
+    values = ((_C.float32, (0,)),) * len(factors)
+    return _C.Plan(
+        *(((_C.float32, 1),), (("size", 0, 0),), (), values),
+        *(tuple(steps), (len(factors),), (), ()),
+    )
+
+
+def test_what_a_plan_lacks_is_compiled_together(batches):
+    a = np.arange(5, dtype="f")
+    op = plan_op(scale_all((2, 3, 5)))
+    for _ in range(2):
+        np.testing.assert_array_equal(array(op(tensor(a))), 30 * a)
+    assert batches == [3]
+
+
+def test_what_could_not_be_compiled_together_is_asked_for_again(batches):
+    a = np.arange(5, dtype="f")
+    op = plan_op(scale_all((2, 3, 5, 7)))
+    for _ in range(2):
+        with pytest.raises(ArithmeticError, match="four are too many"):
+            op(tensor(a))
+    assert batches == [4, 4]
+    _C.set_batch_compiler(None)
+    np.testing.assert_array_equal(array(op(tensor(a))), 210 * a)
 
 
 def test_failed_checks_are_explained():

@@ -24,21 +24,19 @@ Instantiating BLAS Functionality", ACM TOMS 41 (2015), for tiles.
 from __future__ import annotations
 
 from gleed.compiler import target as targets
-from gleed.compiler.objects import cached_object, named_key
+from gleed.compiler.objects import Code, cached_object, named_key
 from gleed.lazy import lazy
 
-# The generators and LLVM are loaded only when something must be compiled.
+# The generators are loaded only when something must be compiled.
 generators = lazy("gleed.compiler.contraction_emit")
-emit = lazy("gleed.compiler.emit")
 
 
-def compile_contraction(kind: str, dtype: str, *shape: int) -> tuple[bytes, str]:
+def compile_contraction(kind: str, dtype: str, *shape: int) -> tuple[Code, str]:
     """One micro-kernel for this machine: an ELF object, and the name of its function."""
     symbol = f"matmul_{kind}_{dtype}_{'x'.join(map(str, shape))}"
 
-    def build() -> bytes:
-        target = targets.host()
-        llvm_ir = generators.emit_contraction(kind, dtype, shape, target, symbol)
-        return emit.assemble(llvm_ir, target)
+    def source() -> str:
+        llvm_ir: str = generators.emit_contraction(kind, dtype, shape, targets.host(), symbol)
+        return llvm_ir
 
-    return cached_object(named_key(symbol), build), symbol
+    return cached_object(named_key(symbol), source), symbol

@@ -7,6 +7,7 @@ allocation are what is wanted.
 
 from __future__ import annotations
 
+import ctypes
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from gleed.compiler.target import Target
 
 _ATTRIBUTES = 'nounwind "no-builtins" "frame-pointer"="none"'
 _RELOCATION, _CODE_MODEL = "pic", "small"
+_idle: dict[Target, list[Any]] = {}  # machines that nobody uses
 
 
 def emit_llvm(kernel: Kernel, variant: Variant, target: Target) -> str:
@@ -46,12 +48,39 @@ def assemble(llvm_ir: str, target: Target) -> bytes:
     """The ELF object of a module of LLVM IR that refers to nothing outside itself."""
     from llvmlite import binding as llvm
 
-    machine = _machine(target)
-    module = llvm.parse_assembly(llvm_ir)
+    machine = _take_machine(target)
+    module = llvm.parse_assembly(llvm_ir, llvm.create_context())
     module.verify()
     module.triple = target.triple
     module.data_layout = str(machine.target_data)
-    return machine.emit_object(module)
+    code = _object(machine, module)
+    _idle[target].append(machine)
+    return code
+
+
+def _object(machine: Any, module: Any) -> bytes:
+    """As `machine.emit_object(module)`, but without the lock that llvmlite has around all of LLVM:
+    modules with contexts of their own may be compiled at the same time."""
+    from llvmlite.binding import ffi
+
+    with ffi.OutputString() as error:
+        buffer = _unlocked("LLVMPY_TargetMachineEmitToMemory")(machine, module, 1, error)
+        if not buffer:
+            raise RuntimeError(str(error))
+    start, size = ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer)
+    code = ctypes.string_at(start, size)
+    ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+    return code
+
+
+@cache
+def _unlocked(name: str) -> Any:
+    """A function of LLVM's C interface."""
+    from llvmlite.binding import ffi
+
+    locked, function = getattr(ffi.lib, name), getattr(ctypes.CDLL(ffi.lib._name), name)
+    function.argtypes, function.restype = locked.argtypes, locked.restype
+    return function
 
 
 def assembly(kernel: Kernel, variant: Variant, target: Target | None = None) -> str:
@@ -60,16 +89,21 @@ def assembly(kernel: Kernel, variant: Variant, target: Target | None = None) -> 
 
     target = target or targets.host()
     module = llvm.parse_assembly(emit_llvm(kernel, variant, target))
-    return _machine(target).emit_assembly(module)
+    return _new_machine(target).emit_assembly(module)
 
 
-@cache
-def _machine(target: Target) -> Any:
+def _take_machine(target: Target) -> Any:
+    """What generates code for a target, for one thread at a time."""
+    try:
+        return _idle.setdefault(target, []).pop()
+    except IndexError:
+        return _new_machine(target)
+
+
+def _new_machine(target: Target) -> Any:
     from llvmlite import binding as llvm
 
-    _leave_loops_alone()
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
+    _begin()
     return llvm.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu,
         features=target.features,
@@ -80,9 +114,12 @@ def _machine(target: Target) -> Any:
 
 
 @cache
-def _leave_loops_alone() -> None:
-    """Switch loop strength reduction off: addresses are already stepped as they should be, and it
-    would be a third of the time of a compilation. The switch is LLVM's, for the whole process."""
+def _begin() -> None:
+    """Make LLVM ready, with loop strength reduction off: addresses are already stepped as they
+    should be, and it would be a third of the time of a compilation. The switch is LLVM's, for the
+    whole process."""
     from llvmlite import binding as llvm
 
     llvm.set_option("gleed", "-disable-lsr")
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()

@@ -24,30 +24,53 @@ import shutil
 import stat
 import struct
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from gleed import _C
 from gleed.compiler.kernel import Kernel, Variant
 from gleed.compiler.kernel_text import print_kernel
-from gleed.compiler.target import host_identity
+from gleed.compiler.target import host, host_identity
 from gleed.lazy import lazy
 
-emit = lazy("gleed.compiler.emit")  # and LLVM, only when something must be compiled
+# LLVM, and threads to run it, are loaded only when something must be compiled.
+emit, futures = lazy("gleed.compiler.emit"), lazy("concurrent.futures")
 _MAGIC = b"gleed-object-1\0\0"
 _PACK_MAGIC = b"gleed-pack-1\0\0\0\0"
 _ENTRY = struct.Struct("<32sQQ32s")
 _GATHER = 16  # loose objects that make a process write a new pack
 _LIMIT = 256 << 20  # bytes of all packs, beyond which other environments make room
+_thread = threading.local()  # `batch`, while several objects are compiled together
+
+Code = Any  # of an ELF object: bytes, in a batch perhaps a future of them
 
 
-def object_for(kernel: Kernel, variant: Variant) -> bytes:
+class _Batch:
+    """Objects that threads compile while this one goes on."""
+
+    def __init__(self) -> None:
+        self._pool: Any = None
+
+    def submit(self, key: bytes, llvm_ir: str) -> Code:
+        if self._pool is None:
+            self._pool = futures.ThreadPoolExecutor(_C.get_num_threads())
+        return self._pool.submit(_make, key, llvm_ir)
+
+    def end(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
+def object_for(kernel: Kernel, variant: Variant) -> Code:
     """The ELF object of one variant for this machine, from the cache or compiled now."""
 
-    def build() -> bytes:
-        return emit.compile_variant(kernel, variant)[0]
+    def source() -> str:
+        return emit.emit_llvm(kernel, variant, host())
 
-    return cached_object(_key(kernel, variant), build)
+    return cached_object(_key(kernel, variant), source)
 
 
 def named_key(name: str) -> bytes:
@@ -55,15 +78,34 @@ def named_key(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
 
 
-def cached_object(key: bytes, build: Callable[[], bytes]) -> bytes:
-    """The ELF object under `key`, from the cache, or made by `build` now."""
+def cached_object(key: bytes, source: Callable[[], str]) -> Code:
+    """The ELF object under `key`, from the cache, or made of the LLVM IR in `source` now."""
     store = _store()
     code = store.get(key) if store else None
-    if code is None:
-        code = build()
-        if store:
-            store.put(key, code)
+    if code is not None:
+        return code
+    batch: _Batch | None = getattr(_thread, "batch", None)
+    return batch.submit(key, source()) if batch else _make(key, source())
+
+
+def _make(key: bytes, llvm_ir: str) -> bytes:
+    code = emit.assemble(llvm_ir, host())
+    store = _store()
+    if store:
+        store.put(key, code)
     return code
+
+
+def compile_together(requests: list[tuple[Callable[..., Any], tuple[Any, ...]]]) -> list[Any]:
+    """What `compile(*arguments)` gives for each of the requests, (code, symbol): LLVM, which takes
+    most of the time, works on several at once."""
+    batch = _thread.batch = _Batch()
+    try:
+        made = [compile(*arguments) for compile, arguments in requests]
+        return [(c if isinstance(c, bytes) else c.result(), symbol) for c, symbol in made]
+    finally:
+        _thread.batch = None
+        batch.end()
 
 
 def cache_directory() -> Path:

@@ -14,7 +14,7 @@ from gleed.compiler.contraction import compile_contraction
 from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.graph import Graph, Value
 from gleed.compiler.kernel import Variant
-from gleed.compiler.objects import object_for
+from gleed.compiler.objects import Code, compile_together, object_for
 from gleed.compiler.schedule import Schedule, identity_kernel
 from gleed.compiler.split import accumulator_dtypes, split
 
@@ -111,7 +111,7 @@ def _kernel(ir: k.Kernel, parts: tuple[Any, ...] | None = None) -> Any:
     return _C.Kernel(ir, inputs, _compile, parts)
 
 
-def _compile(ir: k.Kernel, orientation: str, strides: str) -> tuple[bytes, str]:
+def _compile(ir: k.Kernel, orientation: str, strides: str) -> tuple[Code, str]:
     variant = Variant(orientation, strides)
     return object_for(ir, variant), variant.symbol(ir)
 
@@ -121,6 +121,7 @@ def _attention_kernel(name: str, dtype: str) -> Any:
     return _kernel(attention_kernel(name, dtype))
 
 
+_C.set_batch_compiler(compile_together)
 _C.set_contraction_compiler(compile_contraction)
 _C.set_attention_kernels(_attention_kernel)
 _C.set_identity_kernels({name: core_kernel(identity_kernel(name)) for name in k.DTYPES})
