@@ -63,7 +63,7 @@ class Recurrent(nn.Module):
         self.out = nn.Linear(6, 11)
 
     def forward(self, tokens: Any) -> Any:
-        state = (gleed.zeros(1, len(tokens.t()[0]), 6), gleed.zeros(1, tokens.size(0), 6))
+        state = (gleed.zeros(1, len(tokens), 6), gleed.zeros(1, tokens.size(0), 6))
         return self.out(self.cell(self.token(tokens), state)[0])
 
 
@@ -125,6 +125,19 @@ def test_a_sweep_of_batches_is_captured_twice(model: type[nn.Module]) -> None:
     assert programs(step) == 3  # one element is a layout of its own
 
 
+def test_len_is_python_s_own_afterwards() -> None:
+    namespace: dict[str, Any] = {}
+    exec("def scaled(x):\n    return x * len(x)", namespace)
+    compiled = gleed.compile(namespace["scaled"], fullgraph=True)
+    for n in (2, 3, 4, 5):
+        assert compiled(gleed.ones(n)).tolist() == [n] * n
+        assert "len" not in namespace
+    assert programs(compiled) == 2
+    namespace["len"] = lambda x: 7
+    for n in (4, 5, 6):
+        assert compiled(gleed.ones(n)).tolist() == [7] * n
+
+
 def test_batches_and_lengths_vary_together() -> None:
     (plain, _), (step, _) = training(Transformer, False), training(Transformer, True)
     for n, length in ((2, 3), (3, 4), (5, 6), (4, 4), (7, 16), (2, 9), (16, 2)):
@@ -138,6 +151,7 @@ def test_a_recurrent_network() -> None:
     for n in (5, 3, 2, 6, 8):
         x, y = gleed.randint(0, 11, (n, 4)), gleed.randint(0, 11, (n * 4,))
         assert equal(step(x, y), plain(x, y))
+    assert programs(step) == 2
 
 
 # ---- what is followed
@@ -162,6 +176,7 @@ FOLLOWED: dict[str, Callable[[Any], Any]] = {
     "cat": lambda x: gleed.cat([x, gleed.zeros(2, x.shape[1])]),
     "mask": lambda x: x.masked_fill(gleed.ones(x.shape, dtype=gleed.bool).triu(1), 0.0),
     "strides": lambda x: x.as_strided((x.shape[0],), (x.stride(0),)) + len(x.shape),
+    "length": lambda x: x.view(len(x), -1) * len(x[0]) + len([1, 2]),
     "compare": lambda x: x * 2 if x.shape[0] > 1 and x.shape[1] >= 2 else x,
     "norm": lambda x: (x - x.mean(0)) * (x.shape[0] - 1),
 }

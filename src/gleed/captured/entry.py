@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gleed import _C
+from gleed import _C, amp
 from gleed.captured.program import Captured
 from gleed.captured.reach import MISSING, Reached
 from gleed.captured.recorder import argument_origin
@@ -25,6 +25,16 @@ class Modes:
     inference: bool
     default_dtype: Any
     autocast: Any  # its dtype, or False
+
+
+def current_modes() -> Modes:
+    """The modes of the caller."""
+    return Modes(
+        _C.is_grad_enabled(),
+        _C.is_inference_mode_enabled(),
+        _C.get_default_dtype(),
+        amp.is_autocast_enabled("cpu") and amp.get_autocast_dtype("cpu"),
+    )
 
 
 @dataclass(frozen=True)
@@ -84,12 +94,14 @@ class Entry:
             tuple(needs),
             (form, tuple((int(kind == "output"), k) for kind, k in captured.results)),
         )
+        # run(args, kwargs) is the result of a call, or NotImplemented if the program is not for it;
+        # raises `Outdated` if its tensors have other sizes.
+        self.run = self._core if self._plain and not modes.autocast else self._run
 
-    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The result of a call, or NotImplemented if the program is not for it.
-
-        Raises `Outdated` if its tensors have other sizes.
-        """
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the core leaves to Python."""
+        if self.modes.autocast and self.modes != current_modes():
+            return NotImplemented
         result = self._core(args, kwargs)
         if self._plain or result is NotImplemented:
             return result

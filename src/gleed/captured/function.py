@@ -8,15 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 from gleed import _C, amp
-from gleed.captured.entry import Entry, Modes, Source
+from gleed.captured.entry import Entry, Modes, Source, current_modes
 from gleed.captured.errors import Unfollowed
+from gleed.captured.lengths import followed_lengths
 from gleed.captured.listing import Listing
 from gleed.captured.memory import Place, place_of
 from gleed.captured.program import Failed, Outdated, capture
 from gleed.captured.reach import Reached, reach
 from gleed.captured.recorder import Recorder, argument_origin
 from gleed.captured.report import summary
-from gleed.captured.structure import Form, other_numbers, plain, take_apart
+from gleed.captured.structure import Form, other_numbers, plain, take_apart, without_numbers
 from gleed.errors import ArgumentError, TraceError
 from gleed.primitives.core import IRError
 
@@ -41,33 +42,45 @@ class CompiledFunction:
         self._entries: list[Entry] = []
         self._uncaptured: dict[Any, str] = {}  # kinds of calls that are not captured, and why
         self._reasons: list[str] = []  # why the function was captured again
+        self._run_first: Callable[..., Any] = _run_none  # of the entry that ran last
         self._in_vain = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the captured program; capture the function first where there is none that fits."""
-        for i, entry in enumerate(self._entries):
-            if entry.modes.autocast and entry.modes != _modes():
-                continue
+        try:
+            result = self._run_first(args, kwargs)
+        except Outdated:
+            result = NotImplemented
+        except Failed:
+            return self._function(*args, **kwargs)  # which raises the error, and says where
+        return result if result is not NotImplemented else self._run_other(args, kwargs)
+
+    def _run_other(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a program that is not the one that ran last, or capture."""
+        for entry in self._entries[1:]:
             try:
                 result = entry.run(args, kwargs)
             except Outdated:
                 continue
             except Failed:
-                return self._function(*args, **kwargs)  # which raises the error, and says where
+                return self._function(*args, **kwargs)
             if result is not NotImplemented:
-                if i:
-                    self._entries.insert(0, self._entries.pop(i))
+                self._put_first(entry)
                 return result
         if _C.is_recording():
             return self._function(*args, **kwargs)
         tensors, form = take_apart((args, kwargs))
-        modes = _modes()
+        modes = current_modes()
         kinds = len(self._entries) + len(self._uncaptured)
-        if (form, modes) in self._uncaptured or kinds >= _MOST_PROGRAMS:
+        if (without_numbers(form), modes) in self._uncaptured or kinds >= _MOST_PROGRAMS:
             return self._function(*args, **kwargs)
         if self._entries:
             self._reasons.append(self._entries[0].obstacle(form, modes))
         return self._capture(form, modes, tensors, args, kwargs)
+
+    def _put_first(self, entry: Entry) -> None:
+        self._entries = [entry, *(other for other in self._entries if other is not entry)]
+        self._run_first = entry.run
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method: with the instance as the first argument."""
@@ -134,7 +147,8 @@ class CompiledFunction:
         kwargs = {k: recorder.number(x, i) if i in numbers else x for i, (k, x) in named}
         previous = _C.set_recorder(recorder)
         try:
-            with amp.separate_cache():
+            lengths = reached.measuring if any(varying) else ()
+            with amp.separate_cache(), followed_lengths(lengths):
                 result = plain(self._function(*args, **kwargs))
             if not failures:
                 _C.set_recorder(None)
@@ -159,7 +173,7 @@ class CompiledFunction:
         """Note that calls of a kind run uncaptured, and say so the first time."""
         if not (self._quiet or self._uncaptured):
             warnings.warn(f"{reason.message(self._name)}; it runs uncaptured", stacklevel=4)
-        self._uncaptured[form, modes] = reason.rule
+        self._uncaptured[without_numbers(form), modes] = reason.rule
 
     def _varying(
         self, form: Form, modes: Modes, tensors: list[Any]
@@ -182,10 +196,11 @@ class CompiledFunction:
         """Keep a program, unless the function itself has changed what it was captured with."""
         changed = entry.reached.assigned()
         if changed is None:
-            self._entries.insert(0, entry)
+            self._put_first(entry)
             self._in_vain = 0
             return
         self._in_vain += 1
+        self._reasons.append(f"{changed.path} was made or changed by the call itself")
         if self._in_vain >= _PATIENCE:
             raise Unfollowed(
                 "a captured function must leave Python's variables as they are; "
@@ -194,13 +209,9 @@ class CompiledFunction:
             )
 
 
-def _modes() -> Modes:
-    return Modes(
-        _C.is_grad_enabled(),
-        _C.is_inference_mode_enabled(),
-        _C.get_default_dtype(),
-        amp.is_autocast_enabled("cpu") and amp.get_autocast_dtype("cpu"),
-    )
+def _run_none(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Where there is no program yet."""
+    return NotImplemented
 
 
 def _sources(recorder: Recorder, arguments: list[Any], reached: Reached) -> list[Source]:

@@ -69,6 +69,8 @@ class Reached:
     cells: list[Cell] = field(default_factory=list)
     held: list[Any] = field(default_factory=list)
     tensors: dict[int, tuple[Any, int]] = field(default_factory=dict)  # by id: it, its cell
+    # The variables of modules whose code calls len().
+    measuring: list[dict[str, Any]] = field(default_factory=list)
     # Numbers by identity, with their cell, that nobody uses but to hand them to operations.
     numbers: dict[int, int] = field(default_factory=dict)
 
@@ -221,6 +223,10 @@ class _Walk:
             elif isinstance(constant, float | tuple):
                 self._literal(constant)
         if variables is not None:
+            if "len" in _variables(code) and all(
+                v is not variables for v in self.reached.measuring
+            ):
+                self.reached.measuring.append(variables)
             for name in _variables(code):
                 # A name of Python's own may be given to a variable later.
                 if name in variables or hasattr(builtins, name):

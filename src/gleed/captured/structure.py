@@ -100,6 +100,19 @@ def other_numbers(a: Form, b: Form) -> set[int] | None:
     return {*differing} if alike else None
 
 
+def without_numbers(form: Form) -> Form:
+    """A form of arguments with the types of numbers in place of these."""
+    assert isinstance(form, Branch)
+
+    def kind(item: Form) -> Form:
+        if isinstance(item, Fixed) and _are_numbers(item.value, item.value):
+            return Fixed(type(item.value))
+        return item
+
+    halves = [dataclasses.replace(half, items=tuple(map(kind, half.items))) for half in form.items]
+    return dataclasses.replace(form, items=tuple(halves))
+
+
 def _are_numbers(x: Any, y: Any) -> bool:
     return type(x) is type(y) and type(x) in (int, float)
 
