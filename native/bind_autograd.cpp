@@ -277,17 +277,19 @@ bool read_options(PyObject* retain, int create, BackwardOptions* out) {
   return keep_graph >= 0;
 }
 
-// run_backward(outputs, gradients, retain_graph, create_graph, inputs, accumulate, allow_unused)
+// run_backward(outputs, gradients, retain_graph, create_graph, inputs, accumulate, allow_unused,
+//              partial=False)
 PyObject* py_run_backward(PyObject*, PyObject* args) {
   Request request;
   PyObject* retain;
-  int create, accumulate, allow_unused;
-  if (!PyArg_ParseTuple(args, "OO!OpOpp:run_backward", &request.outputs, &PyTuple_Type,
+  int create, accumulate, allow_unused, partial = 0;
+  if (!PyArg_ParseTuple(args, "OO!OpOpp|p:run_backward", &request.outputs, &PyTuple_Type,
                         &request.gradients, &retain, &create, &request.inputs, &accumulate,
-                        &allow_unused) ||
+                        &allow_unused, &partial) ||
       !read_options(retain, create, &request.options)) {
     return nullptr;
   }
+  request.options.partial = partial;
   request.accumulate = accumulate;
   request.allow_unused = allow_unused;
   return run_request(request);
@@ -326,7 +328,7 @@ PyObject* get_stats(PyObject*, PyObject*) {
 PyMethodDef functions[] = {
     {"run_backward", py_run_backward, METH_VARARGS,
      "run_backward(outputs, gradients, retain_graph, create_graph, inputs, accumulate, "
-     "allow_unused)"},
+     "allow_unused, partial=False). partial: what flows into an input goes no further."},
     {"register_engine_op", register_engine_op, METH_VARARGS,
      "register_engine_op(name, callable): an operation that the engine itself uses."},
     {"set_anomaly", set_anomaly, METH_VARARGS, "set_anomaly(enabled, check_nan)"},

@@ -207,9 +207,11 @@ bool Run::execute(uint32_t index, Tensor** results) {
   const Task task = tasks[index];
   Node* node = task.node;
   std::span<Tensor*> cotangents(slots.data() + task.first_slot, node->slot_count);
-  const bool defined =
-      std::any_of(cotangents.begin(), cotangents.end(), [](Tensor* t) { return t != nullptr; });
-  const bool runs = defined && (task.needed || task.captures);
+  const auto defined = [&] {
+    return std::any_of(cotangents.begin(), cotangents.end(),
+                       [](Tensor* t) { return t != nullptr; });
+  };
+  bool runs = defined() && (task.needed || task.captures);
   if (runs && node->extras && !run_slot_hooks(node, cotangents, options.create_graph)) return false;
   if (task.captures) {
     for (const Capture& capture : captures) {
@@ -217,6 +219,10 @@ bool Run::execute(uint32_t index, Tensor** results) {
       Py_INCREF(object(cotangents[capture.slot]));
       if (results) results[capture.result] = cotangents[capture.slot];
     }
+    for (const Capture& capture : captures) {
+      if (options.partial && capture.task == index) drop_all(cotangents.subspan(capture.slot, 1));
+    }
+    runs = runs && defined();
   }
   gradients.assign(node->edge_count, nullptr);
   if (node->kind == NodeKind::kAccumulate) {

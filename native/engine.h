@@ -12,6 +12,7 @@ namespace gleed {
 struct BackwardOptions {
   bool retain_graph = false;
   bool create_graph = false;
+  bool partial = false;  // what flows into one of `inputs` goes no further
 };
 
 // Gradients of `roots`, given theirs (`cotangents`, one per root).

@@ -59,6 +59,7 @@ LAZY = {
     "is_autocast_cache_enabled": "gleed.amp",
     "is_autocast_cpu_enabled": "gleed.amp",
     "is_autocast_enabled": "gleed.amp",
+    "func": "gleed.func",
     "graph": "gleed.graph",
     "load": "gleed.serialization",
     "nn": "gleed.nn",
@@ -67,6 +68,7 @@ LAZY = {
     "linalg": "gleed.linalg",
     "special": "gleed.special",
     "utils": "gleed.utils",
+    "vmap": "gleed.func",
 }
 
 __all__ = [

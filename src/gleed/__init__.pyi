@@ -12,6 +12,7 @@ from gleed import devices as devices
 from gleed import dtypes as dtypes
 from gleed import factories as factories
 from gleed import formatting as formatting
+from gleed import func as func
 from gleed import graph as graph
 from gleed import inquiries as inquiries
 from gleed import linalg as linalg
@@ -66,6 +67,7 @@ from gleed.factories import *
 from gleed.formatting import get_printoptions as get_printoptions
 from gleed.formatting import printoptions as printoptions
 from gleed.formatting import set_printoptions as set_printoptions
+from gleed.func import vmap as vmap
 from gleed.inquiries import *
 from gleed.memory_formats import *
 from gleed.random import Generator as Generator

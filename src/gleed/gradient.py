@@ -193,6 +193,18 @@ class Partition:
             stack.extend(value.node.inputs)
         return len(self.residuals) > found
 
+    def save_leaves(self, gradients: Sequence[Value], starts: set[Value]) -> None:
+        """Save what `gradients` need beside that and cannot be computed again: inputs and draws."""
+        stack, seen = list(gradients), {*starts, *self.saved}
+        while stack:
+            value = stack.pop()
+            if value in seen:
+                continue
+            seen.add(value)
+            node = value.node
+            if not ((node.draws or node.op == "input") and self._is_saved(value)):
+                stack.extend(node.inputs)
+
     def _is_saved(self, value: Value) -> bool:
         """Whether the value is kept from the forward program (and note it)."""
         if value in self.saved:

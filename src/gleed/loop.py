@@ -20,10 +20,11 @@ from itertools import islice
 from typing import Any
 
 from gleed import primitives as p
+from gleed.batching import Batching
 from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.graph import Graph, Turns, Value
 from gleed.gradient import differentiate, substitute
-from gleed.primitives.core import Primitive, Types, require, same_shape
+from gleed.primitives.core import Batch, Primitive, Types, require, same_shape
 from gleed.primitives.library import product_like, transposed
 from gleed.trace import Standin, Trace, replay
 
@@ -300,11 +301,54 @@ def _is_zero(x: Standin) -> bool:
     return node.op == "const" and node.attrs["key"] == 0
 
 
+# ---- batches
+@dataclass(frozen=True)
+class _BatchedBody:
+    """The body of a loop over a batch of what `body` is for; `mapped` are the inputs that have an
+    axis for the examples."""
+
+    body: Body
+    mapped: tuple[bool, ...]
+
+    def __call__(self, *inputs: Standin) -> list[Standin]:
+        """One turn, for all examples."""
+        pairs = list(zip(inputs, self.mapped, strict=True))
+        example = _trace_for(n for x in inputs for n in x.shape)
+        given = [example.input(x.dtype, x.shape[1:] if m else x.shape) for x, m in pairs]
+        with example.active():
+            outputs = [y.value for y in self.body(*given)]
+        batching = Batching(inputs[0].trace, inputs[0].shape[0])
+        for one, (x, mapped) in zip(given, pairs, strict=True):
+            batching.give(one.value, x, mapped=mapped)
+        return batching.whole(outputs)
+
+
+def _batch(
+    primitive: Primitive, batch: Batch, *inputs: Standin, body: Body, carried: int, **attrs: Any
+) -> tuple[Standin, ...]:
+    """All states are mapped; sequences and constants may be."""
+    rows = range(carried, carried + attrs["sequences"])
+    starts = batch.of(*range(carried)).whole(inputs[:carried])
+    others = [
+        _exchanged(x) if i in rows and batch.mapped[i] else x
+        for i, x in enumerate(inputs[carried:], carried)
+    ]
+    turn = _BatchedBody(body, (*(True for _ in starts), *batch.mapped[carried:]))
+    found = primitive(*starts, *others, body=turn, carried=carried, **attrs)
+    return tuple(map(_exchanged, found if isinstance(found, tuple) else (found,)))
+
+
+def _exchanged(x: Standin) -> Standin:
+    """The first two axes, turns and examples, exchanged."""
+    return p.permute(x, axes=(1, 0, *range(2, x.ndim)))
+
+
 LOOP = Primitive(
     "loop",
     "loop",
     _types,
     None,
     _rule,
+    _batch,
     attributes={"turns": lambda node: _turns(node.inputs, **node.attrs)},
 )

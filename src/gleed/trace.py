@@ -268,13 +268,16 @@ def replay(
     params: Mapping[int, Standin] | None = None,
     moved: Callable[[Any], Any] = lambda attr: attr,
     seen: Callable[[Node, Standin], None] = lambda node, y: None,
+    made: dict[Value, Standin] | None = None,
 ) -> tuple[Standin, ...]:
     """Add the nodes of a graph to a trace, computed from `inputs`; its outputs there.
 
     params: the run-time numbers by their number. moved: an attribute, for a trace of other sizes.
-    seen: called with every node and what becomes of its first result.
+    seen: called with every node and what becomes of its first result. made: filled with what
+    becomes of every value.
     """
-    made: dict[Value, Standin] = dict(zip(graph.inputs, inputs, strict=True))
+    made = {} if made is None else made
+    made |= zip(graph.inputs, inputs, strict=True)
     for node in graph.nodes:
         result = node.outputs[0]
         if result in made:

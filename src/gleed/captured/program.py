@@ -6,7 +6,7 @@ import inspect
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from gleed import _C
 from gleed.capture import Formula
@@ -22,7 +22,7 @@ from gleed.compiler.planning import Program, build_plan
 from gleed.compiler.stored import stored
 from gleed.errors import GradientError
 from gleed.gradient import substitute
-from gleed.trace import Standin
+from gleed.trace import Standin, Trace
 
 
 class Outdated(Exception):
@@ -31,6 +31,15 @@ class Outdated(Exception):
 
 class Failed(Exception):
     """A check inside the program has failed, as of an index; nothing has been written."""
+
+
+class Recording(Protocol):
+    """What is to become one operation: a graph, the tensors that are its inputs, and the number of
+    the call that a value is a result of."""
+
+    trace: Trace
+    inputs: list[Any]
+    calls: dict[Value, int]
 
 
 @dataclass(eq=False)
@@ -64,7 +73,7 @@ def capture(recorder: Recorder, result: Any) -> Captured:
     _require_plain(form)
     inputs = {id(tensor): k for k, tensor in enumerate(recorder.inputs)}
     distinct = {id(t): t for t in tensors if id(t) not in inputs}
-    history = _history(recorder, [t for t in distinct.values() if t.requires_grad])
+    history = history_of(recorder, [t for t in distinct.values() if t.requires_grad])
     # Those with a history come first.
     ordered = sorted(distinct.values(), key=lambda t: id(t) not in history.outputs)
     numbers = {id(t): k for k, t in enumerate(ordered)}
@@ -82,7 +91,7 @@ def capture(recorder: Recorder, result: Any) -> Captured:
                 "a captured function that writes to tensors that require grad must not return any",
                 "detach() what it returns",
             )
-    op, program = _operation(recorder, outputs, written, history)
+    op, program = operation(recorder, outputs, written, history)
     return Captured(
         op,
         tuple(bits for bits, _, _ in recorder.numbers),
@@ -165,7 +174,7 @@ def _gradients(
 
 # ---- gradients of the results
 @dataclass(eq=False)
-class _History:
+class History:
     """The backward as the engine runs it: by id the tensors with a history, the values that stand
     for their cotangents, and per input the gradient or None."""
 
@@ -174,7 +183,7 @@ class _History:
     gradients: dict[int, Standin]
 
 
-def _history(recorder: Recorder, tensors: list[Any]) -> _History:
+def history_of(recorder: Recorder, tensors: list[Any]) -> History:
     """Record what the engine would do for cotangents of these tensors, without computing it."""
     sources = [
         k
@@ -182,7 +191,7 @@ def _history(recorder: Recorder, tensors: list[Any]) -> _History:
         if tensor.requires_grad and k not in recorder.constants
     ]
     if not tensors or not sources:
-        return _History({}, [], {})
+        return History({}, [], {})
     cotangents = [recorder.cotangent(tensor) for tensor in tensors]
     dry = _C.set_dry_runs(True)
     previous = _C.set_recorder(recorder)
@@ -195,9 +204,10 @@ def _history(recorder: Recorder, tensors: list[Any]) -> _History:
             tuple(recorder.inputs[k] for k in sources),
             False,
             True,
+            True,  # inputs may depend on one another: how is not this program's
         )
     except GradientError:
-        return _History({}, [], {})  # the function itself has used the history up
+        return History({}, [], {})  # the function itself has used the history up
     finally:
         _C.set_recorder(previous)
         _C.set_dry_runs(dry)
@@ -206,19 +216,24 @@ def _history(recorder: Recorder, tensors: list[Any]) -> _History:
         for k, g in zip(sources, found, strict=True)
         if g is not None
     }
-    return _History({id(t): t for t in tensors}, [v.value for _, v in cotangents], gradients)
+    return History({id(t): t for t in tensors}, [v.value for _, v in cotangents], gradients)
 
 
 class _CapturedFormula(Formula):
     """The gradient of a captured program: of first order as the engine has computed it."""
 
     def __init__(
-        self, recorder: Recorder, outputs: list[Standin], written: dict[int, int], history: _History
+        self,
+        recorder: Recording,
+        outputs: list[Standin],
+        written: dict[int, int],
+        history: History,
+        title: str,
     ) -> None:
-        self._recorder, self._history = recorder, history
+        self._recorder, self._history, self._closed = recorder, history, False
         inputs = [Standin(recorder.trace, v) for v in recorder.trace.inputs]
         super().__init__(
-            "CompiledFunctionBackward",
+            title,
             recorder.trace,
             inputs,
             sorted(history.gradients),
@@ -228,17 +243,27 @@ class _CapturedFormula(Formula):
         )
         self.differentiable = len(history.outputs)
 
+    def _close(self, sources: list[Standin]) -> list[Standin | None]:
+        """Where gradients are differentiated, cotangents reach residuals, too. What that needs is
+        computed again, so that nothing more is kept for first gradients."""
+        gradients = super()._close(sources)
+        self._closed = True
+        results = self._results()
+        cotangents = [self._cotangent(y) for y in results]
+        needed = self.differentiate(results, cotangents, sources)
+        starts = {g.value for g in cotangents if g is not None}
+        self.partition.save_leaves([g.value for g in needed if g is not None], starts)
+        return gradients
+
     def differentiate(
         self,
         results: Sequence[Standin],
         cotangents: Sequence[Standin | None],
         sources: Sequence[Standin],
     ) -> list[Standin | None]:
-        """The recorded gradients where they say all; else those that follow from the graph."""
-        count = len(self._history.cotangents)
+        """The recorded gradients, and those of residuals, which follow from the graph."""
+        count, outputs = len(self._history.cotangents), len(self.outputs)
         trace = self.trace
-        if any(g is not None for g in cotangents[len(self.outputs) :]):
-            return super().differentiate(results, cotangents, sources)
         made = {
             known: (trace.full(y.shape, 0, y.dtype) if g is None else g).value
             for known, g, y in zip(
@@ -250,10 +275,17 @@ class _CapturedFormula(Formula):
         for old, new in made.items():
             if old in self._recorder.calls:
                 self._recorder.calls.setdefault(new, self._recorder.calls[old])
-        return [Standin(trace, v) for v in values]
+        gradients: list[Standin | None] = [Standin(trace, v) for v in values]
+        if all(g is None for g in cotangents[outputs:]):
+            return gradients
+        more = super().differentiate(results[outputs:], cotangents[outputs:], sources)
+        with trace.active(), trace.untaped():
+            return [a if b is None else a + b for a, b in zip(gradients, more, strict=True)]
 
     def _cotangent(self, y: Standin) -> Standin | None:
-        has_one = any(y is output for output in self.outputs[: len(self._history.cotangents)])
+        outputs = self.outputs[: len(self._history.cotangents)]
+        is_residual = self._closed and not any(y is output for output in self.outputs)
+        has_one = is_residual or any(y is output for output in outputs)
         return super()._cotangent(y) if has_one else None
 
     def _build(self, graph: Graph, symbols: dict[Dim, Step], copies: dict[Value, Value]) -> Any:
@@ -270,15 +302,23 @@ class _CapturedFormula(Formula):
         )
 
 
-def _operation(
-    recorder: Recorder, outputs: list[Standin], written: dict[int, int], history: _History
+def operation(
+    recorder: Recording,
+    outputs: list[Standin],
+    written: dict[int, int],
+    history: History,
+    name: str = "CompiledFunction",
+    numbers: Sequence[float] = (),
 ) -> tuple[Any, Program]:
-    """The operation of the core that runs the program, and what its plan was made of."""
+    """The operation of the core that runs the program, and what its plan was made of.
+
+    It takes the tensors, and runs on `numbers` unless it is given others.
+    """
     trace = recorder.trace
     formula = None
     residuals: list[Standin] = []
     if history.outputs:
-        formula = _CapturedFormula(recorder, outputs, written, history)
+        formula = _CapturedFormula(recorder, outputs, written, history, name + "Backward")
         residuals = formula.kept()
     # Numbers that nobody uses are drawn all the same: those drawn later are others then.
     graph = trace.graph([*outputs, *residuals], kept=trace.draws())
@@ -300,7 +340,7 @@ def _operation(
 
     def compile(arguments: Any, sizes: Any, ints: Any, words: Any) -> Any:
         nonlocal plan
-        (tensors,) = arguments
+        tensors = arguments[0]
         fits = kinds == [_kind(tensor) for tensor in tensors]
         if plan is None or not (fits and _hold(guards, tensors)):
             raise Outdated
@@ -310,8 +350,9 @@ def _operation(
     def explain(arguments: Any) -> None:
         raise Failed
 
-    parameters = (("tensors", "tensors", inspect.Parameter.empty, ""),)
-    op = _C.Op("captured", [(parameters, compile, explain, None)])
+    parameters: list[Any] = [("tensors", "tensors", inspect.Parameter.empty, "")]
+    parameters += [(f"number{k}", "scalar", x, "") for k, x in enumerate(numbers)]
+    op = _C.Op(name, [(tuple(parameters), compile, explain, None)])
     return op, program
 
 

@@ -29,7 +29,7 @@ MISSING = object()
 _LIMIT = 100_000  # cells
 _HEAP_TYPE = 1 << 9  # the flag of classes made by Python code
 # Code of gleed that reads the attributes of its objects as a user's would.
-_LIBRARY = ("gleed.nn", "gleed.optim", "gleed.amp", "gleed.utils")
+_LIBRARY = ("gleed.nn", "gleed.optim", "gleed.amp", "gleed.utils", "gleed.func")
 _WIDENING = ("getattr", "vars", "__dict__", "__getattr__", "__getattribute__", "globals", "locals")
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL")
 _MODULE_NAMES = ("forward", "training", "_call_hooked", "_members", "_hooked")

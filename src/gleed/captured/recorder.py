@@ -337,7 +337,11 @@ class Recorder:
             for node in program.graph.nodes
             if node.op == "param" and (k := node.attrs["key"]) >= 0
         }
-        results = replay(self.trace, program.graph, values, params, moved, _keep_looped)
+        made: dict[Value, Standin] = {}
+        results = replay(self.trace, program.graph, values, params, moved, _keep_looped, made)
+        for value, call in (program.stored or {}).items():  # one plan that was several calls
+            self.calls.setdefault(made[value].value, self.count + call)
+        self.count += max((program.stored or {}).values(), default=0)
         return [self._rounded(y) for y in results]
 
     @staticmethod

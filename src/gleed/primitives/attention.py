@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gleed.compiler.graph import Value
-from gleed.primitives.core import Primitive, Types, require, same_shape
+from gleed.primitives.core import Batch, Primitive, Types, require, same_shape
 from gleed.primitives.library import matmul, transposed
 from gleed.primitives.pointwise import exp, fill, le, where
 from gleed.primitives.reduction import broadcast, reduce_sum
@@ -45,8 +45,15 @@ def _attention_rule(
     return (*gradients, None, slopes)
 
 
+def _batched(primitive: Primitive, batch: Batch, *inputs: Any, causal: bool) -> Any:
+    """All operands may have leading axes, but for the scale."""
+    require(not batch.mapped[3], primitive.name, "one scale for a batch", [inputs[3].value])
+    whole = batch.whole(inputs)
+    return primitive(*whole[:3], inputs[3], *whole[4:], causal=causal)
+
+
 attention = Primitive(
-    *("attention", "library", _attention_types, None, _attention_rule),
+    *("attention", "library", _attention_types, None, _attention_rule, _batched),
     attributes={"rows_like": (0,)},
 )
 
@@ -109,7 +116,7 @@ def _gradient_rule(
 
 
 attention_gradient: Primitive = Primitive(
-    *("attention_gradient", "library", _gradient_types, None, _gradient_rule),
+    *("attention_gradient", "library", _gradient_types, None, _gradient_rule, _batched),
     attributes={"rows_like": (0, 1, 2)},
 )
 

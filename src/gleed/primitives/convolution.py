@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from gleed.compiler.graph import Shape, Value
-from gleed.primitives.core import Primitive, Types, require
+from gleed.primitives.core import Batch, Primitive, Types, require
+from gleed.primitives.movement import permute, reshape
 from gleed.primitives.pointwise import cast
 from gleed.primitives.reduction import reduce_sum
 
@@ -77,6 +78,48 @@ def _weight_rule(g: Any, w: Any, x: Any, y: Any, sizes: Shape, **window: Any) ->
     )
 
 
+# ---- batches: examples are images where a filter is for all of them, and groups where it is not
+def _joined(x: Any, axis: int) -> Any:
+    """[batch, …] with the examples in front of one of the axes, in one with it."""
+    rest = range(1, x.ndim)
+    x = permute(x, axes=(*rest[:axis], 0, *rest[axis:]))
+    sizes = x.shape
+    return reshape(x, shape=(*sizes[:axis], sizes[axis] * sizes[axis + 1], *sizes[axis + 2 :]))
+
+
+def _parted(x: Any, axis: int, size: Any) -> Any:
+    """The examples taken out of an axis again."""
+    sizes = x.shape
+    x = reshape(x, shape=(*sizes[:axis], size, sizes[axis] // size, *sizes[axis + 1 :]))
+    return permute(x, axes=(axis, *(a for a in range(x.ndim) if a != axis)))
+
+
+def _batch(
+    primitive: Primitive, batch: Batch, x: Any, w: Any, *bias: Any, groups: Any, **window: Any
+) -> Any:
+    size = batch.size
+    if not any(batch.mapped[1:]):
+        return _parted(primitive(_joined(x, 0), w, *bias, groups=groups, **window), 0, size)
+    filters = [_joined(f, 0) for f in batch.whole((x, w, *bias))[1:]]
+    if primitive is convolution and groups == 1 and not batch.mapped[0]:
+        y = primitive(x, *filters, groups=groups, **window)  # all filters see one image
+    else:
+        (x,) = batch.of(0).whole((x,))
+        y = primitive(_joined(x, 1), *filters, groups=groups * size, **window)
+    return _parted(y, 1, size)
+
+
+def _weight_batch(
+    primitive: Primitive, batch: Batch, x: Any, y: Any, groups: Any, **window: Any
+) -> Any:
+    if groups == 1 and not batch.mapped[0]:
+        w = primitive(x, _joined(y, 1), groups=groups, **window)
+    else:
+        x, y = (_joined(a, 1) for a in batch.whole((x, y)))
+        w = primitive(x, y, groups=groups * batch.size, **window)
+    return _parted(w, 0, batch.size)
+
+
 # All take `groups`, and `stride`, `padding` (before) and `dilation` of every spatial axis; `sizes`
 # are those of the result. The first two take a bias per channel of the result.
 convolution: Primitive = Primitive(
@@ -85,6 +128,7 @@ convolution: Primitive = Primitive(
     _types("convolution", lambda x, w, groups: (x.shape[0], w.shape[0])),
     None,
     _convolution_rule,
+    _batch,
 )
 convolution_input: Primitive = Primitive(
     "convolution_input",
@@ -92,6 +136,7 @@ convolution_input: Primitive = Primitive(
     _types("convolution_input", lambda y, w, groups: (y.shape[0], w.shape[1] * groups)),
     None,
     _input_rule,
+    _batch,
 )
 convolution_weight: Primitive = Primitive(
     "convolution_weight",
@@ -99,4 +144,5 @@ convolution_weight: Primitive = Primitive(
     _types("convolution_weight", lambda x, y, groups: (y.shape[1], x.shape[1] // groups)),
     None,
     _weight_rule,
+    _weight_batch,
 )

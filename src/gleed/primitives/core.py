@@ -1,22 +1,75 @@
-"""What a primitive is: its type rule, how the scheduler treats it, its scalar code, its gradient.
+"""What a primitive is: its type rule, how the scheduler treats it, its scalar code, its gradient,
+and what it is over a batch.
 
 A primitive is called on stand-ins (`gleed.trace.Standin`) and adds a node to their trace. Gradient
 rules are functions `rule(g, y, *inputs, **attrs)` from the cotangent, the result and the inputs to
 one cotangent per input (or `None`); they are ordinary code on stand-ins.
+
+Batching rules are functions `rule(primitive, batch, *inputs, **attrs)`. Of the inputs, those that
+are mapped have one axis more, the first; the results, which are what the primitive gives for each
+place of that axis, all have it. A rule is called where something is mapped, and for random draws
+in any case.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gleed.compiler.dims import Size
 from gleed.compiler.graph import Shape, Value
 from gleed.compiler.kernel import Node as KernelNode
 from gleed.compiler.kernel import is_float
 
 Types = list[tuple[str, Shape]]
 PRIMITIVES: dict[str, Primitive] = {}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a batching rule is told: the trace, how many examples there are, which inputs have an
+    axis for them, and whether random draws are "different" for each or the "same"."""
+
+    trace: Any
+    size: Size
+    mapped: tuple[bool, ...]
+    randomness: str = "different"
+
+    def whole(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """All inputs with an axis for the examples; what is the same for all is repeated."""
+        return tuple(
+            x if mapped else self.repeated(x) for x, mapped in zip(inputs, self.mapped, strict=True)
+        )
+
+    def of(self, *numbers: int) -> Batch:
+        """What it is for some of the inputs."""
+        return replace(self, mapped=tuple(self.mapped[i] for i in numbers))
+
+    def repeated(self, x: Any) -> Any:
+        """What is the same for all examples, for each of them."""
+        axes = tuple(range(1, x.ndim + 1))
+        return PRIMITIVES["broadcast"](x, shape=(self.size, *x.shape), axes=axes)
+
+
+def of_wholes(primitive: Primitive, batch: Batch, *inputs: Any, **attrs: Any) -> Any:
+    """The batching rule of primitives that treat elements alike."""
+    return primitive(*batch.whole(inputs), **attrs)
+
+
+def along(*names: str) -> Callable[..., Any]:
+    """The batching rule of primitives that work along the axes that attributes name."""
+
+    def rule(primitive: Primitive, batch: Batch, *inputs: Any, **attrs: Any) -> Any:
+        moved = {name: attrs[name] + 1 for name in names}
+        return primitive(*batch.whole(inputs), **(attrs | moved))
+
+    return rule
+
+
+def shifted(axes: Sequence[int]) -> tuple[int, ...]:
+    """Axes of an example as axes of a batch."""
+    return tuple(axis + 1 for axis in axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +86,7 @@ class Primitive:
     type: Callable[..., Types]
     kernel: Callable[..., KernelNode] | None = None
     vjp: Callable[..., Any] | None = None
+    batch: Callable[..., Any] | None = None
     pure: bool = True
     attributes: dict[str, Any] = field(default_factory=dict)
 

@@ -6,13 +6,31 @@ from typing import Any
 
 from gleed.compiler.dims import maximum, minimum, product
 from gleed.compiler.graph import Shape, Value
-from gleed.primitives.core import Primitive, Types, require, same_shape
+from gleed.primitives.core import (
+    Batch,
+    IRError,
+    Primitive,
+    Types,
+    along,
+    of_wholes,
+    require,
+    same_shape,
+    shifted,
+)
+from gleed.primitives.movement import permute, reshape
 from gleed.primitives.pointwise import cast, eq, fill, where
 
 Axes = tuple[int, ...]
 
 # The position along one axis of `shape`, as i64.
-iota = Primitive("iota", "iota", lambda shape, axis: [("i64", shape)], None, lambda g, y, **_: ())
+iota = Primitive(
+    "iota",
+    "iota",
+    lambda shape, axis: [("i64", shape)],
+    None,
+    lambda g, y, **_: (),
+    of_wholes,  # without operands it is the same for all examples
+)
 
 
 # ---- gather: result[p] = x[indices at p along `axes`, p[mapping] along the other axes]
@@ -39,7 +57,24 @@ def _gather_rule(g: Any, y: Any, x: Any, *indices: Any, **places: Any) -> Any:
     return (into, *(None for _ in indices))
 
 
-gather = Primitive("gather", "gather", _gather_types, None, _gather_rule)
+def _gather_batch(
+    primitive: Primitive,
+    batch: Batch,
+    x: Any,
+    *indices: Any,
+    axes: Axes,
+    mapping: Axes,
+    **checks: Any,
+) -> Any:
+    if batch.mapped[0]:
+        axes, mapping = shifted(axes), (0, *shifted(mapping))
+    else:
+        mapping = shifted(mapping)  # of one table
+    places = batch.of(*range(1, 1 + len(indices))).whole(indices)
+    return primitive(x, *places, axes=axes, mapping=mapping, **checks)
+
+
+gather = Primitive("gather", "gather", _gather_types, None, _gather_rule, _gather_batch)
 
 
 # ---- scatter: `base` with updates[p] set at, or added to, the place that gather would read at p;
@@ -97,7 +132,14 @@ def _product_rule(g: Any, y: Any, base: Any, updates: Any, indices: Any, places:
     return g * total(fill(base, 1), updates, "mul"), where(zero, alone, whole)
 
 
-scatter = Primitive("scatter", "scatter", _scatter_types, None, _scatter_rule)
+def _scatter_batch(
+    primitive: Primitive, batch: Batch, *inputs: Any, axes: Axes, mapping: Axes, **attrs: Any
+) -> Any:
+    places = {"axes": shifted(axes), "mapping": (0, *shifted(mapping))}
+    return primitive(*batch.whole(inputs), **places, **attrs)
+
+
+scatter = Primitive("scatter", "scatter", _scatter_types, None, _scatter_rule, _scatter_batch)
 
 
 # ---- as_strided: any view of the memory behind x, whose strides and offset `own` has; places may
@@ -131,12 +173,32 @@ def _as_strided_rule(
     return gathered(g, seen) / gathered(trace.full(x.shape, 1, x.dtype), held)
 
 
+def _as_strided_batch(
+    primitive: Primitive, batch: Batch, x: Any, shape: Shape, strides: Shape, offset: Any, own: Any
+) -> Any:
+    """A copy of what lies in the memory of each example, which is x alone."""
+    *own_strides, start = own
+    sizes, trace = x.shape[1:], x.trace
+    order = sorted(range(len(sizes)), key=lambda a: (-own_strides[a], sizes[a] == 1))
+    dense = all(
+        sizes[a] == 1 or own_strides[a] == product(tuple(sizes[b] for b in order[i + 1 :]))
+        for i, a in enumerate(order)
+    )
+    first = start if offset is None else offset
+    place, low, high = _places(trace, shape, strides, first - start)
+    if not dense or low < 0 or high >= product(sizes):
+        raise IRError("as_strided: an example under vmap has no memory beside its own elements")
+    memory = reshape(permute(x, axes=(0, *shifted(order))), shape=(batch.size, product(sizes)))
+    return gather(memory, batch.repeated(place), axes=(1,), mapping=(0,), checked=False)
+
+
 as_strided = Primitive(
     "as_strided",
     "movement",
     lambda x, shape, strides, offset, own: [(x.dtype, shape)],
     None,
     _as_strided_rule,
+    _as_strided_batch,
 )
 
 
@@ -153,4 +215,4 @@ def _window_rule(g: Any, y: Any, x: Any, axis: int, size: Any, step: Any, count:
     return scatter(zeros, g, place, axes=(axis,), mapping=mapping, mode="add")
 
 
-window = Primitive("window", "movement", _window_types, None, _window_rule)
+window = Primitive("window", "movement", _window_types, None, _window_rule, along("axis"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from gleed.compiler.graph import Value
-from gleed.primitives.core import Primitive, Types, require, same_shape
+from gleed.primitives.core import Batch, Primitive, Types, along, require, same_shape
 from gleed.primitives.indexing import scatter
-from gleed.primitives.movement import flip, permute
+from gleed.primitives.movement import flip, permute, reshape
 from gleed.primitives.pointwise import bitwise_and, exp, fill, gt, log, lt, neg, where
-from gleed.primitives.reduction import reduce_sum
+from gleed.primitives.reduction import broadcast, reduce_sum
 
 
 # ---- matmul: [..., m, k] x [..., k, n] -> [..., m, n], leading axes equal
@@ -38,7 +38,37 @@ def _matmul_rule(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
     return product_like(a, g, transposed(b)), product_like(b, transposed(a), g)
 
 
-matmul: Primitive = Primitive("matmul", "library", _matmul_types, None, _matmul_rule)
+def _matmul_batch(primitive: Primitive, batch: Batch, a: Any, b: Any) -> Any:
+    """With one matrix for all, the rows (or columns) of all examples are those of one product."""
+    if batch.mapped == (True, False) and b.ndim == 2:
+        return _by_rows(batch, a, lambda rows: matmul(rows, b))
+    if batch.mapped == (False, True) and a.ndim == 2 and b.shape[2] == 1:
+        return transposed(_by_rows(batch, transposed(b), lambda rows: matmul(rows, transposed(a))))
+    return primitive(*batch.whole((a, b)))
+
+
+def _by_rows(batch: Batch, a: Any, product: Any) -> Any:
+    """What becomes of the rows of [batch, m, k], put below one another."""
+    rows, depth = a.shape[1:]
+    y = product(reshape(a, shape=(batch.size * rows, depth)))
+    return reshape(y, shape=(batch.size, rows, y.shape[1]))
+
+
+matmul: Primitive = Primitive("matmul", "library", _matmul_types, None, _matmul_rule, _matmul_batch)
+
+
+def sum_of_examples(x: Any) -> Any:
+    """The sum along the first axis. That of matrix products is one product."""
+    node = x.value.node
+    if node.op == "permute" and node.attrs["axes"][0] == 0:
+        axes = tuple(a - 1 for a in node.attrs["axes"][1:])
+        return permute(sum_of_examples(type(x)(x.trace, node.inputs[0])), axes=axes)
+    if node.op == "matmul" and x.ndim == 3:
+        a, b = (type(x)(x.trace, v) for v in node.inputs)
+        (count, depth, columns), rows = b.shape, a.shape[1]
+        a = reshape(permute(a, axes=(1, 0, 2)), shape=(rows, count * depth))
+        return matmul(a, reshape(b, shape=(count * depth, columns)))
+    return reduce_sum(x, axes=(0,))
 
 
 # ---- affine: [m, k] x [k, n] + bias [n], optionally with negative results replaced by zero
@@ -55,8 +85,24 @@ def _affine_rule(g: Any, y: Any, a: Any, b: Any, bias: Any, relu: bool) -> tuple
     return *_matmul_rule(g, y, a, b), rows
 
 
-affine = Primitive(
-    "affine", "library", _affine_types, None, _affine_rule, attributes={"routine": "matmul"}
+def _affine_batch(primitive: Primitive, batch: Batch, a: Any, b: Any, bias: Any, relu: bool) -> Any:
+    if batch.mapped == (True, False, False) and a.ndim == 3:
+        return _by_rows(batch, a, lambda rows: affine(rows, b, bias, relu=relu))
+    factors, (columns,) = batch.of(0, 1), batch.of(2).whole((bias,))
+    some = any(factors.mapped)
+    y = _matmul_batch(matmul, factors, a, b) if some else batch.repeated(matmul(a, b))
+    y = y + broadcast(columns, shape=y.shape, axes=(0, y.ndim - 1))
+    return where(lt(y, fill(y, 0)), fill(y, 0), y) if relu else y
+
+
+affine: Primitive = Primitive(
+    "affine",
+    "library",
+    _affine_types,
+    None,
+    _affine_rule,
+    _affine_batch,
+    attributes={"routine": "matmul"},
 )
 
 
@@ -78,6 +124,7 @@ sort = Primitive(
     _sort_types,
     None,
     lambda g, y, x, axis, descending: place_back(g[0], x, y[1], axis),
+    along("axis"),
 )
 
 
@@ -93,6 +140,7 @@ topk = Primitive(
     _topk_types,
     None,
     lambda g, y, x, axis, k, largest: place_back(g[0], x, y[1], axis),
+    along("axis"),
 )
 
 
@@ -118,6 +166,7 @@ logcumsumexp = Primitive(
     lambda x, axis: [(x.dtype, x.shape)],
     None,
     _logcumsumexp_rule,
+    along("axis"),
 )
 
 
@@ -128,7 +177,17 @@ def _searchsorted_types(rows: Value, values: Value, right: bool) -> Types:
     return [("i64", values.shape)]
 
 
-searchsorted = Primitive("searchsorted", "library", _searchsorted_types)
+def _searchsorted_batch(
+    primitive: Primitive, batch: Batch, rows: Any, values: Any, right: bool
+) -> Any:
+    rows, values = (
+        reshape(x, shape=(batch.size * x.shape[1], x.shape[2])) for x in batch.whole((rows, values))
+    )
+    y = primitive(rows, values, right=right)
+    return reshape(y, shape=(batch.size, y.shape[0] // batch.size, y.shape[1]))
+
+
+searchsorted = Primitive("searchsorted", "library", _searchsorted_types, batch=_searchsorted_batch)
 
 
 # ---- results whose size depends on data: the last `dynamic` outputs, which no step may use. Their

@@ -6,7 +6,16 @@ from typing import Any
 
 from gleed.compiler.dims import Size, maximum, product
 from gleed.compiler.graph import Shape, Value
-from gleed.primitives.core import Primitive, Types, require, same_shape
+from gleed.primitives.core import (
+    Batch,
+    Primitive,
+    Types,
+    along,
+    of_wholes,
+    require,
+    same_shape,
+    shifted,
+)
 
 Axes = tuple[int, ...]
 
@@ -27,6 +36,7 @@ permute: Primitive = Primitive(
     _permute_types,
     None,
     lambda g, y, x, axes: permute(g, axes=_inverse(axes)),
+    lambda primitive, batch, x, axes: primitive(x, axes=(0, *shifted(axes))),
     attributes={"arguments": lambda axes: axes},
 )
 
@@ -41,10 +51,19 @@ def _reshape_rule(g: Any, y: Any, x: Any, shape: Shape) -> Any:
     return reshape(g, shape=x.shape)
 
 
-reshape = Primitive("reshape", "reshape", _reshape_types, None, _reshape_rule)
-view = Primitive("view", "movement", _reshape_types, None, _reshape_rule)
+def _reshape_batch(primitive: Primitive, batch: Batch, x: Any, shape: Shape) -> Any:
+    """Never a view of what was one: a batch may lie in memory as no single example does."""
+    return reshape(x, shape=(batch.size, *shape))
+
+
+reshape: Primitive = Primitive(
+    "reshape", "reshape", _reshape_types, None, _reshape_rule, _reshape_batch
+)
+view = Primitive("view", "movement", _reshape_types, None, _reshape_rule, _reshape_batch)
 # The same values in row-major order: the operand itself where it is so already.
-compact = Primitive("compact", "reshape", lambda x: [(x.dtype, x.shape)], None, lambda g, y, x: g)
+compact = Primitive(
+    "compact", "reshape", lambda x: [(x.dtype, x.shape)], None, lambda g, y, x: g, of_wholes
+)
 
 
 # ---- views of a part: the gradient is inserted into zeros
@@ -61,7 +80,7 @@ def _slice_types(x: Value, axis: int, start: Size, step: int, length: Size) -> T
     return [(x.dtype, (*x.shape[:axis], length, *x.shape[axis + 1 :]))]
 
 
-slice = Primitive("slice", "movement", _slice_types, None, _insert_rule("slice"))
+slice = Primitive("slice", "movement", _slice_types, None, _insert_rule("slice"), along("axis"))
 
 
 def flip(x: Any, axis: int) -> Any:
@@ -75,7 +94,14 @@ def _diagonal_types(x: Value, axis1: int, axis2: int, offset: Size, length: Size
     return [(x.dtype, (*rest, length))]
 
 
-diagonal = Primitive("diagonal", "movement", _diagonal_types, None, _insert_rule("diagonal"))
+diagonal = Primitive(
+    "diagonal",
+    "movement",
+    _diagonal_types,
+    None,
+    _insert_rule("diagonal"),
+    along("axis1", "axis2"),
+)
 
 
 # ---- insert: `base` with the region that a movement names replaced by `x`
@@ -90,7 +116,14 @@ def _insert_vjp(g: Any, y: Any, base: Any, x: Any, movement: str, attrs: tuple[A
     return insert(g, zeros, movement=movement, attrs=attrs), part
 
 
-insert = Primitive("insert", "insert", _insert_types, None, _insert_vjp)
+def _insert_batch(
+    primitive: Primitive, batch: Batch, *inputs: Any, movement: str, attrs: tuple[Any, ...]
+) -> Any:
+    moved = tuple((name, x + 1 if name.startswith("axis") else x) for name, x in attrs)
+    return primitive(*batch.whole(inputs), movement=movement, attrs=moved)
+
+
+insert = Primitive("insert", "insert", _insert_types, None, _insert_vjp, _insert_batch)
 
 
 # ---- concatenation
@@ -117,4 +150,4 @@ def _concat_rule(g: Any, y: Any, *inputs: Any, axis: int) -> tuple[Any, ...]:
     return tuple(parts)
 
 
-concat = Primitive("concat", "concat", _concat_types, None, _concat_rule)
+concat = Primitive("concat", "concat", _concat_types, None, _concat_rule, along("axis"))

@@ -8,7 +8,14 @@ from typing import Any
 
 from gleed.compiler import kernel as k
 from gleed.compiler.graph import Value
-from gleed.primitives.core import Primitive, Types, require, require_float, same_shape
+from gleed.primitives.core import (
+    Primitive,
+    Types,
+    of_wholes,
+    require,
+    require_float,
+    same_shape,
+)
 
 Rule = Callable[..., Any] | None
 
@@ -32,7 +39,8 @@ def _pointwise(
         return [(result or first.dtype, first.shape)]
 
     on_bool = name.startswith("bitwise_") or name in ("add", "mul", "eq", "ne")
-    return Primitive(name, "pointwise", types, code if on_bool else _in_bytes(code), vjp)
+    scalar_code = code if on_bool else _in_bytes(code)
+    return Primitive(name, "pointwise", types, scalar_code, vjp, of_wholes)
 
 
 def _in_bytes(code: Callable[..., k.Node]) -> Callable[..., k.Node]:
@@ -196,13 +204,14 @@ def _where_rule(g: Any, y: Any, condition: Any, a: Any, b: Any) -> tuple[None, A
     return None, where(condition, g, zero), where(condition, zero, g)
 
 
-where = Primitive("where", "pointwise", _where_types, k.select, _where_rule)
+where = Primitive("where", "pointwise", _where_types, k.select, _where_rule, of_wholes)
 cast: Primitive = Primitive(
     "cast",
     "pointwise",
     lambda x, dtype: [(dtype, x.shape)],
     lambda x, dtype: k.cast(x, dtype),
     lambda g, y, x, dtype: cast(g, dtype=x.dtype),
+    of_wholes,
 )
 # What memory of the dtype would hold; elsewhere kernels go on with more precise numbers.
 rounded = Primitive(
@@ -211,6 +220,7 @@ rounded = Primitive(
     lambda x, dtype: [(x.dtype, x.shape)],
     lambda x, dtype: k.cast(k.cast(x, dtype), x.dtype),
     lambda g, y, x, dtype: g,
+    of_wholes,
 )
 bitcast = Primitive(
     "bitcast",
@@ -218,14 +228,27 @@ bitcast = Primitive(
     lambda x, dtype: [(dtype, x.shape)],
     lambda x, dtype: k.bitcast(x, dtype),
     lambda g, y, x, dtype: None,
+    of_wholes,
 )
 # Another name for a value, with a gradient rule of its own.
 alias = Primitive(
-    "alias", "pointwise", lambda x: [(x.dtype, x.shape)], lambda x: x, lambda g, y, x: g, pure=False
+    "alias",
+    "pointwise",
+    lambda x: [(x.dtype, x.shape)],
+    lambda x: x,
+    lambda g, y, x: g,
+    of_wholes,
+    pure=False,
 )
 # Memory of its own: never merged with what it copies.
 copy = Primitive(
-    "copy", "pointwise", lambda x: [(x.dtype, x.shape)], lambda x: x, lambda g, y, x: g, pure=False
+    "copy",
+    "pointwise",
+    lambda x: [(x.dtype, x.shape)],
+    lambda x: x,
+    lambda g, y, x: g,
+    of_wholes,
+    pure=False,
 )
 # The same, in the order of strides of another value, of which nothing else is seen.
 copy_like = Primitive(
@@ -234,5 +257,6 @@ copy_like = Primitive(
     lambda x, like: [(x.dtype, x.shape)],
     lambda x, like: x,
     lambda g, y, x, like: (g, None),
+    of_wholes,
     pure=False,
 )

@@ -8,10 +8,15 @@ primitive needs besides (numbers are 0-d).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from gleed.compiler.graph import Shape, Value
-from gleed.primitives.core import Primitive, Types
+from gleed.primitives.core import Batch, Primitive, Types, require
+from gleed.primitives.library import sort
+from gleed.primitives.movement import compact, reshape
+from gleed.primitives.pointwise import lt
+from gleed.primitives.reduction import broadcast, reduce_all
 
 
 def _draw(name: str, dtype: str | None = None) -> Primitive:
@@ -23,20 +28,68 @@ def _draw(name: str, dtype: str | None = None) -> Primitive:
     def no_gradient(g: Any, y: Any, *inputs: Any, **_: Any) -> tuple[None, ...]:
         return (None,) * len(inputs)
 
-    return Primitive(name, "library", types, None, no_gradient, pure=False)
+    return Primitive(name, "library", types, None, no_gradient, _drawn, pure=False)
+
+
+def _drawn(
+    primitive: Primitive,
+    batch: Batch,
+    *inputs: Any,
+    given: bool,
+    checked: bool,
+    shape: Shape,
+    lent: bool,
+    **options: Any,
+) -> Any:
+    """One draw for all examples, or one that fills what all of them need."""
+
+    def draw(primitive: Primitive, shape: Shape, *inputs: Any, **options: Any) -> Any:
+        first = {"given": given, "checked": checked}  # what the routine is told, in this order
+        trace = batch.trace
+        return trace.emit(primitive, inputs, first | options | {"shape": shape, "lent": False})
+
+    inputs, mapped = inputs[lent:], batch.mapped[lent:]
+    fixed, operands = [*inputs[: given + checked]], inputs[given + checked :]
+    needed = replace(batch, mapped=mapped[given + checked :])
+    if checked and mapped[given]:
+        fixed[given] = reduce_all(fixed[given], axes=(0,))
+    values = [x.value for x in operands]
+    if batch.randomness == "same":
+        rule = "what is drawn by must be the same for all examples, too"
+        require(not any(needed.mapped), primitive.name, rule, values)
+        return batch.repeated(draw(primitive, shape, *fixed, *operands, **options))
+    if primitive is random_permutation:
+        keys = draw(random_uniform, (batch.size, *shape), *fixed, kind="f64")
+        return sort(keys, axis=1, descending=False)[1]
+    if primitive is random_choices:
+        rows, count = shape
+        (weights,) = needed.whole(operands)
+        weights = reshape(weights, shape=(batch.size * rows, weights.shape[2]))
+        found = draw(primitive, (batch.size * rows, count), *fixed, weights, **options)
+        return reshape(found, shape=(batch.size, *shape))
+    whole = (batch.size, *shape)
+    if primitive is random_events and any(needed.mapped):
+        level = draw(random_uniform, whole, *fixed, kind="f64")
+        return lt(level, broadcast(operands[0], shape=whole, axes=(0,)))
+    if primitive is random_uniform_where:
+        operands = tuple(compact(x) for x in needed.whole(operands))
+    else:
+        rule = "its bounds must be the same for all examples"
+        require(not any(needed.mapped), primitive.name, rule, values)
+    return draw(primitive, whole, *fixed, *operands, **options)
 
 
 # In [0, 1): f32 from the low 24 bits of a word of the generator, f64 from the low 53 of two.
-random_uniform = _draw("random_uniform")
+random_uniform: Primitive = _draw("random_uniform")
 # True with a probability (f64). `eager`: certain events draw nothing.
-random_events = _draw("random_events", "bool")
+random_events: Primitive = _draw("random_events", "bool")
 # From a least to a greatest number, both included, from `words` words (0: as the range needs).
 random_integers = _draw("random_integers", "i64")
 # 0 … n - 1 in random order.
-random_permutation = _draw("random_permutation", "i64")
+random_permutation: Primitive = _draw("random_permutation", "i64")
 # Normal numbers: in `blocks`, or one by one, the second of each pair being kept by the generator.
 random_normal = _draw("random_normal", "f64")
 # Places in the rows of a matrix of weights (f32, f64), each as likely as its weight.
-random_choices = _draw("random_choices", "i64")
+random_choices: Primitive = _draw("random_choices", "i64")
 # Uniform numbers where a row-major bool holds, zeros elsewhere.
-random_uniform_where = _draw("random_uniform_where", "f64")
+random_uniform_where: Primitive = _draw("random_uniform_where", "f64")

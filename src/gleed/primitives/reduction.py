@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gleed.compiler.graph import Shape, Value
-from gleed.primitives.core import Primitive, Types, require
+from gleed.primitives.core import Batch, Primitive, Types, along, require, shifted
 from gleed.primitives.movement import flip, reshape
 from gleed.primitives.pointwise import bitwise_and, cast, eq, fill, where
 
@@ -28,7 +28,13 @@ def _broadcast_rule(g: Any, y: Any, x: Any, shape: Shape, axes: Axes) -> Any:
     return reshape(total, shape=x.shape) if stretched else total
 
 
-broadcast = Primitive("broadcast", "broadcast", _broadcast_types, None, _broadcast_rule)
+def _broadcast_batch(primitive: Primitive, batch: Batch, x: Any, shape: Shape, axes: Axes) -> Any:
+    return primitive(x, shape=(batch.size, *shape), axes=(0, *shifted(axes)))
+
+
+broadcast = Primitive(
+    "broadcast", "broadcast", _broadcast_types, None, _broadcast_rule, _broadcast_batch
+)
 
 
 # ---- reductions: the axes disappear
@@ -50,7 +56,10 @@ def _reduction(name: str, vjp: Callable[..., Any] | None, result: str | None = N
         require(ordered, name, f"axes must be distinct, in order and in range; axes {axes}", (x,))
         return [(result or x.dtype, tuple(x.shape[a] for a in kept(len(x.shape), axes)))]
 
-    return Primitive(name, "reduce", types, None, vjp, attributes={"op": op})
+    def batch(primitive: Primitive, batch: Batch, x: Any, axes: Axes) -> Any:
+        return primitive(x, axes=shifted(axes))
+
+    return Primitive(name, "reduce", types, None, vjp, batch, attributes={"op": op})
 
 
 def _extreme_rule(g: Any, y: Any, x: Any, axes: Axes) -> Any:
@@ -86,7 +95,8 @@ def _scan(name: str, vjp: Callable[..., Any] | None) -> Primitive:
         require(0 <= axis < len(x.shape), name, f"axis {axis} must be in range", (x,))
         return [(x.dtype, x.shape)]
 
-    return Primitive(name, "scan", types, None, vjp, attributes={"op": name.removeprefix("scan_")})
+    op = name.removeprefix("scan_")
+    return Primitive(name, "scan", types, None, vjp, along("axis"), attributes={"op": op})
 
 
 def _suffix_sum(x: Any, axis: int) -> Any:
