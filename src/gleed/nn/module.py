@@ -8,7 +8,6 @@ from typing import Any, ClassVar, NoReturn, Self
 import gleed
 from gleed import Tensor
 from gleed._C import ModuleBase
-from gleed.captured import compile
 from gleed.errors import ArgumentError, RangeError
 from gleed.nn import members
 from gleed.nn.convert import conversion
@@ -104,7 +103,7 @@ class Module(StateDict, Hooks, ModuleBase):
         >>> model(gleed.ones(3, 2)).shape
         gleed.Size([3, 1])
         """
-        object.__setattr__(self, "forward", compile(self.forward, **options))
+        object.__setattr__(self, "forward", gleed.compile(self.forward, **options))
 
     # Attributes
 
