@@ -43,7 +43,7 @@ class Binder {
     }
     if (!bind_results()) return false;
     binding_.arena = place_temporaries(temporaries_);
-    settle_places(binding_.steps);
+    settle(binding_.steps, binding_, temporaries_);
     for (const BoundStep& step : binding_.steps) binding_.nanoseconds += nanoseconds(step);
     binding_.simple = binding_.is_simple();
     return true;
@@ -464,24 +464,48 @@ class Binder {
   bool step(const std::unique_ptr<LoopStep>& s) {
     auto loop = std::make_unique<BoundLoop>(BoundLoop{cells_[s->count], {}, {}});
     const size_t before = std::exchange(made_before_, temporaries_.size());
+    const bool looped = std::exchange(looped_, true);
     for (const CursorEntry& cursor : s->cursors) {
       if (!bind_cursor(cursor, *loop)) return false;
     }
-    std::vector<BoundStep>* outer = std::exchange(target_.steps, &loop->steps);
-    for (const Step& inner : s->steps) {
-      if (!bind_step(inner)) return false;
-    }
-    target_.steps = outer;
+    if (!bind_steps(s->steps, loop->steps)) return false;
     made_before_ = before;
-    std::fill(binding_.alike.begin(), binding_.alike.end(), 0);
+    looped_ = looped;
     target_.steps->emplace_back(std::move(loop));
     return true;
   }
 
-  // Whether no turn of the loop being bound makes what is there, or moves to another row.
+  bool step(const std::unique_ptr<ChoiceStep>& s) {
+    const BoundValue& predicate = use(s->predicate);
+    if (predicate.layout.numel != 1) {
+      raise("RuntimeError", "plan: a predicate must have one element");
+      return false;
+    }
+    auto choice = std::make_unique<BoundChoice>(BoundChoice{predicate.place, s->repeats, {}});
+    const bool looped = std::exchange(looped_, false);
+    for (int k = 0; k < 2; ++k) {
+      if (!bind_steps(s->steps[k], choice->steps[k])) return false;
+    }
+    looped_ = looped;
+    target_.steps->emplace_back(std::move(choice));
+    return true;
+  }
+
+  bool bind_steps(const std::vector<Step>& steps, std::vector<BoundStep>& bound) {
+    std::vector<BoundStep>* outer = std::exchange(target_.steps, &bound);
+    for (const Step& inner : steps) {
+      if (!bind_step(inner)) return false;
+    }
+    target_.steps = outer;
+    std::fill(binding_.alike.begin(), binding_.alike.end(), 0);
+    return true;
+  }
+
+  // Whether no turn of the loop being bound makes what is there, or moves to another row. What only
+  // some turns run, or an unknown number of them, finds nothing as the turn before has left it.
   bool fixed(const Place& place) const {
     const bool older = place.root >= 0 || static_cast<size_t>(-1 - place.root) < made_before_;
-    return target_.steps != &binding_.steps && older;
+    return looped_ && older;
   }
 
   bool bind_cursor(const CursorEntry& s, BoundLoop& loop) {
@@ -543,31 +567,6 @@ class Binder {
     return true;
   }
 
-  void settle(Place& place) const {
-    if (place.root >= 0) return;
-    const Temporary& t = temporaries_[-1 - place.root];
-    place.offset += static_cast<int64_t>(t.offset);
-    place.root = t.cursor < 0 ? static_cast<int32_t>(kArenaRoot) : binding_.cursor_root(t.cursor);
-  }
-
-  void settle_places(std::vector<BoundStep>& steps) const {
-    for (BoundStep& step : steps) {
-      if (auto* kernel = std::get_if<BoundKernel>(&step)) {
-        for (Place& place : kernel->places) settle(place);
-      } else if (auto* routine = std::get_if<BoundRoutine>(&step)) {
-        for (Place& place : routine->places) settle(place);
-        settle(routine->workspace);
-      } else {
-        BoundLoop& loop = *std::get<std::unique_ptr<BoundLoop>>(step);
-        for (Cursor& cursor : loop.cursors) {
-          cursor.root = binding_.cursor_root(cursor.root);
-          settle(cursor.start);
-        }
-        settle_places(loop.steps);
-      }
-    }
-  }
-
   Binding& binding_;
   const Plan& plan_;
   const Call& call_;
@@ -580,6 +579,7 @@ class Binder {
                        [this](int64_t bytes, Place& place) { return scratch(bytes, place); }};
   int step_ = 0;
   size_t made_before_ = 0;  // temporaries older than the loop being bound
+  bool looped_ = false;     // binding what every turn of a loop runs
 };
 
 }  // namespace

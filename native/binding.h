@@ -53,7 +53,9 @@ struct BoundRoutine {
 };
 
 struct BoundLoop;
-using BoundStep = std::variant<BoundKernel, BoundRoutine, std::unique_ptr<BoundLoop>>;
+struct BoundChoice;
+using BoundStep = std::variant<BoundKernel, BoundRoutine, std::unique_ptr<BoundLoop>,
+                               std::unique_ptr<BoundChoice>>;
 
 // A root that moves: in turn t it is `stride * t` bytes behind `start`.
 struct Cursor {
@@ -66,6 +68,12 @@ struct BoundLoop {
   int64_t count;
   std::vector<Cursor> cursors;
   std::vector<BoundStep> steps;
+};
+
+struct BoundChoice {
+  Place predicate;
+  bool repeats;
+  std::vector<BoundStep> steps[2];
 };
 
 double nanoseconds(const BoundStep& step);  // estimated, on one thread

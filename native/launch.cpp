@@ -433,10 +433,18 @@ Kernel* identity_kernel(DType dtype) {
 double nanoseconds(const BoundStep& step) {
   if (const auto* kernel = std::get_if<BoundKernel>(&step)) return kernel->nanoseconds;
   if (const auto* routine = std::get_if<BoundRoutine>(&step)) return routine->plan.nanoseconds;
-  const BoundLoop& loop = *std::get<std::unique_ptr<BoundLoop>>(step);
-  double total = 0;
-  for (const BoundStep& inner : loop.steps) total += nanoseconds(inner);
-  return total * static_cast<double>(loop.count);
+  const auto sum = [](const std::vector<BoundStep>& steps) {
+    double total = 0;
+    for (const BoundStep& inner : steps) total += nanoseconds(inner);
+    return total;
+  };
+  if (const auto* loop = std::get_if<std::unique_ptr<BoundLoop>>(&step)) {
+    return sum((*loop)->steps) * static_cast<double>((*loop)->count);
+  }
+  const BoundChoice& choice = *std::get<std::unique_ptr<BoundChoice>>(step);
+  // How many turns there are nobody knows; there may be no end to them.
+  if (choice.repeats) return kWorthReleasing + sum(choice.steps[0]) + sum(choice.steps[1]);
+  return std::max(sum(choice.steps[0]), sum(choice.steps[1]));
 }
 
 bool bind_launch(Launch launch, LaunchTarget& target) {

@@ -105,8 +105,8 @@ class Reader {
   }
 
   void steps(nb::handle o) {
-    static constexpr std::array<const char*, 7> kSteps = {"alloc",  "view",    "reshape", "compact",
-                                                          "kernel", "library", "loop"};
+    static constexpr std::array<const char*, 9> kSteps = {
+        "alloc", "view", "reshape", "compact", "kernel", "library", "loop", "branch", "while"};
     for (nb::handle entry : tuple_of(o, "steps")) {
       nb::tuple parts = tuple_of(entry, "a step");
       if (parts.size() == 0) reject("a step is empty");
@@ -129,8 +129,14 @@ class Reader {
         case 5:
           library_step(sized(entry, 5, "library"));
           break;
-        default:
+        case 6:
           loop_step(sized(entry, 4, "loop"));
+          break;
+        case 7:
+          choice_step(sized(entry, 4, "branch"), false);
+          break;
+        default:
+          choice_step(sized(entry, 4, "while"), true);
       }
     }
   }
@@ -355,14 +361,26 @@ class Reader {
       loop->cursors.push_back({define(entry[0]), source, dim(entry[2]), step});
       if (rank(source) != rank(loop->cursors.back().value) + 1) reject("a cursor keeps its rank");
     }
-    std::vector<Step>* outer = std::exchange(steps_, &loop->steps);
-    steps(parts[3]);
-    steps_ = outer;
+    inner_steps(parts[3], loop->steps);
     steps_->push_back(std::move(loop));
   }
 
+  void choice_step(nb::tuple parts, bool repeats) {
+    auto choice = std::make_unique<ChoiceStep>(ChoiceStep{value(parts[1]), repeats, {}});
+    if (plan_.dtype(choice->predicate) != DType::kBool) reject("a predicate must be a bool");
+    inner_steps(parts[2], choice->steps[0]);
+    inner_steps(parts[3], choice->steps[1]);
+    steps_->push_back(std::move(choice));
+  }
+
+  void inner_steps(nb::handle o, std::vector<Step>& made) {
+    std::vector<Step>* outer = std::exchange(steps_, &made);
+    steps(o);
+    steps_ = outer;
+  }
+
   Plan& plan_;
-  std::vector<Step>* steps_ = &plan_.steps;  // those being read: of the plan, or of a loop
+  std::vector<Step>* steps_ = &plan_.steps;  // those being read: of the plan, or of a step
   std::vector<bool> defined_;
 };
 

@@ -13,6 +13,7 @@ namespace gleed {
 namespace {
 
 constexpr double kBetweenSignals = 50e6;  // nanoseconds between two looks for Ctrl-C
+constexpr double kTurnNanoseconds = 20;   // of a turn of "while" at least, even if it does nothing
 // The lines that a tile touches across can all fall into one set of a cache, which has 8 ways or
 // more.
 constexpr int64_t kTileRows = 64;
@@ -292,7 +293,19 @@ class Run {
     if (const auto* routine = std::get_if<BoundRoutine>(&step)) {
       return run_routine(*routine, thread) && check_signals(routine->plan.nanoseconds, thread);
     }
-    return run_loop(*std::get<std::unique_ptr<BoundLoop>>(step), thread);
+    if (const auto* loop = std::get_if<std::unique_ptr<BoundLoop>>(&step)) {
+      return run_loop(**loop, thread);
+    }
+    return run_choice(*std::get<std::unique_ptr<BoundChoice>>(step), thread);
+  }
+
+  bool run_steps(const std::vector<BoundStep>& steps, bool again, PyThreadState** thread) {
+    for (const BoundStep& step : steps) {
+      again_ = again;
+      if (!run_step(step, thread)) return false;
+      if (status_ != 0) break;
+    }
+    return true;
   }
 
   bool run_loop(const BoundLoop& loop, PyThreadState** thread) {
@@ -301,13 +314,21 @@ class Run {
         roots_[cursor.root] =
             roots_[cursor.start.root] + cursor.start.offset + turn * cursor.stride;
       }
-      for (const BoundStep& step : loop.steps) {
-        again_ = turn > 0;
-        if (!run_step(step, thread)) return false;
-        if (status_ != 0) break;
-      }
+      if (!run_steps(loop.steps, turn > 0, thread)) return false;
     }
     return true;
+  }
+
+  bool run_choice(const BoundChoice& choice, PyThreadState** thread) {
+    const auto chosen = [&] { return roots_[choice.predicate.root][choice.predicate.offset] != 0; };
+    if (!choice.repeats) return run_steps(choice.steps[chosen() ? 0 : 1], false, thread);
+    while (true) {
+      if (!run_steps(choice.steps[0], false, thread)) return false;
+      if (status_ != 0 || !chosen()) return true;
+      if (!run_steps(choice.steps[1], false, thread)) return false;
+      if (status_ != 0) return true;
+      if (!check_signals(kTurnNanoseconds, thread)) return false;
+    }
   }
 
   bool run_routine(const BoundRoutine& bound, PyThreadState** thread) {

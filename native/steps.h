@@ -106,8 +106,9 @@ struct LibraryStep {
 };
 
 struct LoopStep;
+struct ChoiceStep;
 using Step = std::variant<AllocStep, ViewStep, CompactStep, KernelStep, LibraryStep,
-                          std::unique_ptr<LoopStep>>;
+                          std::unique_ptr<LoopStep>, std::unique_ptr<ChoiceStep>>;
 
 // In turn t of a loop `value` is row `start + t * step` of `source`.
 struct CursorEntry {
@@ -120,6 +121,14 @@ struct LoopStep {
   int count;  // dim
   std::vector<CursorEntry> cursors;
   std::vector<Step> steps;
+};
+
+// "branch": the first steps where the predicate is true, else the second. "while": the first steps
+// make the predicate; as long as it is true the second follow, and it starts again.
+struct ChoiceStep {
+  int predicate;
+  bool repeats;
+  std::vector<Step> steps[2];
 };
 
 struct Plan {

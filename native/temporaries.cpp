@@ -38,4 +38,32 @@ size_t place_temporaries(std::vector<Temporary>& temporaries) {
   return total;
 }
 
+void settle(std::vector<BoundStep>& steps, const Binding& binding,
+            const std::vector<Temporary>& temporaries) {
+  const auto settled = [&](Place& place) {
+    if (place.root >= 0) return;
+    const Temporary& t = temporaries[-1 - place.root];
+    place.offset += static_cast<int64_t>(t.offset);
+    place.root = t.cursor < 0 ? static_cast<int32_t>(kArenaRoot) : binding.cursor_root(t.cursor);
+  };
+  for (BoundStep& step : steps) {
+    if (auto* kernel = std::get_if<BoundKernel>(&step)) {
+      for (Place& place : kernel->places) settled(place);
+    } else if (auto* routine = std::get_if<BoundRoutine>(&step)) {
+      for (Place& place : routine->places) settled(place);
+      settled(routine->workspace);
+    } else if (auto* loop = std::get_if<std::unique_ptr<BoundLoop>>(&step)) {
+      for (Cursor& cursor : (*loop)->cursors) {
+        cursor.root = binding.cursor_root(cursor.root);
+        settled(cursor.start);
+      }
+      settle((*loop)->steps, binding, temporaries);
+    } else {
+      BoundChoice& choice = *std::get<std::unique_ptr<BoundChoice>>(step);
+      settled(choice.predicate);
+      for (std::vector<BoundStep>& inner : choice.steps) settle(inner, binding, temporaries);
+    }
+  }
+}
+
 }  // namespace gleed

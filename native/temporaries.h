@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "binding.h"
+
 namespace gleed {
 
 // What steps [first, last] of a plan use.
@@ -19,5 +21,9 @@ size_t aligned(size_t bytes);  // to cache lines; saturating
 // Gives every temporary the lowest place that nothing alive at the same time has. Returns the
 // bytes.
 size_t place_temporaries(std::vector<Temporary>& temporaries);
+
+// Gives the steps of a binding the places of temporaries, which have negative roots till then.
+void settle(std::vector<BoundStep>& steps, const Binding& binding,
+            const std::vector<Temporary>& temporaries);
 
 }  // namespace gleed

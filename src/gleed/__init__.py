@@ -52,6 +52,10 @@ from gleed.tensor_types import *  # noqa: F403
 LAZY = {
     "amp": "gleed.amp",
     "compile": "gleed.captured",
+    "cond": "gleed.captured",
+    "map": "gleed.captured",
+    "scan": "gleed.captured",
+    "while_loop": "gleed.captured",
     "autocast": "gleed.amp",
     "get_autocast_cpu_dtype": "gleed.amp",
     "get_autocast_dtype": "gleed.amp",

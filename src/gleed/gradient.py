@@ -13,7 +13,7 @@ from typing import Any
 
 from gleed.compiler.dims import identity
 from gleed.compiler.graph import Node, Value
-from gleed.compiler.kernel import is_float
+from gleed.compiler.kernel import HALVES, is_float
 from gleed.primitives import add, cast, concat, insert
 from gleed.trace import Entry, Standin, Trace
 
@@ -215,9 +215,24 @@ class Partition:
         if node not in self._forward and node.op != "input":
             return False
         if value not in self.inputs and value not in self.outputs:
-            if node.kind in CHEAP:
+            if node.kind in CHEAP and not _loses_digits(value):
                 return False
             if value not in self.residuals:
                 self.residuals.append(value)
         self.saved.append(value)
         return True
+
+
+def _loses_digits(value: Value) -> bool:
+    """Whether a 16-bit result, computed again from what is kept of it, would be another: a kernel
+    has more digits of a sum inside it than memory."""
+    if value.node.op != "rounded":
+        return False
+    stack = [*value.node.inputs]
+    while stack:
+        node = stack.pop().node
+        if node.kind in ("reduce", "scan") and node.outputs[0].dtype in HALVES:
+            return True
+        if node.kind in CHEAP and node.op != "rounded":
+            stack.extend(node.inputs)
+    return False

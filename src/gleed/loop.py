@@ -22,7 +22,8 @@ from typing import Any
 from gleed import primitives as p
 from gleed.batching import Batching
 from gleed.compiler.dims import Dim, Scope, Size
-from gleed.compiler.graph import Graph, Turns, Value
+from gleed.compiler.graph import Graph, Shape, Turns, Value
+from gleed.compiler.kernel import is_float
 from gleed.gradient import differentiate, substitute
 from gleed.primitives.core import Batch, Primitive, Types, require, same_shape
 from gleed.primitives.library import product_like, transposed
@@ -42,14 +43,16 @@ def loop(
 ) -> tuple[Stacks, Stacks]:
     """Run `body(*states, *rows, *constants)`, which returns the next states and then any results.
 
-    starts: the first states, one or more. sequences: one or more, of one length T along their first
-    axis. reverse: from the last step to the first. body: hashable, equal to another if it computes
-    the same, and closed over no stand-ins.
+    starts: the first states. sequences: one or more, of one length T along their first axis.
+    reverse: from the last step to the first. body: hashable, equal to another if it computes the
+    same, and closed over no stand-ins. If it draws random numbers, it has an attribute `draws` that
+    says so, and its results are all that the gradient needs of them.
 
     Returns the states, T + 1 of each, in the order of the steps (with `reverse` the start is the
     last), and the results, T of each.
     """
-    found = LOOP(
+    primitive = DRAWING_LOOP if getattr(body, "draws", False) else LOOP
+    found = primitive(
         *starts,
         *sequences,
         *constants,
@@ -62,24 +65,32 @@ def loop(
     return stacks[: len(starts)], stacks[len(starts) :]
 
 
-def _trace_for(sizes: Iterable[Size]) -> Trace:
+def trace_for(sizes: Iterable[Size]) -> Trace:
     """A trace that knows these sizes."""
     trace = Trace()
     trace.scope = next((n.scope for n in sizes if isinstance(n, Dim)), None) or Scope()
     return trace
 
 
+def standin_for(trace: Trace, value: Value, shape: Shape) -> Standin:
+    """An input of a part of a step, in the place of `value`; a run-time number stays one."""
+    if value.node.op == "param":
+        return trace.param(value.node.attrs["key"], value.dtype)
+    return trace.input(value.dtype, shape)
+
+
 def _turns(
     values: Sequence[Value], body: Body, carried: int, sequences: int, reverse: bool
 ) -> Turns:
     """The turns of a loop over `values`: its states, sequences and constants."""
-    trace = _trace_for(n for v in values for n in v.shape)
+    trace = trace_for(n for v in values for n in v.shape)
     rows = range(carried, carried + sequences)
     inputs = [
-        trace.input(v.dtype, v.shape[1:] if i in rows else v.shape) for i, v in enumerate(values)
+        standin_for(trace, v, v.shape[1:] if i in rows else v.shape) for i, v in enumerate(values)
     ]
     with trace.active():
-        graph = trace.graph(list(body(*inputs)))
+        outputs = body(*inputs)
+    graph = Graph([x.value for x in inputs], [y.value for y in outputs], trace.draws())
     return Turns(graph, carried, sequences, values[carried].shape[0], reverse)
 
 
@@ -168,7 +179,7 @@ class Backward:
 
     def derive(self, types: Types) -> Derived:
         """The gradient of one turn whose inputs, without the sums, have these types."""
-        trace = _trace_for(n for _, shape in types for n in shape)
+        trace = trace_for(n for _, shape in types for n in shape)
         inputs = iter([trace.input(*t) for t in types])
         totals, before = list(islice(inputs, self.carried)), list(islice(inputs, self.carried))
         rows = list(islice(inputs, self.sequences))
@@ -183,22 +194,38 @@ class Backward:
             ]
             cotangents += given[self.carried :]
             sources = [*before, *rows, *constants]
-            gradients = differentiate(trace, outputs, cotangents, sources)
+            gradients = gradients_of(trace, outputs, cotangents, sources)
             for i, x in enumerate(before):
-                gradients[i] = _zeros(x) if gradients[i] is None else gradients[i]
+                gradients[i] = zeros_like(x) if gradients[i] is None else gradients[i]
         known = {y.value: x.value for y, x in zip(outputs, after, strict=True)}
-        found = iter(substitute([g.value for g in gradients if g is not None], known))
-        values = [None if g is None else next(found) for g in gradients]
-        return _collect(trace.inputs, values, self.carried, self.sequences)
+        made = iter(substitute([g.value for g in gradients if g is not None], known))
+        values = [None if g is None else next(made) for g in gradients]
+        return _collect(trace.inputs, values, self.carried, self.sequences, len(constants))
+
+
+def gradients_of(
+    trace: Trace,
+    outputs: Sequence[Standin],
+    cotangents: Sequence[Standin | None],
+    sources: Sequence[Standin],
+) -> list[Standin | None]:
+    """As `differentiate`, where some sources are no real numbers."""
+    real = [x for x in sources if is_float(x.dtype)]
+    found = iter(differentiate(trace, outputs, cotangents, real))
+    return [next(found) if is_float(x.dtype) else None for x in sources]
 
 
 def _collect(
-    inputs: list[Value], gradients: Sequence[Value | None], carried: int, sequences: int
+    inputs: list[Value],
+    gradients: Sequence[Value | None],
+    carried: int,
+    sequences: int,
+    constants: int,
 ) -> Derived:
     """Sort the gradients of one turn; `inputs` are those of the derived loop."""
     states = [v for v in gradients[:carried] if v is not None]
     results: dict[Value, int] = {}
-    place = {v: ~i for i, v in enumerate(inputs[carried:])}
+    place = {v: ~i for i, v in enumerate(inputs[carried : -constants or None])}
 
     def kept(value: Value) -> int:
         return place[value] if value in place else results.setdefault(value, len(results))
@@ -239,13 +266,13 @@ def _rule(
     def ended(states: Standin) -> Standin:
         return p.slice(states, axis=0, start=0 if reverse else 1, step=1, length=count)
 
-    cotangents = [None if x is None or _is_zero(x) else x for x in g]
+    cotangents = [None if x is None or is_zero(x) else x for x in g]
     given = [x if x is None or i >= carried else ended(x) for i, x in enumerate(cotangents)]
     states, results = y[:carried], y[carried:]
     backward = Backward(body, carried, sequences, len(results), tuple(x is not None for x in given))
     stacks = [*map(begun, states), *rows, *map(ended, states), *results]
     stacks += [x for x in given if x is not None]
-    zeros = [_zeros(x) for x in starts]
+    zeros = [zeros_like(x) for x in starts]
     derived = backward.derive(
         [(x.dtype, x.shape) for x in zeros]
         + [(x.dtype, x.shape[1:]) for x in stacks]
@@ -254,7 +281,7 @@ def _rule(
     used = {v for node in derived.graph.nodes for v in node.inputs} | set(derived.graph.outputs)
     needed = [v in used for v in derived.graph.inputs[carried:]]
     sums = [
-        _zeros(x)
+        zeros_like(x)
         for x, way in zip(constants, derived.constants, strict=True)
         if way is not None and way.kind == "turn"
     ]
@@ -262,14 +289,14 @@ def _rule(
         replace(backward, sums=len(sums)),
         [*zeros, *sums],
         # Only the type matters of what the gradient does not read; the memory need not be kept.
-        [x if use else _zeros(x) for x, use in zip(stacks, needed, strict=False)],
+        [x if use else zeros_like(x) for x, use in zip(stacks, needed, strict=False)],
         constants,
         reverse=not reverse,
     )
-    last = [_row(x, count if reverse else 0) for x in backward_states]
+    last = [row_of(x, count if reverse else 0) for x in backward_states]
     totals = iter(last[carried:])
     first = [
-        x if c is None else x + _row(c, count if reverse else 0)
+        x if c is None else x + row_of(c, count if reverse else 0)
         for x, c in zip(last, cotangents[:carried], strict=False)
     ]
     of_rows = [None if i is None else found[i] for i in derived.rows]
@@ -284,17 +311,18 @@ def _rule(
     return (*first, *of_rows, *of_constants)
 
 
-def _row(x: Standin, index: Size) -> Standin:
+def row_of(x: Standin, index: Size) -> Standin:
     """x[index]."""
     row = p.slice(x, axis=0, start=index, step=1, length=1)
     return p.reshape(row, shape=x.shape[1:])
 
 
-def _zeros(x: Standin) -> Standin:
+def zeros_like(x: Standin) -> Standin:
+    """Zeros of the dtype and shape of x."""
     return x.trace.full(x.shape, False if x.dtype == "bool" else 0, x.dtype)
 
 
-def _is_zero(x: Standin) -> bool:
+def is_zero(x: Standin) -> bool:
     """Whether a cotangent is one that `differentiate` has filled in."""
     node = x.value.node
     node = node.inputs[0].node if node.op == "broadcast" else node
@@ -313,7 +341,7 @@ class _BatchedBody:
     def __call__(self, *inputs: Standin) -> list[Standin]:
         """One turn, for all examples."""
         pairs = list(zip(inputs, self.mapped, strict=True))
-        example = _trace_for(n for x in inputs for n in x.shape)
+        example = trace_for(n for x in inputs for n in x.shape)
         given = [example.input(x.dtype, x.shape[1:] if m else x.shape) for x, m in pairs]
         with example.active():
             outputs = [y.value for y in self.body(*given)]
@@ -343,12 +371,10 @@ def _exchanged(x: Standin) -> Standin:
     return p.permute(x, axes=(1, 0, *range(2, x.ndim)))
 
 
-LOOP = Primitive(
-    "loop",
-    "loop",
-    _types,
-    None,
-    _rule,
-    _batch,
-    attributes={"turns": lambda node: _turns(node.inputs, **node.attrs)},
-)
+def _loop_primitive(name: str, pure: bool) -> Primitive:
+    turns = {"turns": lambda node: _turns(node.inputs, **node.attrs)}
+    return Primitive(name, "loop", _types, None, _rule, _batch, pure=pure, attributes=turns)
+
+
+LOOP = _loop_primitive("loop", pure=True)
+DRAWING_LOOP = _loop_primitive("drawing_loop", pure=False)

@@ -142,6 +142,8 @@ class Trace:
         self.scope = Scope()
         self.inputs: list[Value] = []
         self.tape: dict[object, Entry] | None = None
+        # In a program of many operations their results, with the number of the call of each.
+        self.calls: dict[Value, int] = {}
         self._known: dict[object, Node] = {}
         self._strides: dict[Value, tuple[int, Sequence[int]]] = {}  # with the argument's number
 
@@ -295,8 +297,18 @@ def replay(
             results = trace.emit(node.primitive, tuple(made[v] for v in node.inputs), attrs)
             results = results if isinstance(results, tuple) else (results,)
             made |= dict(zip(node.outputs, results, strict=True))
+            if node.looped:
+                results[0].value.node.looped = True
             seen(node, results[0])
     return tuple(made[v] for v in graph.outputs)
+
+
+def copy_calls(calls: Mapping[Value, int], trace: Trace, node: Node, y: Standin) -> None:
+    """Note in a trace of which calls the results of a node are, of which `y` is the first there."""
+    there = y.value.node
+    for old, new in zip(node.outputs, there.outputs, strict=False) if there.op == node.op else ():
+        if old in calls:
+            trace.calls.setdefault(new, calls[old])
 
 
 def _key(attr: Any) -> Any:

@@ -28,8 +28,9 @@ class Program:
         self.shape = (self.draw.choice(SIZES), self.draw.choice(SIZES))
         self.inputs = self.draw.randint(1, 3)
         kinds = [self._unary, self._binary, self._reduction, self._product, self._view, self._merge]
+        kinds += [self._cond, self._scan]
         if not grad:
-            kinds += [self._write, self._write_part, self._number]
+            kinds += [self._write, self._write_part, self._number, self._while]
         self.steps = [self.draw.choice(kinds)() for _ in range(self.draw.randint(2, 12))]
         self.returned = self.draw.randint(1, 3)
 
@@ -140,6 +141,56 @@ class Program:
             x = pick(pool)
             both = [x, like(pool, x)]
             return gleed.where(both[0] > 0, *both) if stack or x.ndim < 1 else gleed.cat(both)
+
+        return step
+
+    def _cond(self) -> Step:
+        """Both branches use both tensors once, so that gradients add up in the same order."""
+        pick, like, bound = self._pick(), self._like(), self.draw.uniform(-2, 2)
+        first, second = self.draw.choice(UNARY), self.draw.choice(REDUCTIONS)
+
+        def one(x: Any, *more: Any) -> Any:
+            return getattr(gleed, first)(x) * 0.5 + sum(more)
+
+        def other(x: Any, *more: Any) -> Any:
+            spread = getattr(x, second)(-1, keepdim=True) if x.ndim > 1 and 0 not in x.shape else x
+            return spread.expand(x.shape) + sum(more)
+
+        def step(pool: list[Any]) -> Any:
+            x = pick(pool)
+            y = like(pool, x)
+            operands = (x,) if y is x else (x, y)
+            return gleed.cond(x.sum() > bound, one, other, operands)
+
+        return step
+
+    def _scan(self) -> Step:
+        pick, reverse, kind = self._pick(), self.draw.random() < 0.5, self.draw.choice(UNARY)
+
+        def turn(state: Any, row: Any) -> Any:
+            state = getattr(gleed, kind)(state * 0.5 + row)
+            return state, (state - state.mean()).sum(-1)
+
+        def step(pool: list[Any]) -> Any:
+            x = pick(pool)
+            if x.ndim != 2 or 0 in x.shape:
+                return x * 0.5
+            state, sums = gleed.scan(turn, x.mean(0), x, reverse=reverse)
+            return x + state + sums.unsqueeze(1)
+
+        return step
+
+    def _while(self) -> Step:
+        pick, bound = self._pick(), self.draw.uniform(0.1, 2)
+
+        def turn(n: Any, x: Any) -> Any:
+            return n + 1, x * 0.5 - x.sum(-1, keepdim=True) * 0.01 if x.ndim else x * 0.5
+
+        def step(pool: list[Any]) -> Any:
+            def more(n: Any, x: Any) -> Any:
+                return (x.abs().sum() > bound) & (n < 9)
+
+            return gleed.while_loop(more, turn, (gleed.tensor(0), pick(pool)))[1]
 
         return step
 

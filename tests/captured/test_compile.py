@@ -368,7 +368,7 @@ def test_a_branch_on_a_value_is_an_error_that_names_the_line() -> None:
         "it; it came in branching at "
     )
     assert "test_compile.py:" in text and "if x.sum() > 0:" in text
-    assert text.endswith("decide by gleed.where() in place of Python, or keep values in tensors")
+    assert text.endswith("decide by gleed.cond, gleed.while_loop or gleed.where in place of Python")
 
 
 def test_a_branch_on_a_value_runs_uncaptured_with_one_warning() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from gleed.capture import plan_for
 from gleed.compiler import kernel as k
 from gleed.compiler import planning
+from gleed.compiler.cells import INNER
 from gleed.compiler.interpret import NUMPY_DTYPES, interpret
 
 COMBINE = {
@@ -130,6 +131,19 @@ class Replay:
             for step in steps:
                 self._take(step)
 
+    def _branch(self, predicate: int, *ways: Any) -> None:
+        for step in ways[not self.values[predicate]]:
+            self._take(step)
+
+    def _while(self, predicate: int, check: Any, turn: Any) -> None:
+        while True:
+            for step in check:
+                self._take(step)
+            if not self.values[predicate]:
+                return
+            for step in turn:
+                self._take(step)
+
     def _library(self, *step: Any) -> None:
         if step[0] != "matmul" or self.values[step[1][0]].dtype.kind != "f":
             raise Unplayable(str(step[0]))
@@ -184,5 +198,5 @@ def kernels(plan: Any) -> Iterator[k.Kernel]:
 def _kernels(steps: Sequence[Any]) -> Iterator[k.Kernel]:
     for step in steps:
         yield from (part for part in step if isinstance(part, k.Kernel))
-        if step[0] == "loop":
-            yield from _kernels(step[3])
+        for steps in step[INNER.get(step[0], len(step)) :]:
+            yield from _kernels(steps)

@@ -6,12 +6,15 @@ subscript  indices with sizes that are followed; lengths does so for len(x)
 reach      the Python state that a function can read, which must stay the same
 structure  nested arguments and results
 program    results, writes and gradients become a plan
+body       functions become bodies of branches and loops
+control_flow  `cond`, `while_loop`, `scan` and `map`
 calls      the operations in it, and where they came from
 listing    programs for people
 report     what runs, and why
 function   when to capture, and when a captured program may run
 """
 
+from gleed.captured.control_flow import cond, map, scan, while_loop
 from gleed.captured.function import CompiledFunction, compile
 
-__all__ = ["CompiledFunction", "compile"]
+__all__ = ["CompiledFunction", "compile", "cond", "map", "scan", "while_loop"]

@@ -69,9 +69,9 @@ class Recorder:
         self.held: list[Any] = []  # objects that numbers are the addresses of
         # By id: a tensor, its .grad before, whether the function needs that.
         self.gradients: dict[int, tuple[Any, Any, bool]] = {}
-        self.calls: dict[Value, int] = {}  # results, with the number of the call
+        self.calls = self.trace.calls  # results, with the number of the call
         self._owners: dict[Value, Part] = {}  # of what leaves the function
-        self.known, self.varying, self._followed = known, varying, followed
+        self.known, self.varying, self.followed = known, varying, followed
         # By node what its backward gets: integers as sizes of the graph, the origins of numbers.
         self._nodes: dict[int, tuple[list[Size], Sequence[Origin]]] = {}
         self._last: tuple[Program, list[Standin], Sequence[Size], Sequence[Origin]] | None = None
@@ -154,7 +154,7 @@ class Recorder:
         try:
             step(*args)
         except Unfollowed as reason:
-            self._stop(reason)
+            self.give_up(reason)
             return False
         except IRError as error:
             self.stop(f"operations must fit together; {error}", "report this")
@@ -163,9 +163,10 @@ class Recorder:
 
     def stop(self, rule: str, fix: str) -> None:
         """Give up."""
-        self._stop(Unfollowed(rule, fix))
+        self.give_up(Unfollowed(rule, fix))
 
-    def _stop(self, reason: Unfollowed) -> None:
+    def give_up(self, reason: Unfollowed) -> None:
+        """Give up for a reason that was raised."""
         self.live = False
         self._give_up(reason)
 
@@ -281,10 +282,10 @@ class Recorder:
         _, _, _, sizes, strides = place
         # Of equal strides, that of an axis of one element is the inner one.
         order = tuple(sorted(range(len(sizes)), key=lambda a: (-strides[a], sizes[a] == 1)))
-        if _row_major(sizes, strides):
+        if row_major(sizes, strides):
             return value
         turned = [sizes[a] for a in order], [strides[a] for a in order]
-        if not _row_major(*turned):
+        if not row_major(*turned):
             return value
         with self.trace.untaped():
             there = primitives.compact(primitives.permute(value, axes=order))
@@ -338,7 +339,7 @@ class Recorder:
             if node.op == "param" and (k := node.attrs["key"]) >= 0
         }
         made: dict[Value, Standin] = {}
-        results = replay(self.trace, program.graph, values, params, moved, _keep_looped, made)
+        results = replay(self.trace, program.graph, values, params, moved, keep_looped, made)
         for value, call in (program.stored or {}).items():  # one plan that was several calls
             self.calls.setdefault(made[value].value, self.count + call)
         self.count += max((program.stored or {}).values(), default=0)
@@ -375,10 +376,10 @@ class Recorder:
             if is_followed(number):
                 origins[i] = number if isinstance(number, FollowedSize) else number.symbol
             else:
-                origins[i] = self._followed.get(id(number), -1)
+                origins[i] = self.followed.get(id(number), -1)
         handed = set(map(id, numbers))
         others = (id(x) for x in arguments if id(x) not in handed)
-        self.unfollowed.update(self._followed[x] for x in others if x in self._followed)
+        self.unfollowed.update(self.followed[x] for x in others if x in self.followed)
         return sizes, origins
 
     def _number(self, bits: int, dtype: str, origin: Origin) -> Standin:
@@ -405,21 +406,30 @@ class Recorder:
 
     def _input(self, tensor: Any, place: Place) -> Standin:
         _, dtype, _, sizes, strides = place
-        scope, k = self.trace.scope, len(self.inputs)
+        scope = self.trace.scope
         value = self.trace.argument(dtype, sizes)
-        varying = self.varying.get(place, frozenset()) if _row_major(sizes, strides) else ()
+        varying = self._symbolic(place) if row_major(sizes, strides) else ()
         for axis, size in enumerate(sizes):
             if axis not in varying or size < 2:
                 scope.equal(value.shape[axis], size)
             else:
                 scope.less(1, value.shape[axis])  # layouts of one element are others
-        # Results are laid out as the arguments are, and reductions go by that.
-        for axis, stride in enumerate(strides):
-            step = product(value.shape[axis + 1 :]) if varying else stride
-            if sizes[axis] > 1:
-                scope.equal(scope.symbol(("stride", k, axis), stride), step)
+        self._fix_strides(value, strides, bool(varying))
         self.inputs.append(tensor)
         return value
+
+    def _fix_strides(self, value: Standin, strides: tuple[int, ...], dense: bool) -> None:
+        """Decide that the next input is laid out as it is: results are laid out as the arguments
+        are, and reductions go by that."""
+        scope, k = self.trace.scope, len(self.inputs)
+        for axis, (stride, size) in enumerate(zip(strides, value.shape, strict=True)):
+            step = product(value.shape[axis + 1 :]) if dense else stride
+            if hint(size) > 1:
+                scope.equal(scope.symbol(("stride", k, axis), stride), step)
+
+    def _symbolic(self, place: Place) -> frozenset[int]:
+        """The axes whose sizes are to be symbols."""
+        return self.varying.get(place, frozenset())
 
     def _constant(self, tensor: Any, place: Place) -> None:
         """A tensor that the function has made of numbers: its values are part of the program."""
@@ -451,7 +461,7 @@ class Recorder:
     def _read(self, tensor: Any, what: str) -> None:
         raise Unfollowed(
             f"the value of a tensor is known only when the captured program runs; {what} needs it",
-            "decide by gleed.where() in place of Python, or keep values in tensors",
+            "decide by gleed.cond, gleed.while_loop or gleed.where in place of Python",
         )
 
 
@@ -462,13 +472,13 @@ def _under(value: Value) -> Value:
     return value
 
 
-def _keep_looped(node: Node, y: Standin) -> None:
+def keep_looped(node: Node, y: Standin) -> None:
     """Sizes are known here that were not; a reduction adds in the same order all the same."""
     if node.kind == "reduce" and not written_out(node.outputs[0]):
         y.value.node.looped = True
 
 
-def _row_major(sizes: Sequence[int], strides: Sequence[int]) -> bool:
+def row_major(sizes: Sequence[int], strides: Sequence[int]) -> bool:
     """Whether elements lie densely in the order of their indices."""
     step = 1
     for size, stride in zip(reversed(sizes), reversed(strides), strict=True):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from gleed.captured.program import Captured
+from gleed.compiler.cells import INNER
 
 
 def summary(captured: Captured) -> str:
     """One line."""
     program = captured.program
-    launched = [s for s in program.schedule().steps if s[0] in ("kernel", "library", "loop")]
+    launched = [s for s in program.schedule().steps if s[0] in ("kernel", "library", *INNER)]
     return (
         f"{_many(len(program.graph.inputs), 'input')}, "
         f"{_many(len(captured.calls), 'operation')} in {_many(len(launched), 'kernel')}; "

@@ -1,12 +1,15 @@
-"""The table of sizes that a plan evaluates when it is bound."""
+"""Sizes as a plan has them: a table of cells, and what steps are told of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from gleed.compiler.dims import Dim, Scope, Size
+from gleed.compiler.dims import Dim, Scope, Size, identity
 
 Step = tuple[Any, ...]
+# Steps that consist of steps, and where these begin.
+INNER = {"loop": 3, "branch": 2, "while": 2}
 
 
 class Cells:
@@ -44,3 +47,35 @@ class Cells:
 
 def _key(size: Size) -> object:
     return id(size) if isinstance(size, Dim) else ("const", size)
+
+
+def numbers(attrs: Iterable[object]) -> Iterator[Size]:
+    """The attributes that a routine is told: numbers, and those in tuples."""
+    for attr in attrs:
+        if isinstance(attr, tuple):
+            yield from numbers(attr)
+        elif isinstance(attr, int | Dim):
+            yield attr if isinstance(attr, Dim) else int(attr)
+
+
+def movement_arguments(movement: str, attrs: dict[str, Any], cell: Callable[[Size], int]) -> Any:
+    """The arguments of a "view" step."""
+    if movement == "permute":
+        return attrs["axes"]
+    if movement == "slice":
+        return (attrs["axis"], cell(attrs["start"]), attrs["step"], cell(attrs["length"]))
+    if movement == "diagonal":
+        return (attrs["axis1"], attrs["axis2"], cell(attrs["offset"]))
+    if movement == "window":
+        return (attrs["axis"], cell(attrs["size"]), cell(attrs["step"]))
+    if movement == "as_strided":
+        offset = attrs["offset"]
+        return (tuple(cell(n) for n in attrs["strides"]), -1 if offset is None else cell(offset))
+    return ()
+
+
+def is_whole(shape: tuple[Size, ...], axis: int, start: Size, step: int, length: Size) -> bool:
+    """Whether a slice is known to be all of what it is taken of."""
+    return (
+        step == 1 and identity(start) == identity(0) and identity(length) == identity(shape[axis])
+    )

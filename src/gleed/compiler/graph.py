@@ -72,8 +72,9 @@ class Node:
 
     @property
     def draws(self) -> bool:
-        """Whether its routine changes a state, as random draws do."""
-        return self.kind == "library" and not self.primitive.pure  # type: ignore[union-attr]
+        """Whether running it changes more than its results, as random draws do."""
+        kinds = ("library", "loop", "branch", "while")
+        return self.kind in kinds and not self.primitive.pure  # type: ignore[union-attr]
 
 
 class Graph:

@@ -563,3 +563,9 @@ class Variant:
     def symbol(self, kernel: Kernel) -> str:
         """The name of the function that this version of `kernel` compiles to."""
         return f"{kernel.name}_{self}"
+
+
+def identity_kernel(dtype: str) -> Kernel:
+    """The kernel that copies."""
+    operands = (Operand(dtype, "in"), Operand(dtype, "out"))
+    return Kernel("copy", operands, (), (Store(1, load(0, dtype)),))

@@ -9,13 +9,13 @@ from typing import Any
 from gleed import _C
 from gleed.compiler import kernel as k
 from gleed.compiler.attention import attention_kernel
-from gleed.compiler.cells import Cells, Step
+from gleed.compiler.cells import INNER, Cells, Step
 from gleed.compiler.contraction import compile_contraction
 from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.graph import Graph, Value
 from gleed.compiler.kernel import Variant
 from gleed.compiler.objects import Code, compile_together, object_for
-from gleed.compiler.schedule import Schedule, identity_kernel
+from gleed.compiler.schedule import Schedule
 from gleed.compiler.split import accumulator_dtypes, split
 
 
@@ -92,8 +92,10 @@ def plan_of(program: Program, schedule: Schedule, grad: Any = None) -> Any:
 
 def _with_machine_code(step: Step) -> Step:
     """A step with each kernel's IR replaced by the core's kernel object."""
-    if step[0] == "loop":
-        return (*step[:3], tuple(map(_with_machine_code, step[3])))
+    inner = INNER.get(step[0])
+    if inner is not None:
+        parts = (tuple(map(_with_machine_code, steps)) for steps in step[inner:])
+        return (*step[:inner], *parts)
     return tuple(core_kernel(part) if isinstance(part, k.Kernel) else part for part in step)
 
 
@@ -124,4 +126,4 @@ def _attention_kernel(name: str, dtype: str) -> Any:
 _C.set_batch_compiler(compile_together)
 _C.set_contraction_compiler(compile_contraction)
 _C.set_attention_kernels(_attention_kernel)
-_C.set_identity_kernels({name: core_kernel(identity_kernel(name)) for name in k.DTYPES})
+_C.set_identity_kernels({name: core_kernel(k.identity_kernel(name)) for name in k.DTYPES})

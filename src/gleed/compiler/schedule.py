@@ -7,15 +7,17 @@ is computed over one iteration space into one kernel. docs/architecture.md lists
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from graphlib import CycleError
 from typing import Any
 
 from gleed.compiler import kernel as k
-from gleed.compiler.cells import Cells, Step
-from gleed.compiler.dims import Dim, Size, identity, minimum
+from gleed.compiler.cells import Cells, Step, is_whole, movement_arguments, numbers
+from gleed.compiler.dims import Size, minimum
 from gleed.compiler.fuse import KernelBuilder, Mapping, Space, inner_mapping, space_of
 from gleed.compiler.graph import Graph, Node, Shape, Turns, Value
+from gleed.compiler.stored import Part, program_order
 from gleed.compiler.writes import OPERANDS_AT_ONCE, divided, in_order
 
 # Kinds whose result a kernel computes; the others have steps of their own.
@@ -56,14 +58,19 @@ class Schedule:
             key=lambda v: self._order[v.node],
         )
         self._calls = stored
-        for value in _program_order(graph, stored or {}):
+        self._compute_in_order(graph)
+        numbers = {i: self.real(v) for i, v in enumerate(graph.outputs) if i not in written}
+        numbers |= self._write([(graph.outputs[i], target, i) for i, target in written.items()])
+        self.outputs = tuple(numbers[i] for i in range(len(graph.outputs)))
+
+    def _compute_in_order(self, graph: Graph) -> None:
+        """Give memory to what gets some of its own, in the order of the program."""
+        stored = self._calls or {}
+        for value in program_order(graph, stored):
             if stored:
                 call = stored.get(value)
                 self._wanted = [v for v in stored if stored[v] == call and v.node.kind in COMPUTED]
             self.real(value)
-        numbers = {i: self.real(v) for i, v in enumerate(graph.outputs) if i not in written}
-        numbers |= self._write([(graph.outputs[i], target, i) for i, target in written.items()])
-        self.outputs = tuple(numbers[i] for i in range(len(graph.outputs)))
 
     # ---- memory
     def is_real(self, value: Value) -> bool:
@@ -105,6 +112,10 @@ class Schedule:
             self._library(value.node)
         elif kind == "loop":
             self._loop(value.node)
+        elif kind == "branch":
+            self._branch(value.node)
+        elif kind == "while":
+            self._while(value.node)
         elif kind in ("insert", "scatter", "concat"):
             number = self._alloc(value)
             self._fill(value, number)
@@ -130,7 +141,7 @@ class Schedule:
         shape, cell, attrs = value.shape, self.cells, node.attrs
         if node.op in ("reshape", "compact"):
             number = self._new(value.dtype, shape)
-            self.steps.append((node.op, number, source, identity_kernel(value.dtype)))
+            self.steps.append((node.op, number, source, k.identity_kernel(value.dtype)))
             return number
         if node.op == "broadcast":
             units: Shape = tuple(
@@ -141,7 +152,8 @@ class Schedule:
                 source = self._view(source, value.dtype, units, "reshape", ())
             return self._view(source, value.dtype, shape, "expand", ())
         movement = "reshape" if node.op == "view" else node.op
-        return self._view(source, value.dtype, shape, movement, _arguments(movement, attrs, cell))
+        arguments = movement_arguments(movement, attrs, cell)
+        return self._view(source, value.dtype, shape, movement, arguments)
 
     # ---- steps that fill memory already allocated
     def _fill(self, value: Value, number: int) -> None:
@@ -149,9 +161,9 @@ class Schedule:
         node = value.node
         if node.kind == "insert":
             movement, attrs = node.attrs["movement"], dict(node.attrs["attrs"])
-            if not (movement == "slice" and _is_whole(value.shape, **attrs)):
+            if not (movement == "slice" and is_whole(value.shape, **attrs)):
                 self._fill_unless_there(node.inputs[0], number)
-            arguments = _arguments(movement, attrs, self.cells)
+            arguments = movement_arguments(movement, attrs, self.cells)
             part = self._view(number, value.dtype, node.inputs[1].shape, movement, arguments)
             self._fill(node.inputs[1], part)
         elif node.kind == "scatter":
@@ -250,7 +262,7 @@ class Schedule:
             else self._new(v.dtype, v.shape)
             for i, v in enumerate(node.outputs)
         )
-        cells = tuple(map(self.cells, _numbers(node.attrs.values())))
+        cells = tuple(map(self.cells, numbers(node.attrs.values())))
         routine = node.primitive.attributes.get("routine", node.op)
         self.steps.append(("library", routine, (*sources, *results), cells, scalars))
         self._numbers |= dict(zip(node.outputs, results, strict=True))
@@ -266,21 +278,17 @@ class Schedule:
     # ---- loops
     def _loop(self, node: Node) -> None:
         """A step whose turns read rows of some values and write rows of others."""
-        assert node.primitive is not None  # so have leaves only
-        turns: Turns = node.primitive.attributes["turns"](node)
+        turns: Turns = _details(node, "turns")
         graph, carried, rows = turns.graph, turns.carried, turns.carried + turns.sequences
         stacks = {
-            i: self._alloc(v) for i, v in enumerate(node.outputs) if i < carried or v in self._used
+            i: self._alloc(v)
+            for i, v in enumerate(node.outputs)
+            if i < max(carried, 1) or v in self._used
         }
-        self._order |= {n: len(self._order) + i for i, n in enumerate(graph.nodes)}
-        self._used |= {v for n in graph.nodes for v in n.inputs}
-        self._used |= {graph.outputs[i] for i in stacks}
+        self._enter(graph, [graph.outputs[i] for i in stacks])
         for i, start in enumerate(node.inputs[:carried]):
             self._fill_row(start, stacks[i], turns.count if turns.reverse else 0)
-        sources = [
-            stacks[i] if i < carried else self.real(v) if inner in self._used else None
-            for i, (v, inner) in enumerate(zip(node.inputs, graph.inputs, strict=True))
-        ]
+        self._lend(node.inputs[carried:], graph.inputs[carried:])
         cursors: list[tuple[int, int, int, int]] = []
 
         def row(value: Value, stack: int, shift: int) -> int:
@@ -289,21 +297,81 @@ class Schedule:
             cursors.append((number, stack, self.cells(start), step))
             return number
 
-        for i, (value, source) in enumerate(zip(graph.inputs, sources, strict=True)):
+        for i, value in enumerate(graph.inputs[:rows]):
+            source = stacks[i] if i < carried else self._numbers.get(value)
             if source is not None:
-                shift = int(turns.reverse and i < carried)
-                self._numbers[value] = row(value, source, shift) if i < rows else source
+                self._numbers[value] = row(value, source, int(turns.reverse and i < carried))
         targets = [
             (v, row(v, stacks[i], int(i < carried and not turns.reverse)))
             for i, v in enumerate(graph.outputs)
             if i in stacks
         ]
-        steps, wanted = self.steps, self._wanted
-        self.steps, self._wanted = [], []
-        self._turn(targets)
-        steps.append(("loop", self.cells(turns.count), tuple(cursors), tuple(self.steps)))
-        self.steps, self._wanted = steps, wanted
+        with self._apart({}) as steps:
+            self._compute_in_order(Graph([], [value for value, _ in targets], graph.kept))
+            self._turn(targets)
+        self.steps.append(("loop", self.cells(turns.count), tuple(cursors), tuple(steps)))
         self._numbers |= {node.outputs[i]: number for i, number in stacks.items()}
+
+    def _enter(self, graph: Graph, outputs: list[Value]) -> None:
+        """Take note of a graph whose steps are part of a step, and of what is used in it."""
+        nodes = Graph([], outputs, graph.kept).nodes
+        self._order |= {n: len(self._order) + i for i, n in enumerate(nodes)}
+        self._used |= {v for n in nodes for v in n.inputs} | set(outputs)
+
+    def _lend(self, values: Sequence[Value], inner: Sequence[Value]) -> None:
+        """Have the values in memory that a graph in a step reads as its `inner` ones."""
+        for value, own in zip(values, inner, strict=True):
+            if own in self._used and own.node.op == "input":
+                self._numbers[own] = self.real(value)
+
+    @contextmanager
+    def _apart(self, stored: dict[Value, int]) -> Iterator[list[Step]]:
+        """Put the steps made in this block in a list of their own; `stored` as for the whole."""
+        before = self.steps, self._wanted, self._calls, self._parts
+        self.steps, self._wanted, self._calls, self._parts = [], [], stored, {}
+        yield self.steps
+        self.steps, self._wanted, self._calls, self._parts = before
+
+    def _branch(self, node: Node) -> None:
+        """A step that computes the results in one of two ways."""
+        parts: list[Part] = _details(node, "parts")
+        wanted = {v for v in node.outputs if v in self._used} or {node.outputs[0]}
+        numbers = {i: self._alloc(v) for i, v in enumerate(node.outputs) if v in wanted}
+        ways: list[Step] = []
+        targets = [[(v, numbers[i]) for i, v in p.results.items() if i in numbers] for p in parts]
+        outputs = [[v for v, _ in pairs] for pairs in targets]
+        for part, written in zip(parts, outputs, strict=True):
+            self._enter(part.graph, written)
+            self._lend(node.inputs[1:], part.graph.inputs)
+        predicate = self.real(node.inputs[0])
+        for part, written, pairs in zip(parts, outputs, targets, strict=True):
+            with self._apart(part.stored(written)) as steps:
+                self._compute_in_order(Graph([], written, part.graph.kept))
+                self._turn(pairs)
+            ways.append(tuple(steps))
+        self.steps.append(("branch", predicate, *ways))
+        self._numbers |= {node.outputs[i]: number for i, number in numbers.items()}
+
+    def _while(self, node: Node) -> None:
+        """A step that overwrites states in turns, as long as they meet a condition."""
+        condition, body = _details(node, "parts")
+        states = [self._alloc(v) for v in node.outputs]
+        for start, state in zip(node.inputs, states, strict=False):
+            self._store([(start, state)])
+        for part in (condition, body):
+            self._enter(part.graph, part.graph.outputs)
+            self._numbers |= dict(zip(part.graph.inputs, states, strict=False))
+            self._lend(node.inputs[len(states) :], part.graph.inputs[len(states) :])
+        (again,) = condition.graph.outputs
+        predicate = self._alloc(again)
+        with self._apart(condition.stored([again])) as check:
+            self._compute_in_order(condition.graph)
+            self._turn([(again, predicate)])
+        with self._apart(body.stored(body.graph.outputs)) as turn:
+            self._compute_in_order(body.graph)
+            self._write([(v, states[i], i) for i, v in enumerate(body.graph.outputs)])
+        self.steps.append(("while", predicate, tuple(check), tuple(turn)))
+        self._numbers |= dict(zip(node.outputs, states, strict=True))
 
     def _fill_row(self, value: Value, stack: int, index: Size) -> None:
         where = (0, self.cells(index), 1, self.cells(1))
@@ -471,11 +539,14 @@ class Schedule:
             self._fill(value, number)
         return number
 
-    def _store(self, writes: Iterable[tuple[Value, int]]) -> None:
+    def _store(self, writes: Sequence[tuple[Value, int]]) -> None:
         """Write values to plan values, those of one space in one kernel, and whoever reads memory
         before whoever overwrites it. Raises CycleError, with nothing written, where there is no
         such order."""
         groups: dict[object, dict[Value, int]] = {}
+        for value, _ in writes:
+            if not self.is_real(value) and value.node.kind in COMPUTED:
+                self._space(value)  # which may give memory to another of them
         for value, target in writes:
             fused = not self.is_real(value) and value.node.kind in COMPUTED
             key = self._space(value)[0].key if fused else target
@@ -523,45 +594,7 @@ class Schedule:
         self._launch(builder, "copy")
 
 
-def _numbers(attrs: Iterable[object]) -> Iterator[Size]:
-    """The attributes that a routine is told: numbers, and those in tuples."""
-    for attr in attrs:
-        if isinstance(attr, tuple):
-            yield from _numbers(attr)
-        elif isinstance(attr, int | Dim):
-            yield attr if isinstance(attr, Dim) else int(attr)
-
-
-def _is_whole(shape: Shape, axis: int, start: Size, step: int, length: Size) -> bool:
-    """Whether a slice is known to be all of what it is taken of."""
-    return (
-        step == 1 and identity(start) == identity(0) and identity(length) == identity(shape[axis])
-    )
-
-
-def _program_order(graph: Graph, stored: dict[Value, int]) -> list[Value]:
-    """What has to be computed in the order of the program: draws, and what is stored."""
-    values = {node.outputs[0]: None for node in graph.nodes if node.draws} | dict.fromkeys(stored)
-    return sorted(values, key=lambda v: v.node.serial)
-
-
-def _arguments(movement: str, attrs: dict[str, Any], cell: Callable[[Size], int]) -> Any:
-    """The arguments of a "view" step."""
-    if movement == "permute":
-        return attrs["axes"]
-    if movement == "slice":
-        return (attrs["axis"], cell(attrs["start"]), attrs["step"], cell(attrs["length"]))
-    if movement == "diagonal":
-        return (attrs["axis1"], attrs["axis2"], cell(attrs["offset"]))
-    if movement == "window":
-        return (attrs["axis"], cell(attrs["size"]), cell(attrs["step"]))
-    if movement == "as_strided":
-        offset = attrs["offset"]
-        return (tuple(cell(n) for n in attrs["strides"]), -1 if offset is None else cell(offset))
-    return ()
-
-
-def identity_kernel(dtype: str) -> k.Kernel:
-    """The kernel that copies."""
-    operands = (k.Operand(dtype, "in"), k.Operand(dtype, "out"))
-    return k.Kernel("copy", operands, (), (k.Store(1, k.load(0, dtype)),))
+def _details(node: Node, what: str) -> Any:
+    """What happens in a step that consists of steps."""
+    assert node.primitive is not None  # so have leaves only
+    return node.primitive.attributes[what](node)

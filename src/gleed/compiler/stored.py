@@ -8,7 +8,8 @@ else it computes, and a captured program is to give the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from gleed.compiler.graph import Graph, Node, Value
 
@@ -100,6 +101,30 @@ def stored(
     `Schedule`.
     """
     choice = _Choice(graph, calls, written)
-    live = {v for node in graph.nodes for v in node.outputs if v in calls}
+    used = {v for node in graph.nodes for v in node.inputs} | set(graph.outputs)
+    live = {v for v in used if v in calls}
     ordered = sorted(live, key=lambda v: (v.node.serial, v.index))
     return {v: calls[v] for v in ordered if choice.stores(v)}
+
+
+@dataclass(frozen=True)
+class Part:
+    """The graph of a part of a step, whose inputs are those of the node, without a predicate.
+
+    results: by output of the node, what it is here. calls: as for `stored`.
+    """
+
+    graph: Graph
+    results: dict[int, Value]
+    calls: dict[Value, int]
+
+    def stored(self, outputs: Sequence[Value]) -> dict[Value, int]:
+        """The results that get memory, where all `outputs` are written to memory that is there."""
+        kept = Graph(self.graph.inputs, list(outputs))
+        return stored(kept, self.calls, {i: i for i in range(len(outputs))})
+
+
+def program_order(graph: Graph, stored: dict[Value, int]) -> list[Value]:
+    """What has to be computed in the order of the program: draws, and what is stored."""
+    values = {node.outputs[0]: None for node in graph.nodes if node.draws} | dict.fromkeys(stored)
+    return sorted(values, key=lambda v: v.node.serial)

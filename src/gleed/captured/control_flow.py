@@ -1,0 +1,543 @@
+"""Control flow as operations: `cond`, `while_loop`, `scan` and `map`.
+
+Eagerly `cond` and `while_loop` look at the value that decides and run the Python function. While a
+function is captured they record all functions instead, and become one operation of the program.
+`scan` and `map` do so in both modes: their function is run once, on tensors that stand for a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+from gleed import _C
+from gleed._C import Tensor
+from gleed.captured.body import Recording, record
+from gleed.captured.errors import Unfollowed
+from gleed.captured.memory import place_of
+from gleed.captured.recorder import Recorder, row_major
+from gleed.captured.structure import Branch, Fixed, Form, build, take_apart
+from gleed.errors import ArgumentError, DTypeError, ShapeError
+from gleed.flow import Body, Chosen, branch, repeat
+from gleed.loop import loop, row_of
+from gleed.ops.record import OPS, Op, Overload, Parameter
+from gleed.primitives import copy, reshape
+from gleed.primitives.core import require, same_shape
+from gleed.trace import Standin
+
+_REMEMBERED = 256  # operations made of bodies
+
+
+def cond(
+    pred: Any,
+    true_fn: Callable[..., Any],
+    false_fn: Callable[..., Any],
+    operands: tuple[Any, ...] | list[Any] = (),
+) -> Any:
+    """`true_fn(*operands)` if `pred`, else `false_fn(*operands)`.
+
+    In a function under `gleed.compile` both functions become part of the program, which runs the
+    one that `pred` says; both must return the same structure of tensors then, of the same dtypes
+    and shapes. The functions may use other tensors than their operands, and draw random numbers;
+    captured they must not write to tensors that were there before. Gradients are those of the
+    function that ran; captured, a tensor that only the other one uses gets zeros.
+
+    Args:
+        pred: a Python number or a bool tensor with one element.
+        true_fn, false_fn: functions that return a tensor, or tuples, lists and dictionaries of
+            tensors. Results are new tensors in memory order, also where an operand is returned.
+        operands: a tuple or list of tensors, or of tuples, lists and dictionaries of tensors.
+
+    >>> import gleed
+    >>> @gleed.compile(fullgraph=True)
+    ... def step(x):
+    ...     return gleed.cond(x.sum() > 0, lambda x: x.sqrt(), lambda x: -x, (x,))
+    >>> step(gleed.tensor([4.0, 9.0])), step(gleed.tensor([-4.0, 1.0]))
+    (tensor([2., 3.]), tensor([ 4., -1.]))
+    """
+    _require_functions("cond", true_fn=true_fn, false_fn=false_fn)
+    if not isinstance(operands, tuple | list):
+        raise ArgumentError(
+            f"cond: operands must be a tuple or list; got {type(operands).__name__}; "
+            "write (x,) for one"
+        )
+    _require_tensors("cond", "operands", operands)
+    if not isinstance(pred, Tensor):
+        return _results("cond", true_fn if pred else false_fn, operands)
+    _require_decision("cond: pred must be a number or", pred)
+    if _C.is_recording():
+        captured = _captured(lambda outer: _branch(outer, pred, true_fn, false_fn, operands))
+        if captured is not None:
+            return captured[0]
+    return _results("cond", true_fn if pred.item() else false_fn, operands)
+
+
+def while_loop(
+    cond_fn: Callable[..., Any], body_fn: Callable[..., Any], carried_inputs: Any
+) -> tuple[Any, ...]:
+    """Run `carried = body_fn(*carried)` as long as `cond_fn(*carried)` is true; returns `carried`.
+
+    In a function under `gleed.compile` this is one loop of the program. Eagerly it has gradients as
+    any Python loop; captured it has none, for nobody knows how many steps to keep: use `scan` over
+    the greatest number of steps for that.
+
+    Args:
+        cond_fn: returns a bool, or a bool tensor with one element.
+        body_fn: returns a tuple or list like `carried_inputs`: the same structure, dtypes, shapes.
+        carried_inputs: a tuple or list of tensors, or of structures of tensors.
+
+    >>> import gleed
+    >>> def halve(n, x):
+    ...     return n + 1, x / 2
+    >>> start = gleed.tensor(0), gleed.tensor([5.0, 3.0])
+    >>> gleed.while_loop(lambda n, x: x.max() > 1, halve, start)
+    (tensor(3), tensor([0.6250, 0.3750]))
+    """
+    _require_functions("while_loop", cond_fn=cond_fn, body_fn=body_fn)
+    if not isinstance(carried_inputs, tuple | list) or not carried_inputs:
+        raise ArgumentError(
+            "while_loop: carried_inputs must be a tuple or list of at least one; got "
+            f"{type(carried_inputs).__name__}; write (x,) for one"
+        )
+    _require_tensors("while_loop", "carried_inputs", carried_inputs)
+    carried = tuple(carried_inputs)
+    if _C.is_recording():
+        captured = _captured(lambda outer: _repeated(outer, cond_fn, body_fn, carried))
+        if captured is not None:
+            return tuple(captured[0])
+    states: tuple[Any, ...] = _results("while_loop", lambda *now: now, carried)
+    while _decided(cond_fn(*states)):
+        following = _next_states(body_fn, states)
+        _require_like("while_loop", "body_fn", following, "carried_inputs", states)
+        states = following
+    return states
+
+
+def scan(
+    combine_fn: Callable[[Any, Any], Any],
+    init: Any,
+    xs: Any,
+    *,
+    dim: int = 0,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """Go over the steps of `xs` along `dim`: `carry, y = combine_fn(carry, x)`, from `init` on.
+
+    `combine_fn` is run once, on tensors that stand for a step, and becomes a loop of the program,
+    eagerly too; its Python effects happen once. Where it needs values in Python, it runs at every
+    step. Gradients go to `init`, `xs` and all tensors that it uses, to any order.
+
+    Args:
+        combine_fn: returns the next carry, of the structure, dtypes and shapes of `init`, and a
+            tensor or structure of tensors.
+        init: a tensor or structure of tensors.
+        xs: a tensor or structure of tensors of one length T along `dim`.
+        dim: which axis is that of the steps.
+        reverse: whether to begin with the last step.
+
+    Returns the last carry, and what all steps gave, stacked along `dim` (along axis 0 where that
+    has fewer axes), in the order of `xs`.
+
+    >>> import gleed
+    >>> def step(total, x):
+    ...     return total + x, total * x
+    >>> gleed.scan(step, gleed.tensor(0.0), gleed.tensor([1.0, 2.0, 3.0]))
+    (tensor(6.), tensor([0., 2., 9.]))
+    """
+    _require_functions("scan", combine_fn=combine_fn)
+    _require_tensors("scan", "init", init)
+    if not take_apart(init)[0]:
+        raise ArgumentError("scan: init must have a tensor; got none; use map for steps alone")
+    rows, form, axis = _steps("scan", xs, dim)
+    if not rows:
+        return init, []
+    carry, ys = _scanned("scan", combine_fn, init, rows, form, reverse)
+    tensors, structure = take_apart(ys)
+    tensors = [y.movedim(0, axis) if axis < y.ndim else y for y in tensors]
+    return carry, build(structure, tensors)
+
+
+def map(f: Callable[..., Any], xs: Any, *args: Any) -> Any:
+    """`f(x, *args)` for every row x of `xs`, stacked: as `scan` without a carry.
+
+    Args:
+        f: returns a tensor or a structure of tensors.
+        xs: a tensor or structure of tensors of one length along the first axis.
+        args: whatever else `f` takes.
+
+    >>> import gleed
+    >>> gleed.map(lambda row, y: row.sum() * y, gleed.ones(3, 2), gleed.tensor([1.0, 10.0]))
+    tensor([[ 2., 20.],
+            [ 2., 20.],
+            [ 2., 20.]])
+    """
+    _require_functions("map", f=f)
+    rows, form, _ = _steps("map", xs, 0)
+    if not rows:
+        raise ArgumentError("map: xs must have a tensor; got none; pass what to go over")
+    return _scanned("map", lambda _, x: ((), f(x, *args)), (), rows, form, False)[1]
+
+
+# ---- what users give
+def _require_functions(name: str, **functions: Any) -> None:
+    for parameter, function in functions.items():
+        if not callable(function):
+            raise ArgumentError(
+                f"{name}: {parameter} must be a function; got {type(function).__name__}; "
+                "pass it without calling it"
+            )
+
+
+def _require_tensors(name: str, what: str, value: Any) -> None:
+    other = _other(take_apart(value)[1])
+    if other is not None:
+        raise ArgumentError(
+            f"{name}: {what} must be tensors, or tuples, lists and dictionaries of tensors; got "
+            f"{type(other).__name__}; make a tensor of it, or let the function name it"
+        )
+
+
+def _other(form: Form) -> Any:
+    """Something in a structure that is neither a tensor nor None; None: there is nothing."""
+    if isinstance(form, Branch):
+        return next((x for item in form.items if (x := _other(item)) is not None), None)
+    return form.value if isinstance(form, Fixed) else None
+
+
+def _require_decision(rule: str, value: Any) -> None:
+    _, dtype, _, sizes, _ = place_of(value)
+    if dtype != "bool" or any(n != 1 for n in sizes):
+        raise ArgumentError(
+            f"{rule} a bool tensor with one element; got {_shown(value)}; compare it, or reduce it "
+            "with all() or any()"
+        )
+
+
+def _decided(value: Any) -> bool:
+    """What `cond_fn` says."""
+    if not isinstance(value, Tensor):
+        return bool(value)
+    _require_decision("while_loop: cond_fn must return a bool or", value)
+    return bool(value.item())
+
+
+def _shown(tensor: Any) -> str:
+    return f"one of {tensor.dtype} and shape {place_of(tensor)[3]}"
+
+
+def _steps(name: str, xs: Any, dim: int) -> tuple[list[Any], Form, int]:
+    """The tensors to go over, steps first, their structure, and the axis of the steps."""
+    _require_tensors(name, "xs", xs)
+    tensors, form = take_apart(xs)
+    sizes = [place_of(x)[3] for x in tensors]
+    axis = dim + len(sizes[0]) if tensors and dim < 0 else dim
+    if any(not 0 <= axis < len(shape) for shape in sizes):
+        raise ShapeError(
+            f"{name}: xs must have the axis of the steps; got axis {dim} of shapes "
+            f"{', '.join(str(shape) for shape in sizes)}; unsqueeze() what has too few"
+        )
+    if len({shape[axis] for shape in sizes}) > 1:
+        raise ShapeError(
+            f"{name}: all of xs must have as many steps; got shapes "
+            f"{', '.join(str(shape) for shape in sizes)} along axis {axis}; cut them to one length"
+        )
+    return [x.movedim(axis, 0) if axis else x for x in tensors], form, axis
+
+
+def _require_like(name: str, function: str, now: Any, what: str, before: Any) -> None:
+    """Raise unless what a function returned is of the types of something else."""
+    found, form = take_apart(now)
+    known, expected = take_apart(before)
+    if form != expected:
+        raise ArgumentError(
+            f"{name}: {function} must return the structure of {what}; got {_text(form)} for "
+            f"{_text(expected)}; return the same tuples, lists and keys"
+        )
+    for x, y in zip(found, known, strict=True):
+        if x.dtype is not y.dtype:
+            raise DTypeError(
+                f"{name}: {function} must return the dtypes of {what}; got {x.dtype} for "
+                f"{y.dtype}; convert it with .to()"
+            )
+        if place_of(x)[3] != place_of(y)[3]:
+            raise ShapeError(
+                f"{name}: {function} must return the shapes of {what}; got {place_of(x)[3]} for "
+                f"{place_of(y)[3]}; reshape or pad it"
+            )
+
+
+def _text(form: Form) -> str:
+    """A structure as a user would write it, tensors as `*`."""
+    if not isinstance(form, Branch):
+        return repr(form.value) if isinstance(form, Fixed) else "*"
+    items = [_text(item) for item in form.items]
+    if form.keys is not None:
+        pairs = zip(form.keys, items, strict=True)
+        return "{" + ", ".join(f"{key!r}: {item}" for key, item in pairs) + "}"
+    return f"[{', '.join(items)}]" if form.kind is list else f"({', '.join(items)})"
+
+
+# ---- what functions return
+def _results(name: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    """What a function returns, as tensors of their own, in memory order: so it is what it is when
+    an operation computes it."""
+    begun = place_of(_C.tensor_from_data(0.0, None))[0]
+    value = function(*arguments)
+    _require_tensors(name, "what a function returns", value)
+    tensors, form = take_apart(value)
+    seen: set[int] = set()
+    for i, tensor in enumerate(tensors):
+        serial, _, _, sizes, strides = place_of(tensor)
+        if not row_major(sizes, strides):
+            tensors[i] = tensor.contiguous()
+        elif serial <= begun or serial in seen:
+            tensors[i] = tensor.clone()
+        seen.add(serial)
+    return build(form, tensors)
+
+
+def _next_states(body_fn: Callable[..., Any], states: tuple[Any, ...]) -> tuple[Any, ...]:
+    found = _results("while_loop", body_fn, states)
+    return (found,) if isinstance(found, Tensor) else tuple(found)
+
+
+def _pair(name: str, function: Callable[..., Any], carry: Any, x: Any) -> Any:
+    """What a turn of a scan returns."""
+    found = _results(name, function, (carry, x))
+    if not isinstance(found, tuple | list) or len(found) != 2:
+        raise ArgumentError(
+            f"{name}: combine_fn must return a carry and a result; got "
+            f"{_text(take_apart(found)[1])}; return two values"
+        )
+    _require_like(name, "combine_fn", found[0], "init", carry)
+    return tuple(found)
+
+
+def _stand_in(
+    tensor: Any, sizes: tuple[int, ...], strides: tuple[int, ...], requires_grad: bool
+) -> Any:
+    """A leaf that stands for a tensor of these sizes."""
+    made = _C.empty_strided(sizes, strides, tensor.dtype)
+    return made.requires_grad_(requires_grad and tensor.dtype.is_floating_point)
+
+
+def _dense(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a tensor in memory order."""
+    strides: list[int] = []
+    step = 1
+    for size in reversed(sizes):
+        strides.insert(0, step)
+        step *= max(size, 1)
+    return tuple(strides)
+
+
+# ---- operations of bodies
+def _captured(attempt: Callable[[Any], Callable[[], Any]]) -> tuple[Any] | None:
+    """What the operation that `attempt` makes for the capture that is going on computes; None if
+    something in it cannot be followed, so that the functions must run in Python."""
+    outer = _C.set_recorder(None)
+    try:
+        operation = attempt(outer)
+    except Unfollowed as reason:
+        if outer is not None:
+            outer.give_up(reason)
+        return None
+    except BaseException:
+        _C.set_recorder(outer)
+        raise
+    _C.set_recorder(outer)
+    return (operation(),)
+
+
+def _operation(name: str, body: Callable[..., Any], numbers: int) -> Any:
+    """An operation on tensors and run-time numbers."""
+    parameters = [Parameter("tensors", "tensors", (), "")]
+    parameters += [Parameter(f"number{k}", "scalar", 0, "") for k in range(numbers)]
+    made = Op(name, None)
+    made.overloads.append(Overload(name, body, tuple(parameters)))
+    return made.public
+
+
+def _tuple(found: Any) -> list[Any]:
+    return list(found) if isinstance(found, tuple) else [found]
+
+
+def _together(
+    outer: Recorder | None, recordings: Sequence[Recording], shared: int
+) -> tuple[list[Any], list[Any], list[Body]]:
+    """The inputs of several bodies, of which the first `shared` are the same, without doubles; the
+    run-time numbers; the bodies as they take all these."""
+    tensors = recordings[0].tensors[:shared]
+    places = {place_of(t): i for i, t in enumerate(tensors)}
+    chosen: list[list[int]] = []
+    for recording in recordings:
+        chosen.append(list(range(shared)))
+        for tensor in recording.tensors[shared:]:
+            place = place_of(tensor)
+            if place not in places:
+                places[place] = len(tensors)
+                tensors.append(tensor)
+            chosen[-1].append(places[place])
+    numbers: list[Any] = []
+    for recording, own in zip(recordings, chosen, strict=True):
+        first = len(tensors) + len(numbers)
+        own.extend(range(first, first + len(recording.numbers)))
+        numbers += recording.numbers
+        if outer is not None:
+            outer.held += recording.held
+    pairs = zip(recordings, chosen, strict=True)
+    return tensors, numbers, [Chosen(r.body, tuple(own)) for r, own in pairs]
+
+
+def _branch(
+    outer: Recorder,
+    pred: Any,
+    true_fn: Callable[..., Any],
+    false_fn: Callable[..., Any],
+    operands: Sequence[Any],
+) -> Callable[[], Any]:
+    given, form = take_apart(operands)
+    # Each has a gradient of its own, also where two share memory.
+    stands = [_stand_in(t, *place_of(t)[3:], t.requires_grad) for t in given]
+    arguments = build(form, stands)
+    one, other = (
+        record(partial(_results, "cond", f, arguments), stands, outer, differentiate=True)
+        for f in (true_fn, false_fn)
+    )
+    _require_like(
+        "cond", "false_fn", build(other.form, other.made), "true_fn", build(one.form, one.made)
+    )
+    tensors, numbers, bodies = _together(outer, (one, other), len(stands))
+    operation = _branch_operation(tuple(bodies), len(one.made), len(numbers))
+    inputs = [pred, *given, *tensors[len(stands) :]]
+    return lambda: build(one.form, _tuple(operation(inputs, *numbers)))
+
+
+@lru_cache(_REMEMBERED)
+def _branch_operation(bodies: tuple[Body, Body], results: int, numbers: int) -> Any:
+    def body(tensors: list[Standin], *numbers: Standin) -> Any:
+        found = branch(reshape(tensors[0], shape=()), [*tensors[1:], *numbers], bodies, results)
+        return found if results > 1 else found[0]
+
+    return _operation("cond", body, numbers)
+
+
+def _repeated(
+    outer: Recorder,
+    cond_fn: Callable[..., Any],
+    body_fn: Callable[..., Any],
+    carried: tuple[Any, ...],
+) -> Callable[[], Any]:
+    starts, form = take_apart(carried)
+    sizes = [place_of(t)[3] for t in starts]
+    states = [
+        _stand_in(t, n, _dense(n), t.requires_grad) for t, n in zip(starts, sizes, strict=True)
+    ]
+    given = build(form, states)
+
+    def decision() -> Any:
+        value = cond_fn(*given)
+        if not isinstance(value, Tensor):
+            raise Unfollowed(
+                "the cond_fn of a while_loop must return a tensor; it returns "
+                f"{type(value).__name__}",
+                "compute it from the tensors that are carried",
+            )
+        _require_decision("while_loop: cond_fn must return a bool or", value)
+        return value.reshape(())
+
+    check = record(decision, states, outer, differentiate=False)
+    turn = record(lambda: _next_states(body_fn, given), states, outer, differentiate=False)
+    _require_like("while_loop", "body_fn", build(turn.form, turn.made), "carried_inputs", given)
+    if any(t.requires_grad for t in turn.made):
+        raise Unfollowed(
+            "a captured while_loop has no gradient, for nobody knows how many steps to keep for it",
+            "use gleed.scan over the greatest number of steps, or detach() what it computes with",
+        )
+    tensors, numbers, (condition, body) = _together(outer, (check, turn), len(states))
+    operation = _repeat_operation(condition, body, len(states), len(numbers))
+    inputs = [*starts, *tensors[len(states) :]]
+    return lambda: build(form, _tuple(operation(inputs, *numbers)))
+
+
+@lru_cache(_REMEMBERED)
+def _repeat_operation(condition: Body, turn: Body, carried: int, numbers: int) -> Any:
+    def body(tensors: list[Standin], *numbers: Standin) -> Any:
+        constants = [*tensors[carried:], *numbers]
+        found = repeat(tensors[:carried], constants, condition, turn)
+        return found if carried > 1 else found[0]
+
+    return _operation("while_loop", body, numbers)
+
+
+def _scanned(
+    name: str,
+    function: Callable[..., Any],
+    init: Any,
+    rows: list[Any],
+    form: Form,
+    reverse: bool,
+) -> tuple[Any, Any]:
+    """The last carry, and all results stacked along axis 0."""
+    captured = _captured(lambda outer: _looped(outer, name, function, init, rows, form, reverse))
+    if captured is not None:
+        return captured[0]
+    carry, found = init, []
+    for i in range(len(rows[0])):
+        x = build(form, [row[~i if reverse else i] for row in rows])
+        carry, y = _pair(name, function, carry, x)
+        found.append(y)
+    if not found:
+        raise ArgumentError(
+            f"{name}: a function that must run in Python needs a step; got none; leave out an "
+            "empty xs"
+        )
+    steps = [take_apart(y)[0] for y in (found[::-1] if reverse else found)]
+    stack = OPS["stack"].public
+    return carry, build(take_apart(found[0])[1], [stack(ys) for ys in zip(*steps, strict=True)])
+
+
+def _looped(
+    outer: Recorder | None,
+    name: str,
+    function: Callable[..., Any],
+    init: Any,
+    rows: list[Any],
+    form: Form,
+    reverse: bool,
+) -> Callable[[], Any]:
+    starts, structure = take_apart(init)
+    grad = _C.is_grad_enabled()
+    sizes = [place_of(t)[3] for t in starts] + [place_of(t)[3][1:] for t in rows]
+    pairs = zip([*starts, *rows], sizes, strict=True)
+    stands = [_stand_in(t, n, _dense(n), grad) for t, n in pairs]
+    carry, x = build(structure, stands[: len(starts)]), build(form, stands[len(starts) :])
+    turn = record(lambda: _pair(name, function, carry, x), stands, outer, differentiate=grad)
+    tensors, numbers, (body,) = _together(outer, (turn,), len(stands))
+    counts = len(starts), len(rows), len(turn.made)
+    operation = _loop_operation(name, body, counts, reverse, len(numbers))
+    inputs = [*starts, *rows, *tensors[len(stands) :]]
+    return lambda: build(turn.form, _tuple(operation(inputs, *numbers)))
+
+
+@lru_cache(_REMEMBERED)
+def _loop_operation(
+    name: str, turn: Body, counts: tuple[int, int, int], reverse: bool, numbers: int
+) -> Any:
+    carried, sequences, results = counts
+
+    def body(tensors: list[Standin], *numbers: Standin) -> Any:
+        starts, rows = tensors[:carried], tensors[carried : carried + sequences]
+        count = rows[0].shape[0]
+        for row in rows:
+            alike = same_shape(row.shape[:1], (count,))
+            require(alike, name, "as many steps of all", [row.value for row in rows])
+        constants = [*tensors[carried + sequences :], *numbers]
+        states, found = loop(turn, starts, rows, constants, reverse=reverse)
+        # Memory of its own, for all states are kept for the gradient.
+        last = [copy(row_of(x, 0 if reverse else count)) for x in states]
+        made = (*last, *found[: results - carried])
+        return made if len(made) > 1 else made[0]
+
+    return _operation(name, body, numbers)
