@@ -139,6 +139,25 @@ def test_gradients_go_on_outside() -> None:
         assert all(map(equal, *found))
 
 
+def test_arguments_that_depend_on_one_another() -> None:
+    """How they do is not the program's: their history is gone through once."""
+    compiled = gleed.compile(lambda a, b: (a * b).sum())
+    for _ in range(3):
+        a = gleed.randn(3, requires_grad=True)
+        b = a * 3
+        (found,) = gleed.autograd.grad(compiled(a, b), a)
+        assert gleed.equal(found, 6 * a.detach())
+
+
+def test_second_derivatives_through_what_is_kept() -> None:
+    """Gradients of values that the backward is given."""
+    x = gleed.randn(4, 3, dtype=gleed.float64, requires_grad=True)
+    w = gleed.randn(3, dtype=gleed.float64, requires_grad=True)
+    compiled = gleed.compile(lambda x, w: (x * w).sin().sum(1, keepdim=True) * x.exp())
+    for _ in range(2):
+        assert gleed.autograd.gradgradcheck(compiled, (x, w))
+
+
 def test_second_derivatives() -> None:
     compiled = gleed.compile(lambda x: ((x.sin() * x).sum(), (x @ x).exp()), fullgraph=True)
     x = gleed.randn(3, 3, dtype=gleed.float64, requires_grad=True)

@@ -72,6 +72,23 @@ def test_batch_sizes(count: int) -> None:
         assert close(f(x), (x * x).sum(1))
 
 
+def test_no_examples() -> None:
+    w = gleed.ones(3, requires_grad=True)
+    for f in (
+        lambda x: (x * w).sin().sum(),
+        lambda x: x @ gleed.ones(3, 2),
+        lambda x: gleed.ones(2),
+        lambda x: x.softmax(0).cumsum(0),
+        grad(lambda x: (x * w).sin().sum()),
+    ):
+        for n in (0, 0, 2, 0):
+            x = gleed.ones(n, 3)
+            assert vmap(f)(x).shape == (n, *f(gleed.ones(3)).shape)
+    (g,) = gleed.autograd.grad(vmap(lambda x: (x * w).sin())(gleed.ones(0, 3)).sum(), w)
+    assert gleed.equal(g, gleed.zeros(3))
+    assert vmap(lambda x: x * 2, chunk_size=2)(gleed.ones(0, 3)).shape == (0, 3)
+
+
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 4, 100])
 def test_chunks(chunk_size: int) -> None:
     x = gleed.randn(3, 7)
@@ -387,12 +404,6 @@ X = gleed.ones(2, 3)
             "vmap: all that is mapped over has one size there; got 2 (axis 0 of shape (2, 3)) and "
             "3 (axis 0 of shape (3,)); check in_dims",
             lambda: vmap(gleed.mul)(X, gleed.ones(3)),
-        ),
-        (
-            ShapeError,
-            "vmap: there is at least one example to map over; got a tensor of shape (0, 3), axis "
-            "0; leave empty batches out",
-            lambda: vmap(gleed.sin)(gleed.ones(0, 3)),
         ),
         (
             ArgumentError,

@@ -103,11 +103,6 @@ def batch_size(mapped: dict[int, Mapped]) -> int:
                 f"{other.size} (axis {other.axis} of shape {place_of(other.tensor)[3]}); "
                 "check in_dims"
             )
-    if first.size == 0:
-        raise ShapeError(
-            "vmap: there is at least one example to map over; got a tensor of shape "
-            f"{place_of(first.tensor)[3]}, axis {first.axis}; leave empty batches out"
-        )
     return first.size
 
 

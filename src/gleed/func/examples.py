@@ -69,7 +69,7 @@ class _ExampleRecorder(Recorder):
         self._examples = {place_of(x)[0] for x in examples}
 
     def _refuse(self, reason: Unfollowed) -> None:
-        raise refusal(self._name, reason)
+        raise refusal(self._name, reason) from None
 
     def _before(
         self, program: Any, tensors: Any, ints: Any, scalars: Any, arguments: Any, origin: int

@@ -160,7 +160,11 @@ def grad_and_value(func: Function, argnums: Argnums = 0, has_aux: bool = False) 
     >>> gleed.func.grad_and_value(lambda x: x**2)(gleed.tensor(3.0))
     (tensor(6.), tensor(9.))
     """
-    name = "grad_and_value"
+    return _derivative("grad_and_value", func, argnums, has_aux)
+
+
+def _derivative(name: str, func: Function, argnums: Argnums, has_aux: bool) -> Function:
+    """What `grad_and_value` returns; errors are those of `name`."""
 
     @functools.wraps(func, updated=())
     def derivative(*args: Any, **kwargs: Any) -> Any:
@@ -172,8 +176,7 @@ def grad_and_value(func: Function, argnums: Argnums = 0, has_aux: bool = False) 
             _require_scalar(name, value)
             primals.check_unwritten()
             history = primals.is_seen([value])
-            (one,) = (gleed.ones_like(value),)
-            found = primals.pull_back([value], [one], history, retain=False)
+            found = primals.pull_back([value], [gleed.ones_like(value)], history, retain=False)
         gradients = build(primals.form, primals.seen(found, history))
         (value,) = primals.seen([value], history)
         gradient = tuple(gradients) if isinstance(argnums, tuple) else gradients[0]
@@ -215,7 +218,7 @@ def grad(func: Function, argnums: Argnums = 0, has_aux: bool = False) -> Functio
     >>> grad(lambda p: p["a"] * p["b"])({"a": gleed.tensor(2.0), "b": gleed.tensor(5.0)})
     {'a': tensor(5.), 'b': tensor(2.)}
     """
-    both = grad_and_value(func, argnums, has_aux)
+    both = _derivative("grad", func, argnums, has_aux)
 
     @functools.wraps(func, updated=())
     def derivative(*args: Any, **kwargs: Any) -> Any:

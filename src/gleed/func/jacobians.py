@@ -96,16 +96,18 @@ def jacfwd(
     argnums: Argnums = 0,
     has_aux: bool = False,
     *,
+    chunk_size: int | None = None,
     randomness: str = "error",
 ) -> Function:
-    """As `jacrev`, which computes it here.
+    """As `jacrev`, which computes it: gradients go backwards here. `randomness` changes nothing,
+    since `func` itself is not mapped.
 
     >>> import gleed
     >>> gleed.func.jacfwd(lambda x: x * x)(gleed.tensor([1.0, 2.0]))
     tensor([[2., 0.],
             [0., 4.]])
     """
-    return jacrev(func, argnums, has_aux=has_aux)
+    return jacrev(func, argnums, has_aux=has_aux, chunk_size=chunk_size)
 
 
 def hessian(func: Function, argnums: Argnums = 0) -> Function:

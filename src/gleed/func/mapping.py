@@ -43,7 +43,7 @@ def vmap(
 
     Raises:
         TraceError: `func` looks at a tensor's value in Python, or writes to what is not mapped.
-        ShapeError: the mapped axes have different sizes, or are empty.
+        ShapeError: the mapped axes have different sizes.
 
     >>> import gleed
     >>> a, b = gleed.arange(6.0).view(2, 3), gleed.ones(2, 3)
