@@ -415,6 +415,41 @@ TRAINING = _cases(
     ),
 )  # fmt: skip
 
+# PyTorch compiles the model and the optimizer's step, as is its custom; gleed the whole step.
+COMPILED = """
+if lib.__name__ == "torch":
+    model, optimizer.step = lib.compile(model), lib.compile(optimizer.step)
+else:
+    step = lib.compile(step)
+"""
+SIX_MODELS = (
+    *("linear regression, 100 points", "MLP 64-128-10, batch 32, Adam"),
+    *("MLP 784-512-512-10, batch 128, Adam", "LSTM language model, 16×32, Adam"),
+    "residual network 32×32, batch 32, SGD with momentum",
+    "GPT of 4 layers of 128, 8×64, AdamW",
+)
+CAPTURED = [
+    *(
+        Case("captured", case.name, case.setup + COMPILED, case.run, case.result)
+        for case in TRAINING
+        if case.name in SIX_MODELS
+    ),
+    *_cases(
+        "captured",
+        (
+            "sum of 10 tensors of 8×8",
+            "x = [lib.randn(8, 8) for _ in range(10)]\nf = lib.compile(lambda *x: sum(x))",
+            "f(*x)",
+        ),
+        (
+            "10 operations on 2^24",
+            "x = lib.randn(1 << 24)\n@lib.compile\ndef f(x):\n"
+            "    for i in range(5):\n        x = x * 0.5 + i\n    return x",
+            "f(x)",
+        ),
+    ),
+]
+
 DATASET = """
 dataset = data.TensorDataset(lib.randn(60000, 784), lib.randint(0, 10, (60000,)))
 loader = data.DataLoader(dataset, batch_size=64, shuffle=True)
@@ -425,4 +460,4 @@ def epoch():
 """
 LOADING = _cases("loading", ("an epoch of 60,000×784, batch 64, shuffled", DATASET, "epoch()"))
 
-CASES = [*OVERHEAD, *MEMORY, *COMPUTE, *WINDOWS, *TRAINING, *LOADING]
+CASES = [*OVERHEAD, *MEMORY, *COMPUTE, *WINDOWS, *TRAINING, *CAPTURED, *LOADING]

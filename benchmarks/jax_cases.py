@@ -134,6 +134,50 @@ def loss(p, x, y):
 f = trained(adamw, loss, p, (integers((8, 64), 65), integers((512,), 65)), clip=True)
 x = ()
 """
+_RESIDUAL = """
+def kernel(n, k, size):
+    return normal(n, k, size, size) * (k * size * size) ** -0.5
+def convolve(x, w):
+    around = w.shape[2] // 2
+    return jax.lax.conv_general_dilated(x, w, (1, 1), [(around, around)] * 2)
+def block(c):
+    return [(kernel(c, c, 3), jnp.ones(c), jnp.zeros(c)) for _ in range(2)]
+p = {"first": kernel(32, 3, 3), "blocks": [block(32), block(32), block(64)],
+     "wider": kernel(64, 32, 1), "last": (normal(64, 10) / 8, jnp.zeros(10))}
+def norm(x, scale, shift):
+    x = x - x.mean((0, 2, 3), keepdims=True)
+    x = x * jax.lax.rsqrt((x * x).mean((0, 2, 3), keepdims=True) + 1e-5)
+    return x * scale[:, None, None] + shift[:, None, None]
+def residual(x, p):
+    y = jax.nn.relu(norm(convolve(x, p[0][0]), *p[0][1:]))
+    return jax.nn.relu(x + norm(convolve(y, p[1][0]), *p[1][1:]))
+def loss(p, x, y):
+    x = residual(residual(convolve(x, p["first"]), p["blocks"][0]), p["blocks"][1])
+    ends = (1, 1, 2, 2)
+    x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, ends, ends, "VALID")
+    x = residual(convolve(x, p["wider"]), p["blocks"][2]).mean((2, 3))
+    return cross_entropy(x @ p["last"][0] + p["last"][1], y)
+f = trained(momentum, loss, p, (normal(32, 3, 32, 32), integers((32,), 10)))
+x = ()
+"""
+_LANGUAGE = """
+p = {"letters": normal(1000, 128), "enter": normal(128, 1024) / 16, "again": normal(256, 1024) / 16,
+     "bias": jnp.zeros(1024), "last": (normal(256, 1000) / 16, jnp.zeros(1000))}
+def loss(p, x, y):
+    gates = jnp.swapaxes(p["letters"][x], 0, 1) @ p["enter"] + p["bias"]
+    def turn(state, gate):
+        h, c = state
+        i, f, g, o = jnp.split(gate + h @ p["again"], 4, 1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h
+    zeros = jnp.zeros((x.shape[0], 256))
+    _, hidden = jax.lax.scan(turn, (zeros, zeros), gates)
+    logits = jnp.swapaxes(hidden, 0, 1) @ p["last"][0] + p["last"][1]
+    return cross_entropy(logits.reshape(-1, 1000), y)
+f = trained(adam, loss, p, (integers((16, 32), 1000), integers((512,), 1000)), clip=True)
+x = ()
+"""
 _OPTIMIZER_NAMES = {"SGD": "sgd", "SGD with momentum": "momentum", "Adam": "adam", "AdamW": "adamw"}
 
 PROGRAMS: dict[str, str] = {
@@ -195,5 +239,18 @@ PROGRAMS: dict[str, str] = {
     },
     "MLP 784-512-512-10, batch 128, Adam": _OPTIMIZERS
     + _MLP.format(widths=(784, 512, 512, 10), rows=128, optimizer="adam"),
+    "residual network 32×32, batch 32, SGD with momentum": _OPTIMIZERS + _RESIDUAL,
+    "LSTM language model, 16×32, Adam": _OPTIMIZERS + _LANGUAGE,
     "GPT of 4 layers of 128, 8×64, AdamW": _OPTIMIZERS + _GPT,
+    # captured
+    "sum of 10 tensors of 8×8": "f = jax.jit(lambda *x: sum(x))\n"
+    "x = [normal(8, 8) for _ in range(10)]",
+    "10 operations on 2^24": """
+@jax.jit
+def f(a):
+    for i in range(5):
+        a = a * 0.5 + i
+    return a
+x = (normal(1 << 24),)
+""",
 }

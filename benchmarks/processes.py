@@ -54,6 +54,24 @@ seconds = time.perf_counter() - start
 print(json.dumps({{"seconds": seconds, "waited": waited / seconds}}))
 """
 
+# Two steps: the first is captured by gleed, the second runs what was captured.
+COMPILE = """
+import json, pathlib, time
+import {library} as lib
+from {library} import nn
+model = nn.Sequential(
+    nn.Linear(64, 128), nn.LayerNorm(128), nn.ReLU(),
+    nn.Linear(128, 128), nn.LayerNorm(128), nn.ReLU(), nn.Linear(128, 10))
+x = lib.randn(32, 64)
+start = time.perf_counter()
+compiled = lib.compile(model)
+for _ in range(2):
+    compiled(x).square().mean().backward()
+seconds = time.perf_counter() - start
+{waited}
+print(json.dumps({{"seconds": seconds, "waited": waited / seconds}}))
+"""
+
 # What a process grows by when it sets a case up and runs it three times, at its greatest.
 PEAK = """
 import importlib, json, pathlib, sys
@@ -122,6 +140,12 @@ MEASURES = (
         for case in TRAINING
         if not case.name.startswith(("linear regression", "MLP 64"))
     ),
+    Measure(
+        "captured", "compiling an MLP with LayerNorm, empty cache", COMPILE, "seconds", "empty"
+    ),
+    Measure(
+        "captured", "compiling an MLP with LayerNorm, kernels in the cache", COMPILE, "seconds"
+    ),
     Measure("start-up", "import", IMPORT, "seconds"),
     Measure("start-up", "memory after import", IMPORT, "bytes"),
     Measure("start-up", "first epoch of the demo, kernels in the cache", EPOCH, "seconds"),
@@ -139,7 +163,12 @@ def measure(measure: Measure, python: str, library: str, deadline: float) -> dic
             told = [json.dumps(asdict(measure.case))] if measure.case else []
             run = subprocess.run(
                 [python, "-c", program, *told],
-                env={**os.environ, "OMP_NUM_THREADS": "2", "GLEED_CACHE_DIR": cache},
+                env={
+                    **os.environ,
+                    "OMP_NUM_THREADS": "2",
+                    "GLEED_CACHE_DIR": cache,
+                    "TORCHINDUCTOR_CACHE_DIR": cache,
+                },
                 capture_output=True,
                 text=True,
                 check=True,

@@ -100,6 +100,7 @@ BYTES: dict[str, int] = {
             *("broadcast add 4096×1024", "cumsum 4096×1024", "transposed copy 2048²"),
         )
     },
+    "10 operations on 2^24": 2 * FLOAT << 24,
     "log_softmax 64×50257": 2 * 64 * 50257 * FLOAT,
     "sum of columns 4096×1024": MATRIX,
     "max of rows 4096×1024": MATRIX,

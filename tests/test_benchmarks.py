@@ -18,7 +18,7 @@ import work  # noqa: E402
 from cases import CASES  # noqa: E402
 from worker import Worker, values  # noqa: E402
 
-QUICK = [case for case in CASES if case.group in ("overhead", "training")]
+QUICK = [case for case in CASES if case.group in ("overhead", "training", "captured")]
 
 
 @pytest.fixture(scope="module")
