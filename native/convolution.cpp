@@ -63,8 +63,7 @@ struct Positions {
 
 bool check(const RoutineGeometry& g, const Layout& x, const Layout& w, const Layout& y) {
   const int d = x.ndim - 2;
-  if (d < 1 || d > 3 || w.ndim != x.ndim || y.ndim != x.ndim) return reject("one to three axes");
-  if (g.dims.size() < static_cast<size_t>(1 + 3 * d)) return reject("dims are groups and axes");
+  if (w.ndim != x.ndim || y.ndim != x.ndim) return reject("one rank");
   const DType dtype = g.operands[0].dtype;
   const DType sums = dtype == DType::kBFloat16 ? DType::kFloat32 : dtype;
   if (sums != DType::kFloat32 && dtype != DType::kFloat64) return reject("real numbers");
@@ -79,15 +78,27 @@ bool check(const RoutineGeometry& g, const Layout& x, const Layout& w, const Lay
   for (int a = 0; a < d; ++a) {
     if (g.dims[1 + a] < 1 || g.dims[1 + 2 * d + a] < 1) return reject("stride and dilation ≥ 1");
   }
-  if (!g.operands.back().layout->contiguous) return reject("the result is row-major");
   return true;
+}
+
+// Operand `i` as [first, second, axes…], which the result may lie in memory as [first, axes…,
+// second].
+Layout layout_of(const RoutineGeometry& g, size_t i) {
+  const Layout& own = *g.operands[i].layout;
+  if (i + 1 < g.operands.size() || !g.dims.back()) return own;
+  std::vector<int64_t> axes(own.ndim);
+  std::iota(axes.begin(), axes.end(), 0);
+  std::rotate(axes.begin() + 1, axes.end() - 1, axes.end());
+  return permute(own, axes);
 }
 
 // False with a Python exception set if the operands do not fit one another.
 bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
-  const Layout& x = *g.operands[at.x].layout;
-  const Layout& w = *g.operands[at.w].layout;
-  const Layout& y = *g.operands[at.y].layout;
+  const int d = g.operands.back().layout->ndim - 2;
+  if (d < 1 || d > 3) return reject("one to three axes");
+  if (g.dims.size() != static_cast<size_t>(2 + 4 * d)) return reject("dims are groups and axes");
+  if (!g.operands.back().layout->contiguous) return reject("the result is row-major");
+  const Layout x = layout_of(g, at.x), w = layout_of(g, at.w), y = layout_of(g, at.y);
   if (!check(g, x, w, y)) return false;
   const bool transposed = at.x + 1 == g.operands.size();
   c.dtype = g.operands[0].dtype;
@@ -102,7 +113,6 @@ bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
   c.w_group = c.outputs * c.w.first;
   c.taps = 1;
   c.work = static_cast<double>(c.images) * c.groups * c.channels * c.outputs;
-  const int d = x.ndim - 2;
   for (int a = 0; a < 3; ++a) {
     const int i = a + d - 3;
     Axis axis = {1, 1, 1, 1, 0, 1};
@@ -142,7 +152,7 @@ bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, M
 
 std::unique_ptr<Convolver> make_sum(const Convolution& c) {
   if (c.dtype == DType::kBFloat16) return make_windowed(c);
-  if (suits_channelwise(c)) return make_channelwise(c);
+  if (suits_channelwise(c) && c.to.axes[2] == c.item) return make_channelwise(c);
   return suits_winograd(c) ? make_winograd(c) : make_windowed(c);
 }
 

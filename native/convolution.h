@@ -12,9 +12,10 @@
 //
 // The other two are what is left of that sum over all (n, o, k, c, t) if x or w is taken out of it:
 // the gradients for x and w, the first of them also known as transposed convolution. `dims` are
-// groups, then stride, padding and dilation of every axis. Operands that are read have any strides;
-// the last one is row-major. `bias` is added per channel of the result. The order in which products
-// are summed depends on sizes and strides only.
+// groups, then stride, padding and dilation of every axis, the result's sizes, and whether its
+// second axis comes last. Operands that are read have any strides; the last one is row-major.
+// `bias` is added per channel of the result. The order in which products are summed depends on
+// sizes and strides only.
 //
 // How: a product of matrices on the register tiles of contraction_kernels, whose larger operand is
 // made block by block in cache (convolution_windows). Where every group has one channel and hardly

@@ -69,7 +69,8 @@ class WindowSums final : public Convolver {
 
   bool in_place(const Unit& unit) const {
     const auto& step = unit.phase.step;
-    return step[0] * step[1] * step[2] == 1 && unit.slab.images.end - unit.slab.images.begin == 1;
+    return step[0] * step[1] * step[2] == 1 && c_.to.axes[2] == c_.item &&
+           unit.slab.images.end - unit.slab.images.begin == 1;
   }
   int64_t place(const Phase& phase, int64_t n, int64_t k, int64_t i, int64_t j, int64_t l) const {
     return n * c_.to.first + k * c_.to.second +
@@ -79,6 +80,10 @@ class WindowSums final : public Convolver {
   }
   int64_t depth(const Phase& phase) const { return c_.channels * phase.weights.size(); }
   int64_t width() const { return vectors_ * family_.lanes; }
+  // Not a power of two, so that rows do not share sets of the cache.
+  int64_t stage_row(int64_t outputs) const {
+    return round_up(outputs, family_.lanes) * c_.item + family_.lanes * c_.item;
+  }
 
   Convolution c_;
   bool direct_;
@@ -194,8 +199,7 @@ void WindowSums::choose_tasks() {
   tasks_at_ = biases_at_ + (c_.bias ? c_.groups * c_.outputs * width() * c_.item : 0);
   padded_ = round_up(padded_, 64);
   columns_ = round_up(columns_, 64) + 64;  // of which the last is written too far
-  scratch_ =
-      padded_ + columns_ + round_up(c_.outputs * round_up(most, family_.lanes) * c_.item, 64);
+  scratch_ = padded_ + columns_ + round_up(c_.outputs * stage_row(most), 64);
   workspace = tasks_at_ + tasks_ * scratch_;
 }
 
@@ -261,7 +265,7 @@ void WindowSums::run_unit(const Unit& unit, const ConvolutionPointers& at, char*
   const int64_t outputs = windows.outputs(unit.slab), taps = windows.taps(),
                 all = depth(unit.phase);
   char *padded = scratch, *columns = scratch + padded_, *c = columns + columns_;
-  int64_t c_row = round_up(outputs, family_.lanes) * c_.item;
+  int64_t c_row = stage_row(outputs);
   if (in_place(unit)) {
     c_row = c_.to.second;
     windows.each_row(unit.slab, {0, 1}, [&](int64_t n, int64_t i, int64_t j, int64_t k, auto...) {
@@ -332,13 +336,19 @@ void WindowSums::spread(const Unit& unit, const char* stage, int64_t stage_row,
   const Windows& windows = unit.phase.windows[0];
   const Range rows = {part(c_.outputs, tiles_, unit.tiles.begin).begin,
                       part(c_.outputs, tiles_, unit.tiles.end - 1).end};
-  const int64_t step = unit.phase.step[2] * c_.item;
+  const int64_t step = unit.phase.step[2] * c_.to.axes[2];
   windows.each_row(unit.slab, {0, windows.outputs(unit.slab)},
                    [&](int64_t n, int64_t i, int64_t j, int64_t l, int64_t count, int64_t at) {
-                     for (int64_t k = rows.begin; k < rows.end; ++k) {
-                       char* to =
-                           output + place(unit.phase, n, unit.group * c_.outputs + k, i, j, l);
-                       const char* from = stage + k * stage_row + at * c_.item;
+                     const int64_t k = unit.group * c_.outputs + rows.begin;
+                     char* to = output + place(unit.phase, n, k, i, j, l);
+                     const char* from = stage + rows.begin * stage_row + at * c_.item;
+                     const int64_t many = rows.end - rows.begin;
+                     if (c_.to.second < step) {
+                       copy_block(from, stage_row, c_.item, to, c_.to.second, step, many, count,
+                                  c_.item);
+                       return;
+                     }
+                     for (int64_t r = 0; r < many; ++r, to += c_.to.second, from += stage_row) {
                        if (step == c_.item) {
                          std::memcpy(to, from, count * c_.item);
                        } else {

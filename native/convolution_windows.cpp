@@ -13,6 +13,8 @@ namespace {
 
 using Run = Windows::Run;
 
+constexpr int64_t kTogether = 16;  // channels
+
 void copy_line(const char* from, int64_t stride, int64_t count, int64_t itemsize, char* to) {
   constexpr int64_t kPiece = 16, kShort = 256;  // bytes
   const int64_t bytes = count * itemsize;
@@ -84,6 +86,17 @@ void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_s
     copy(std::integral_constant<size_t, 4>());
   } else {
     copy(std::integral_constant<size_t, 8>());
+  }
+}
+
+void copy_block(const char* from, int64_t from_row, int64_t from_column, char* to, int64_t to_row,
+                int64_t to_column, int64_t rows, int64_t columns, int64_t itemsize) {
+  constexpr int64_t kBlock = 16;
+  for (int64_t r = 0; r < rows; r += kBlock) {
+    for (int64_t c = 0; c < columns; ++c) {
+      copy_elements(from + r * from_row + c * from_column, from_row,
+                    to + r * to_row + c * to_column, to_row, std::min(kBlock, rows - r), itemsize);
+    }
   }
 }
 
@@ -175,17 +188,24 @@ void Windows::pad(const char* input, const Slab& slab, Range channels, char* pad
   const auto inside = [&](int a, int64_t position) {
     return 0 <= position && position < axes_[a].inputs;
   };
-  for (int64_t c = channels.begin; c < channels.end; ++c) {
-    char* to = padded + (c - channels.begin) * channel_;
+  // Channels that are neighbours in memory are read together.
+  const int64_t many = channel_stride_ < axes_[2].stride ? kTogether : 1;
+  for (int64_t first = channels.begin; first < channels.end; first += many) {
+    const int64_t last = std::min(channels.end, first + many);
+    char* lines = padded + (first - channels.begin) * channel_;
     for (int64_t n = slab.images.begin; n < slab.images.end; ++n) {
-      const char* image = input + n * image_stride_ + c * channel_stride_;
+      const char* image = input + n * image_stride_;
       for (int64_t i = low[0]; i < low[0] + length_[0]; ++i) {
-        for (int64_t j = low[1]; j < low[1] + length_[1]; ++j, to += line_) {
+        for (int64_t j = low[1]; j < low[1] + length_[1]; ++j, lines += line_) {
           if (!met(0, i - low[0]) || !met(1, j - low[1])) continue;
-          if (inside(0, i) && inside(1, j)) {
-            pad_line(image + i * axes_[0].stride + j * axes_[1].stride, pieces, to);
-          } else {
-            std::memset(to, 0, line_);
+          const char* line = image + i * axes_[0].stride + j * axes_[1].stride;
+          for (int64_t c = first; c < last; ++c) {
+            char* to = lines + (c - first) * channel_;
+            if (inside(0, i) && inside(1, j)) {
+              pad_line(line + c * channel_stride_, pieces, to);
+            } else {
+              std::memset(to, 0, line_);
+            }
           }
         }
       }

@@ -32,6 +32,9 @@ struct Slab {
 // Copies elements of 4 or 8 bytes; strides in bytes.
 void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_stride,
                    int64_t count, int64_t itemsize);
+// Copies rows × columns of them, the rows of a column side by side.
+void copy_block(const char* from, int64_t from_row, int64_t from_column, char* to, int64_t to_row,
+                int64_t to_column, int64_t rows, int64_t columns, int64_t itemsize);
 
 class Windows {
  public:

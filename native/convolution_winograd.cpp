@@ -21,6 +21,7 @@ constexpr int64_t kMostChannels = 256;  // transformed squares that lie in cache
 constexpr int64_t kMostOutputs = 256;   // sums kept for several turns of channels
 constexpr int64_t kBlock = 64;          // outputs whose sums lie in cache
 constexpr int64_t kMostSquares = 256;   // of a slab
+constexpr int64_t kStaged = 16;         // outputs written together where they are neighbours
 constexpr int64_t kFewUnits = 4;        // of work that there should be at least
 constexpr int64_t kMaxTasks = 16;
 constexpr int64_t kLine = 64;  // bytes; keeps places from sharing sets of the cache
@@ -60,6 +61,7 @@ class Winograd final : public Convolver {
   Convolution c_;
   TileFamily family_;
   int64_t turns_, together_, tiles_, shares_, tasks_;  // a turn takes `together_` channels
+  int64_t staged_;                                     // outputs that are written together
   Windows windows_;
   TileSet kernels_;
   MicroKernel input_, weight_, output_;
@@ -73,6 +75,7 @@ Winograd::Winograd(const Convolution& c, const TileFamily& family)
       together_(ceil_div(c.channels, turns_)),
       tiles_(ceil_div(c.outputs, family.rows)),
       shares_(turns_ > 1 ? ceil_div(c.outputs, kMostOutputs) : 1),
+      staged_(c.to.axes[2] == kItem ? 1 : kStaged),
       windows_(windows_of(c)) {}
 
 Windows Winograd::windows_of(const Convolution& c) const {
@@ -110,7 +113,7 @@ bool Winograd::init() {
   places_ = kPlaces * place_bytes();
   panel_sums_ = kPlaces * sums_bytes({0, most});
   sums_ = (turns_ > 1 ? panels : 1) * panel_sums_;
-  scratch_ = padded_ + columns_ + places_ + sums_ + 4 * width() * kItem;
+  scratch_ = padded_ + columns_ + places_ + sums_ + staged_ * 4 * width() * kItem;
   weights_ = round_up(turns_ * kPlaces * c_.outputs * together_ * kItem, kLine);
   workspace = weights_ + tasks_ * scratch_;
   return true;
@@ -225,7 +228,7 @@ void Winograd::finish(const Slab& slab, Range squares, Range outputs, const char
         for (int64_t i = 2 * j; i < std::min(2 * j + 2, c_.phases[1][0].outputs); ++i) {
           const int64_t end = std::min(2 * (l + count), c_.phases[2][0].outputs);
           runs.push_back({i % 2 * stage_row + 2 * (number - squares.begin) * kItem,
-                          n * c_.to.first + i * c_.to.axes[1] + 2 * l * kItem,
+                          n * c_.to.first + i * c_.to.axes[1] + 2 * l * c_.to.axes[2],
                           (end - 2 * l) * kItem});
         }
       });
@@ -233,16 +236,25 @@ void Winograd::finish(const Slab& slab, Range squares, Range outputs, const char
   WinogradArguments t = {};
   t.column = sums_bytes(outputs);
   t.row = 4 * t.column;
-  t.to = stage;
   t.to_step = stage_row;
   t.count = tile_columns(squares) / family_.lanes;
-  for (int64_t k = outputs.begin; k < outputs.end; ++k) {
-    t.from = sums + (k - outputs.begin) * width() * kItem;
-    t.bias = at.bias ? at.bias + k * c_.bias_stride : reinterpret_cast<const char*>(&kNoBias);
-    output_(&t);
-    char* to = at.result + k * c_.to.second;
-    for (const auto& [source, target, bytes] : runs)
-      std::memcpy(to + target, stage + source, bytes);
+  for (int64_t begin = outputs.begin; begin < outputs.end; begin += staged_) {
+    const int64_t end = std::min(outputs.end, begin + staged_);
+    for (int64_t k = begin; k < end; ++k) {
+      t.from = sums + (k - outputs.begin) * width() * kItem;
+      t.to = stage + (k - begin) * 2 * stage_row;
+      t.bias = at.bias ? at.bias + k * c_.bias_stride : reinterpret_cast<const char*>(&kNoBias);
+      output_(&t);
+    }
+    char* to = at.result + begin * c_.to.second;
+    for (const auto& [source, target, bytes] : runs) {
+      if (staged_ == 1) {
+        std::memcpy(to + target, stage + source, bytes);
+      } else {
+        copy_block(stage + source, 2 * stage_row, kItem, to + target, c_.to.second, c_.to.axes[2],
+                   end - begin, bytes / kItem, kItem);
+      }
+    }
   }
 }
 

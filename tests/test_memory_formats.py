@@ -177,3 +177,99 @@ def test_nothing_to_preserve(name, call):
         f"{name}: there must be a format to preserve; got gleed.preserve_format; use "
         "gleed.contiguous_format"
     )
+
+
+# ---- layers of images with channels last: what is not compared with PyTorch in tests/conformance
+F = gleed.nn.functional
+LAYERS = {
+    "conv": lambda x, w: F.conv2d(x, w, padding=1),
+    "large conv": lambda x, w: F.conv2d(
+        x.repeat(2, 8, 4, 4).contiguous(memory_format=gleed.channels_last),
+        w.repeat(5, 8, 1, 1),
+        padding=1,
+    ),
+    "conv with strides": lambda x, w: F.conv2d(x, w, stride=2, dilation=(1, 2), padding=2),
+    "grouped conv": lambda x, w: F.conv2d(x, w[:, :2], groups=2, padding=1),
+    "depthwise conv": lambda x, w: F.conv2d(x, w[:, :1], groups=4, padding=1),
+    "conv of pixels": lambda x, w: F.conv2d(x, w[:, :, :1, :1], w[:, 0, 0, 0]),
+    "transposed conv": lambda x, w: F.conv_transpose2d(x, w[:4], stride=2, padding=1),
+    "max_pool": lambda x, w: F.max_pool2d(x, 2),
+    "avg_pool": lambda x, w: F.avg_pool2d(x, 3, 2, 1),
+    "interpolate": lambda x, w: F.interpolate(x, scale_factor=2, mode="bilinear"),
+    "pad": lambda x, w: F.pad(x, (1, 2, 0, 1)),
+    "cat": lambda x, w: gleed.cat([x, x], 1),
+    "group_norm": lambda x, w: F.group_norm(x, 2),
+    "batch_norm": lambda x, w: F.batch_norm(x, None, None, training=True),
+}
+
+
+def images(shape, dtype, last):
+    gleed.manual_seed(5)
+    x = gleed.randn(shape, dtype=gleed.float64).to(dtype)
+    return (x.to(memory_format=gleed.channels_last) if last else x).requires_grad_()
+
+
+def run(name, dtype, last):
+    """The result of a layer, and the gradients of x and w."""
+    x, w = images((2, 4, 6, 7), dtype, last), images((8, 4, 3, 3), dtype, last)
+    y = LAYERS[name](x, w)
+    g = images(tuple(y.shape), dtype, last).detach()
+    gradients = gleed.autograd.grad(y, (x, w), g, allow_unused=True)
+    return [y, *(g for g in gradients if g is not None)]
+
+
+@pytest.mark.parametrize("dtype", [gleed.float32, gleed.float64, gleed.bfloat16, gleed.float16])
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_keep_channels_last(name, dtype):
+    tolerance = {gleed.float64: 1e-12, gleed.float32: 1e-4}.get(dtype, 5e-2)
+    results = run(name, dtype, True)
+    assert results[0].stride() == last_strides(tuple(results[0].shape))
+    for y, plain in zip(results, run(name, dtype, last=False), strict=True):
+        y, plain = y.detach().double().numpy(), plain.detach().double().numpy()
+        np.testing.assert_allclose(y, plain, atol=tolerance * max(1, abs(plain).max()))
+
+
+@pytest.mark.parametrize("name", ["conv", "depthwise conv", "conv of pixels", "transposed conv"])
+def test_second_derivatives(name):
+    def f(x, w):
+        last = gleed.channels_last
+        y = LAYERS[name](x.contiguous(memory_format=last), w.contiguous(memory_format=last))
+        return (y * y).contiguous()
+
+    gleed.manual_seed(2)
+    x = gleed.randn(1, 4, 3, 3, dtype=gleed.float64, requires_grad=True)
+    w = gleed.randn(8, 4, 3, 3, dtype=gleed.float64, requires_grad=True)
+    assert gleed.autograd.gradcheck(f, (x, w))
+    assert gleed.autograd.gradgradcheck(f, (x, w))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_threads_and_captures_give_the_same_bits(name):
+    threads = gleed.get_num_threads()
+    found = []
+    for count in (1, 2):
+        gleed.set_num_threads(count)
+        found.append(run(name, gleed.float32, True))
+    gleed.set_num_threads(threads)
+
+    def step(x, w):
+        y = LAYERS[name](x, w)
+        return y, (y * y).sum((2, 3)).exp()
+
+    x = images((2, 4, 6, 7), gleed.float32, True).detach()
+    w = images((8, 4, 3, 3), gleed.float32, True).detach()
+    compiled = gleed.compile(step)
+    compiled(x, w)
+    found.append(compiled(x, w))
+    for others, expected in ((found[1], found[0]), (found[2], step(x, w))):
+        for y, same in zip(others, expected, strict=True):
+            assert y.stride() == same.stride()
+            np.testing.assert_array_equal(y.detach().numpy(), same.detach().numpy())
+
+
+def test_images_of_one_channel_go_by_their_strides():
+    w = gleed.randn(3, 1, 3, 3)
+    for last in (False, True, False):
+        x = gleed.randn(2, 1, 5, 5)
+        x = x.to(memory_format=gleed.channels_last) if last else x
+        assert F.conv2d(x, w).is_contiguous(memory_format=gleed.channels_last) == last

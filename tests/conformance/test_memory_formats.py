@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
@@ -102,3 +103,109 @@ def test_the_order_of_strides_is_kept(layout):
     for shape, (i, call) in itertools.product(SIZES, enumerate(calls)):
         got, expected = (result(lib, shape, layout, call) for lib in (gleed, torch))
         assert got[:2] == expected[:2], (shape, i)
+
+
+# ---- images with channels last through layers: shapes of input and weight, options
+CONVOLUTIONS = [
+    ((2, 3, 9, 8), (5, 3, 3, 3), {"padding": 1}),
+    ((2, 32, 16, 16), (32, 32, 3, 3), {"padding": 1}),
+    ((1, 17, 33, 30), (19, 17, 3, 3), {}),
+    ((2, 8, 7, 9), (6, 4, 3, 2), {"groups": 2, "stride": 2, "padding": 1}),
+    ((2, 6, 7, 9), (6, 1, 3, 3), {"groups": 6, "padding": 1}),
+    ((2, 16, 5, 6), (20, 16, 1, 1), {}),
+    ((2, 16, 5, 6), (20, 16, 1, 1), {"stride": 2}),
+    ((2, 4, 9, 9), (8, 4, 3, 3), {"dilation": 2, "stride": (1, 2)}),
+    ((2, 1, 9, 9), (8, 1, 3, 3), {}),
+    ((2, 3, 9, 8), (2, 3, 3, 3), {"stride": 2}),
+    ((2, 3, 4, 5, 6), (4, 3, 2, 3, 3), {"padding": 1}),
+    ((2, 32, 6, 6, 6), (4, 32, 3, 3, 3), {"padding": 1, "stride": 2}),
+]
+DTYPES = {"float32": 1e-4, "float64": 1e-10, "bfloat16": 2e-2, "float16": 4e-3}
+
+
+def both(shape, dtype, last):
+    """A tensor of each library with the same random numbers."""
+    numbers = np.random.default_rng(sum(shape)).standard_normal(shape)
+    pair = []
+    for lib in (gleed, torch):
+        x = lib.from_numpy(numbers).to(getattr(lib, dtype))
+        if last:
+            form = lib.channels_last if len(shape) == 4 else lib.channels_last_3d
+            x = x.to(memory_format=form)
+        pair.append(x.requires_grad_())
+    return pair
+
+
+def alike(got, expected, tolerance):
+    """Equal strides, where they matter, and values."""
+    sizes = tuple(expected.shape)
+    strides = zip(sizes, got.stride(), expected.stride(), strict=True)
+    assert all(a == b for n, a, b in strides if n > 1), (got.stride(), expected.stride())
+    got, expected = got.detach().double().numpy(), expected.detach().double().numpy()
+    np.testing.assert_allclose(got, expected, atol=tolerance * max(1, abs(expected).max()))
+
+
+@pytest.mark.parametrize("last", [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(("shape", "kernel", "options"), CONVOLUTIONS)
+def test_convolution(shape, kernel, options, transposed, dtype, last):
+    axes = len(shape) - 2
+    if axes == 3 and dtype in ("float16", "float64"):
+        pytest.skip("PyTorch has no such convolution of volumes, and goes through row-major ones")
+    name = f"conv_transpose{axes}d" if transposed else f"conv{axes}d"
+    if transposed:
+        shape = (shape[0], kernel[0], *shape[2:])
+    pairs = both(shape, dtype, last[0]), both(kernel, dtype, last[1])
+    own, theirs = zip(*pairs, strict=True)
+    own = getattr(gleed.nn.functional, name)(*own, **options), *own
+    theirs = getattr(torch.nn.functional, name)(*theirs, **options), *theirs
+    alike(own[0], theirs[0], DTYPES[dtype])
+    for (y, x, w), lib in ((own, gleed), (theirs, torch)):
+        (y * lib.ones_like(y)).sum().backward()
+        assert x.grad is not None
+        assert w.grad is not None
+    for i in (1, 2):
+        alike(own[i].grad, theirs[i].grad, 4 * DTYPES[dtype])
+
+
+LAYERS = {
+    "max_pool": lambda F, x: F.max_pool2d(x, 2),
+    "overlapping max_pool": lambda F, x: F.max_pool2d(x, 3, 2, 1),
+    "indices": lambda F, x: F.max_pool2d(x, 2, return_indices=True)[1],
+    "avg_pool": lambda F, x: F.avg_pool2d(x, 3, 2, 1),
+    "adaptive_avg_pool": lambda F, x: F.adaptive_avg_pool2d(x, (2, 3)),
+    "global pool": lambda F, x: F.adaptive_avg_pool2d(x, 1),
+    "adaptive_max_pool": lambda F, x: F.adaptive_max_pool2d(x, 2),
+    "lp_pool": lambda F, x: F.lp_pool2d(x, 2, 2),
+    "batch_norm": lambda F, x: F.batch_norm(x, None, None, training=True),
+    "group_norm": lambda F, x: F.group_norm(x, 2),
+    "instance_norm": lambda F, x: F.instance_norm(x),
+    "relu": lambda F, x: F.relu(x),
+    "gelu": lambda F, x: F.gelu(x),
+    "nearest": lambda F, x: F.interpolate(x, scale_factor=2),
+    "exact": lambda F, x: F.interpolate(x, size=(5, 7), mode="nearest-exact"),
+    "bilinear": lambda F, x: F.interpolate(x, scale_factor=2, mode="bilinear"),
+    "bicubic": lambda F, x: F.interpolate(x, scale_factor=2, mode="bicubic"),
+    "pad": lambda F, x: F.pad(x, (1, 2, 0, 1)),
+    "reflect": lambda F, x: F.pad(x, (1, 1, 1, 1), mode="reflect"),
+    "softmax": lambda F, x: F.softmax(x, 1),
+    "sum": lambda F, x: x + x * 2,
+    "mean": lambda F, x: x.mean((2, 3), keepdim=True),
+    "excitation": lambda F, x: x * x.mean((2, 3), keepdim=True).sigmoid(),
+    "cat": lambda F, x: of(x, "cat")([x, x * 2], 1),
+    "half": lambda F, x: x.bfloat16(),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name):
+    own, theirs = both((2, 4, 6, 8), "float32", True)
+    got = LAYERS[name](gleed.nn.functional, own)
+    expected = LAYERS[name](torch.nn.functional, theirs)
+    alike(got, expected, 1e-5)
+    if expected.requires_grad:
+        numbers = np.random.default_rng(1).standard_normal(tuple(expected.shape))
+        for y, lib in ((got, gleed), (expected, torch)):
+            y.backward(lib.from_numpy(numbers).to(y.dtype))
+        alike(own.grad, theirs.grad, 1e-4)

@@ -79,6 +79,9 @@ class Replay:
             return args[0]
         if kind == "size":
             return self.values[args[0]].shape[args[1]]
+        if kind == "stride":
+            x = self.values[args[0]]
+            return x.strides[args[1]] // x.itemsize
         if kind == "int":
             return self.ints[args[0]]
         return int(COMBINE[kind](self.cells[args[0]], self.cells[args[1]]))

@@ -51,12 +51,12 @@ class Schedule:
         self._begun: set[Value] = set()  # being built, which may wait for others
         self._used = {v for node in graph.nodes for v in node.inputs} | set(graph.outputs)
         plain = [v for i, v in enumerate(graph.outputs) if i not in written]
-        # What is made compact gets memory in any case.
-        plain += [node.inputs[0] for node in graph.nodes if node.op == "compact"]
-        self._wanted = sorted(
-            (v for v in dict.fromkeys(plain) if v.node.kind in COMPUTED),
-            key=lambda v: self._order[v.node],
-        )
+        # What is made compact gets memory in any case, if not for that alone.
+        uses = Counter(v for node in graph.nodes for v in node.inputs)
+        made = (node.inputs[0] for node in graph.nodes if node.op == "compact")
+        plain += [v for v in made if uses[v] > 1]
+        computed = (v for v in dict.fromkeys(plain) if v.node.kind in COMPUTED)
+        self._wanted = sorted(computed, key=lambda v: self._order[v.node])
         self._calls = stored
         self._compute_in_order(graph)
         numbers = {i: self.real(v) for i, v in enumerate(graph.outputs) if i not in written}

@@ -9,6 +9,7 @@ from gleed import primitives as p
 from gleed.compiler.dims import product
 from gleed.compiler.kernel import is_float
 from gleed.errors import DTypeError, RangeError
+from gleed.ops.memory_formats import keeping_format
 from gleed.ops.promotion import convert, dtype_text
 from gleed.ops.record import Int, Ints, Number, Tensor, op
 from gleed.ops.windows import (
@@ -27,6 +28,7 @@ BOTH = ("gleed", FUNCTIONAL)
 
 
 # ---- over sliding windows
+@keeping_format
 def _averaged(
     name: str,
     x: Tensor,
@@ -149,6 +151,7 @@ def avg_pool3d(
 
 
 # ---- over as many windows as asked for
+@keeping_format
 def _adapted(name: str, x: Tensor, windows: Sequence[tuple[int, AdaptiveWindows]]) -> Tensor:
     """The mean of every window."""
     _require_float(name, x)
@@ -205,6 +208,7 @@ for _n, _record in enumerate((adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive
 
 
 # ---- means of powers
+@keeping_format
 def _power_averaged(
     name: str, x: Tensor, norm_type: Any, n: int, kernel_size: Any, stride: Any, ceil_mode: bool
 ) -> Tensor:

@@ -9,9 +9,19 @@ from gleed import primitives as p
 from gleed.compiler.dims import Dim, Size, product
 from gleed.compiler.kernel import is_float
 from gleed.errors import DTypeError, RangeError, ShapeError
+from gleed.memory_formats import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    inner_axes,
+    suggested_format,
+)
+from gleed.ops.linear import linear
+from gleed.ops.memory_formats import copied, from_last
 from gleed.ops.padding import constant_pad_nd
 from gleed.ops.promotion import convert, dtype_text, expand_to, require_dtype, shape_text
 from gleed.ops.record import Tensor, op
+from gleed.primitives.core import same_shape
 
 SPACES = ("gleed", "nn.functional")
 Sizes = tuple[Size, ...]
@@ -163,12 +173,47 @@ def _finish(y: Tensor, alone: bool) -> Tensor:
 
 
 def _apply(function: Any, x: Tensor, weight: Tensor, bias: Tensor | None, **window: Any) -> Tensor:
-    """The sum; that of 16-bit numbers in float32, rounded once."""
+    """The sum; that of 16-bit numbers in float32, rounded once. Where the images or the weight
+    have channels last, so has the result."""
+    biases = () if bias is None else (bias,)
+    if not is_float(x.dtype):
+        return function(x, weight, *biases, **window)
+    last = _channels_last(x) or _channels_last(weight)
+    if function is p.convolution and _channels_last(x) and _is_pointwise(x, weight, **window):
+        return _by_pixels(x, weight, bias)
     sums = "f32" if x.dtype in ("f16", "bf16") else x.dtype
     factors = x.dtype if x.dtype == "bf16" else sums  # of which there may be products of pairs
-    biases = () if bias is None else (convert(bias, sums),)
-    y = function(convert(x, factors), convert(weight, factors), *biases, **window)
-    return convert(y, x.dtype)
+    # Planes of single channels are computed row-major.
+    planes = last and window["groups"] > 1 and weight.shape[1] == 1
+    x = p.compact(x) if planes else x
+    y = function(
+        convert(x, factors),
+        convert(weight, factors),
+        *(convert(b, sums) for b in biases),
+        **window,
+        last=last and not planes,
+    )
+    if planes:
+        return copied("", convert(y, x.dtype), channels_last if y.ndim == 4 else channels_last_3d)
+    return p.channels_second(convert(y, x.dtype), last)
+
+
+def _channels_last(x: Tensor) -> bool:
+    return suggested_format(x.shape, x.stride()) is not contiguous_format
+
+
+def _is_pointwise(
+    x: Tensor, weight: Tensor, groups: int, stride: Any, padding: Any, sizes: Sizes, **_: Any
+) -> bool:
+    """Whether every result is computed from one pixel, and every pixel gives one."""
+    plain = groups == 1 and all(n == 1 for n in stride) and not any(padding)
+    return plain and all(n == 1 for n in weight.shape[2:]) and same_shape(sizes, x.shape[2:])
+
+
+def _by_pixels(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A product of matrices: channels side by side are rows already."""
+    pixels = p.permute(x, axes=inner_axes(x.ndim))
+    return from_last(linear(pixels, p.reshape(weight, shape=weight.shape[:2]), bias))
 
 
 def _by_columns(x: Tensor, weight: Tensor, *bias: Tensor, sizes: Sizes, **window: Any) -> Tensor:

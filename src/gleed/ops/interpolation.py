@@ -15,6 +15,7 @@ from gleed import primitives as p
 from gleed.compiler.dims import Size, maximum
 from gleed.compiler.kernel import is_float
 from gleed.errors import DTypeError, ShapeError
+from gleed.ops.memory_formats import laid_out_as
 from gleed.ops.promotion import as_standins, convert, dtype_text, expand_to, shape_text
 from gleed.ops.record import Ints, Number, Tensor, op
 from gleed.ops.windows import known, read, sum_along, table, where_inside, widened
@@ -255,7 +256,7 @@ def interpolate(
         make = SmoothResampling if antialias else Resampling
         along = make(x.shape[axis], count, ratio, kind, align_corners)
         x = weighted_along(x, axis, along.places, along.readers)
-    return convert(x, input.dtype)
+    return laid_out_as(input, convert(x, input.dtype))
 
 
 def _title(x: Tensor, mode: str) -> str:

@@ -7,9 +7,16 @@ from typing import Any
 
 from gleed import primitives as p
 from gleed.errors import RangeError, ShapeError
-from gleed.memory_formats import check_format, contiguous_format, lies_in, preserve_format
+from gleed.memory_formats import (
+    check_format,
+    contiguous_format,
+    inner_axes,
+    lies_in,
+    preserve_format,
+    suggested_format,
+)
 from gleed.ops.axes import axes_of, axis_of
-from gleed.ops.memory_formats import copied
+from gleed.ops.memory_formats import copied, from_last
 from gleed.ops.promotion import convert, expand_to, result_type, shape_text
 from gleed.ops.record import Operand, Tensor, Tensors, op
 
@@ -40,7 +47,12 @@ def cat(tensors: Tensors, dim: int = 0) -> Tensor:
                 f"cat: sizes must agree in every dim but dim {axis}; got {shape_text(x.shape)} "
                 f"beside {shape_text(parts[0].shape)}; reshape or pad first"
             )
-    return p.concat(*(convert(x, dtype) for x in parts), axis=axis)
+    formats = [suggested_format(x.shape, x.stride()) for x in parts]
+    parts = [convert(x, dtype) for x in parts]
+    if contiguous_format in formats:
+        return p.concat(*parts, axis=axis)
+    axes = inner_axes(parts[0].ndim)
+    return from_last(p.concat(*(p.permute(x, axes=axes) for x in parts), axis=axes.index(axis)))
 
 
 @op(out=True)

@@ -11,6 +11,7 @@ from gleed import primitives as p
 from gleed.compiler.dims import Size, product
 from gleed.errors import DTypeError, RangeError, ShapeError
 from gleed.ops.indexing import require_bounds
+from gleed.ops.memory_formats import keeping_format
 from gleed.ops.promotion import as_standins, convert, dtype_text, expand_to, shape_text
 from gleed.ops.record import Ints, Tensor, op
 from gleed.ops.windows import (
@@ -30,6 +31,7 @@ BOTH = ("gleed", FUNCTIONAL)
 
 
 # ---- the maximum
+@keeping_format
 def _pooled(
     name: str, x: Tensor, windows: Sequence[tuple[int, Windows]], return_indices: bool
 ) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from gleed.memory_formats import (
     format_strides,
     inner_axes,
     preserve_format,
+    suggested_format,
 )
 from gleed.ops.record import Tensor
 
@@ -43,6 +45,24 @@ def made(
     if format is contiguous_format:
         return make(input.shape, None)
     return from_last(make(tuple(input.shape[a] for a in inner_axes(input.ndim)), None))
+
+
+def laid_out_as(x: Tensor, y: Tensor) -> Tensor:
+    """What is computed from images, with channels last where these have."""
+    format = suggested_format(x.shape, x.stride())
+    return y if format is contiguous_format else copied("", y, format)
+
+
+def keeping_format(function: Callable[..., Any]) -> Callable[..., Any]:
+    """For functions of a name and images, among others: the results are laid out as these are."""
+
+    @functools.wraps(function)
+    def kept(name: str, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        y = function(name, x, *args, **kwargs)
+        many = isinstance(y, tuple)
+        return tuple(laid_out_as(x, z) for z in y) if many else laid_out_as(x, y)
+
+    return kept
 
 
 def from_last(x: Tensor) -> Tensor:

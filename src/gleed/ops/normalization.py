@@ -9,6 +9,7 @@ from gleed import primitives as p
 from gleed.compiler.dims import product
 from gleed.compiler.kernel import is_float
 from gleed.errors import ShapeError
+from gleed.ops.memory_formats import laid_out_as
 from gleed.ops.padding import constant_pad_nd
 from gleed.ops.promotion import convert, shape_text
 from gleed.ops.record import Ints, Number, Operand, Tensor, op
@@ -303,7 +304,8 @@ def group_norm(
     _check_channels("group_norm", input, input.shape[1], weight=weight, bias=bias)
     x = _accumulating(input)
     weight, bias = (None if v is None else convert(v, x.dtype) for v in (weight, bias))
-    return convert(_standardised_groups(x, weight, bias, num_groups, eps), input.dtype)
+    y = convert(_standardised_groups(x, weight, bias, num_groups, eps), input.dtype)
+    return laid_out_as(input, y)
 
 
 @op(namespace="nn.functional")

@@ -8,6 +8,7 @@ from typing import Any
 from gleed import primitives as p
 from gleed.compiler.dims import Dim, Size
 from gleed.errors import RangeError, ShapeError
+from gleed.ops.memory_formats import laid_out_as
 from gleed.ops.promotion import convert, shape_text
 from gleed.ops.record import Int, Ints, Number, Tensor, op
 
@@ -29,7 +30,7 @@ def pad(input: Tensor, pad: Ints, mode: str = "constant", value: Number | None =
     """
     pairs = _pairs("pad", input, pad)
     if mode == "constant":
-        return _filled(input, pairs, 0 if value is None else value)
+        return laid_out_as(input, _filled(input, pairs, 0 if value is None else value))
     if mode not in PLACES:
         raise RangeError(
             f'pad: mode must be "constant", "reflect", "replicate" or "circular"; got {mode!r}; '
@@ -37,7 +38,7 @@ def pad(input: Tensor, pad: Ints, mode: str = "constant", value: Number | None =
         )
     if mode == "circular":  # what is cut off is not part of the circle
         input, pairs = _cut(input, pairs)
-    return _read(input, pairs, mode)
+    return laid_out_as(input, _read(input, pairs, mode))
 
 
 @op()
@@ -47,7 +48,8 @@ def constant_pad_nd(input: Tensor, pad: Ints, value: Number = 0) -> Tensor:
     >>> gleed.constant_pad_nd(gleed.tensor([1, 2]), (1, 0), 7)
     tensor([7, 1, 2])
     """
-    return _filled(input, _pairs("constant_pad_nd", input, pad), value)
+    pairs = _pairs("constant_pad_nd", input, pad)
+    return laid_out_as(input, _filled(input, pairs, value))
 
 
 def _pairs(name: str, x: Tensor, pad: Sequence[Size]) -> list[tuple[int, Size, Size]]:

@@ -4,7 +4,12 @@ A record holds the type rule, the scalar code or scheduling kind, and the gradie
 """
 
 from gleed.primitives.attention import attention
-from gleed.primitives.convolution import convolution, convolution_input, convolution_weight
+from gleed.primitives.convolution import (
+    channels_second,
+    convolution,
+    convolution_input,
+    convolution_weight,
+)
 from gleed.primitives.core import PRIMITIVES, FloatNeededError, IRError, Primitive, require_float
 from gleed.primitives.indexing import as_strided, gather, iota, scatter, window
 from gleed.primitives.library import (

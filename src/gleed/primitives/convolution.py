@@ -13,7 +13,7 @@ from typing import Any
 
 from gleed.compiler.graph import Shape, Value
 from gleed.primitives.core import Batch, Primitive, Types, require
-from gleed.primitives.movement import permute, reshape
+from gleed.primitives.movement import compact, permute, reshape
 from gleed.primitives.pointwise import cast
 from gleed.primitives.reduction import reduce_sum
 
@@ -21,13 +21,16 @@ from gleed.primitives.reduction import reduce_sum
 def _types(name: str, shape: Any) -> Any:
     """A type rule: x or y and w, or x and y, with one dtype and rank; `sizes` are spatial ones."""
 
-    def rule(a: Value, b: Value, *bias: Value, groups: int, sizes: Shape, **window: Any) -> Types:
+    def rule(
+        a: Value, b: Value, *bias: Value, groups: int, sizes: Shape, last: bool, **window: Any
+    ) -> Types:
         sums = "f32" if a.dtype == "bf16" else a.dtype
         fits = a.dtype == b.dtype and a.dtype in ("f32", "f64", "bf16")
         fits = fits and len(a.shape) == len(b.shape) == len(sizes) + 2
         fits = fits and all(c.dtype == sums and len(c.shape) == 1 for c in bias)
         require(fits, name, "two real tensors of equal rank, and a bias", (a, b, *bias))
-        return [(sums, (*shape(a, b, groups), *sizes))]
+        first, second = shape(a, b, groups)
+        return [(sums, (first, *sizes, second) if last else (first, second, *sizes))]
 
     return rule
 
@@ -36,10 +39,21 @@ def _spatial(x: Any) -> Shape:
     return tuple(x.shape[2:])
 
 
-def _sum_channels(g: Any, bias: tuple[Any, ...]) -> tuple[Any, ...]:
+def _sum_channels(g: Any, bias: tuple[Any, ...], last: bool) -> tuple[Any, ...]:
     """The gradient for a bias, if there is one."""
-    axes = (0, *range(2, g.ndim))
+    axes = tuple(range(g.ndim - 1)) if last else (0, *range(2, g.ndim))
     return (reduce_sum(g, axes=axes),) if bias else ()
+
+
+def _cotangent(g: Any, like: Any, last: bool, groups: int) -> Any:
+    """As a factor of sums; single channels are read as planes."""
+    h = channels_second(_as(g, like), last)
+    return compact(h) if groups > 1 and not last else h
+
+
+def channels_second(x: Any, last: bool) -> Any:
+    """What has channels last as (batch, channels, …)."""
+    return permute(x, axes=(0, x.ndim - 1, *range(1, x.ndim - 1))) if last else x
 
 
 def _as(x: Any, like: Any) -> Any:
@@ -51,30 +65,34 @@ def _as(x: Any, like: Any) -> Any:
 
 
 def _convolution_rule(
-    g: Any, y: Any, x: Any, w: Any, *bias: Any, sizes: Shape, **window: Any
+    g: Any, y: Any, x: Any, w: Any, *bias: Any, sizes: Shape, last: bool, **window: Any
 ) -> Any:
-    h = _as(g, x)
+    h = _cotangent(g, x, last, window["groups"])
+    own = _as(convolution_input(h, w, **window, sizes=_spatial(x), last=last), x)
     return (
-        _as(convolution_input(h, w, **window, sizes=_spatial(x)), x),
-        _as(convolution_weight(x, h, **window, sizes=_spatial(w)), w),
-        *_sum_channels(g, bias),
+        channels_second(own, last),
+        _as(convolution_weight(x, h, **window, sizes=_spatial(w), last=False), w),
+        *_sum_channels(g, bias, last),
     )
 
 
-def _input_rule(g: Any, x: Any, y: Any, w: Any, *bias: Any, sizes: Shape, **window: Any) -> Any:
-    h = _as(g, y)
+def _input_rule(
+    g: Any, x: Any, y: Any, w: Any, *bias: Any, sizes: Shape, last: bool, **window: Any
+) -> Any:
+    h = _cotangent(g, y, last, window["groups"])
+    own = _as(convolution(h, w, **window, sizes=_spatial(y), last=last), y)
     return (
-        _as(convolution(h, w, **window, sizes=_spatial(y)), y),
-        _as(convolution_weight(h, y, **window, sizes=_spatial(w)), w),
-        *_sum_channels(g, bias),
+        channels_second(own, last),
+        _as(convolution_weight(h, y, **window, sizes=_spatial(w), last=False), w),
+        *_sum_channels(g, bias, last),
     )
 
 
-def _weight_rule(g: Any, w: Any, x: Any, y: Any, sizes: Shape, **window: Any) -> Any:
-    h = _as(g, x)
+def _weight_rule(g: Any, w: Any, x: Any, y: Any, sizes: Shape, last: bool, **window: Any) -> Any:
+    h = channels_second(_as(g, x), last)
     return (
-        _as(convolution_input(y, h, **window, sizes=_spatial(x)), x),
-        _as(convolution(x, h, **window, sizes=_spatial(y)), y),
+        _as(convolution_input(y, h, **window, sizes=_spatial(x), last=False), x),
+        _as(convolution(x, h, **window, sizes=_spatial(y), last=False), y),
     )
 
 
@@ -106,7 +124,7 @@ def _batch(
     else:
         (x,) = batch.of(0).whole((x,))
         y = primitive(_joined(x, 1), *filters, groups=groups * size, **window)
-    return _parted(y, 1, size)
+    return _parted(y, y.ndim - 1 if window["last"] else 1, size)
 
 
 def _weight_batch(
@@ -121,7 +139,8 @@ def _weight_batch(
 
 
 # All take `groups`, and `stride`, `padding` (before) and `dilation` of every spatial axis; `sizes`
-# are those of the result. The first two take a bias per channel of the result.
+# are those of the result; with `last` its second axis, the channels, comes last. The first two take
+# a bias per channel of the result.
 convolution: Primitive = Primitive(
     "convolution",
     "library",
