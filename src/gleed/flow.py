@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from gleed.compiler.graph import Graph, Value
 from gleed.compiler.stored import Part
 from gleed.gradient import substitute
-from gleed.loop import gradients_of, is_zero, standin_for, trace_for, zeros_like
-from gleed.primitives import permute
-from gleed.primitives.core import Primitive, Types, require, same_shape
+from gleed.loop import BatchedBody, gradients_of, is_zero, standin_for, trace_for, zeros_like
+from gleed.primitives import broadcast, permute, reduce_any, where
+from gleed.primitives.core import Batch, Primitive, Types, require, same_shape
 from gleed.trace import Standin, Trace, copy_calls, replay
 
 
@@ -225,9 +225,45 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(axes.index(a) for a in range(len(axes)))
 
 
+def _branch_batch(
+    primitive: Primitive,
+    batch: Batch,
+    predicate: Standin,
+    *inputs: Standin,
+    bodies: tuple[Body, Body],
+    results: int,
+) -> tuple[Standin, ...]:
+    """One way for all if they share the predicate; else both, and every example takes its own."""
+    mapped = batch.mapped[1:]
+    draws = any(body.draws for body in bodies)
+    require(
+        any(mapped) or not draws, "branch", "draws for each need what is mapped", [predicate.value]
+    )
+    ways = [BatchedBody(body, mapped, batch.randomness) for body in bodies]
+    if not batch.mapped[0]:
+        found = primitive(predicate, *inputs, bodies=tuple(ways), results=results)
+        return found if isinstance(found, tuple) else (found,)
+    with batch.trace.active():
+        if any(mapped):
+            one, other = (way(*inputs) for way in ways)
+        else:
+            one, other = ([batch.repeated(y) for y in body(*inputs)] for body in bodies)
+    pairs = zip(one[:results], other, strict=False)
+    chosen = (where(_for_elements(predicate, a), a, b) for a, b in pairs)
+    return (*chosen, *one[results:], *other[results:])
+
+
+def _for_elements(x: Standin, like: Standin) -> Standin:
+    """Something of every example, for each of its elements."""
+    return broadcast(x, shape=like.shape, axes=(0,))
+
+
 def _branch_primitive(name: str, pure: bool) -> Primitive:
-    parts = {"parts": lambda node: _ways(node.inputs, **node.attrs)}
-    return Primitive(name, "branch", _branch_types, None, _branch_rule, pure=pure, attributes=parts)
+    return Primitive(
+        *(name, "branch", _branch_types, None, _branch_rule, _branch_batch),
+        pure=pure,
+        attributes={"parts": lambda node: _ways(node.inputs, **node.attrs)},
+    )
 
 
 _BRANCH = _branch_primitive("branch", pure=True)
@@ -264,9 +300,67 @@ def _repeat_types(*values: Value, condition: Body, body: Body, carried: int) -> 
     return [(v.dtype, v.shape) for v in values[:carried]]
 
 
+@dataclass(frozen=True)
+class _SomeGoOn:
+    """The condition of a loop over a batch."""
+
+    condition: BatchedBody
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers."""
+        return self.condition.draws
+
+    def __call__(self, *inputs: Standin) -> list[Standin]:
+        """Whether some example has a turn left."""
+        return [reduce_any(self.condition(*inputs)[0], axes=(0,))]
+
+
+@dataclass(frozen=True)
+class _Going:
+    """A turn of a loop over a batch."""
+
+    condition: BatchedBody
+    body: BatchedBody
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers."""
+        return self.condition.draws or self.body.draws
+
+    def __call__(self, *inputs: Standin) -> list[Standin]:
+        """The next states of the examples that go on; the others keep theirs."""
+        (going,) = self.condition(*inputs)
+        pairs = zip(self.body(*inputs), inputs, strict=False)
+        return [where(_for_elements(going, y), y, x) for y, x in pairs]
+
+
+def _repeat_batch(
+    primitive: Primitive,
+    batch: Batch,
+    *inputs: Standin,
+    condition: Body,
+    body: Body,
+    carried: int,
+) -> Any:
+    """Turns for all, until no example has one left."""
+    starts = batch.of(*range(carried)).whole(inputs[:carried])
+    mapped = (*(True for _ in starts), *batch.mapped[carried:])
+    check, turn = (BatchedBody(b, mapped, batch.randomness) for b in (condition, body))
+    return primitive(
+        *(*starts, *inputs[carried:]),
+        condition=_SomeGoOn(check),
+        body=_Going(check, turn),
+        carried=carried,
+    )
+
+
 def _repeat_primitive(name: str, pure: bool) -> Primitive:
-    parts = {"parts": lambda node: _turn(node.inputs, **node.attrs)}
-    return Primitive(name, "while", _repeat_types, pure=pure, attributes=parts)
+    return Primitive(
+        *(name, "while", _repeat_types, None, None, _repeat_batch),
+        pure=pure,
+        attributes={"parts": lambda node: _turn(node.inputs, **node.attrs)},
+    )
 
 
 _REPEAT = _repeat_primitive("repeat", pure=True)

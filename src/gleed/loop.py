@@ -331,21 +331,28 @@ def is_zero(x: Standin) -> bool:
 
 # ---- batches
 @dataclass(frozen=True)
-class _BatchedBody:
-    """The body of a loop over a batch of what `body` is for; `mapped` are the inputs that have an
-    axis for the examples."""
+class BatchedBody:
+    """A body over a batch of what `body` is for; `mapped` are the inputs that have an axis for the
+    examples, one of them at least, and so have all outputs."""
 
     body: Body
     mapped: tuple[bool, ...]
+    randomness: str
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers."""
+        return getattr(self.body, "draws", False)
 
     def __call__(self, *inputs: Standin) -> list[Standin]:
-        """One turn, for all examples."""
+        """The outputs for some inputs, for all examples."""
         pairs = list(zip(inputs, self.mapped, strict=True))
         example = trace_for(n for x in inputs for n in x.shape)
-        given = [example.input(x.dtype, x.shape[1:] if m else x.shape) for x, m in pairs]
+        given = [standin_for(example, x.value, x.shape[1:] if m else x.shape) for x, m in pairs]
         with example.active():
             outputs = [y.value for y in self.body(*given)]
-        batching = Batching(inputs[0].trace, inputs[0].shape[0])
+        size = inputs[self.mapped.index(True)].shape[0]
+        batching = Batching(Trace.current(), size, self.randomness)
         for one, (x, mapped) in zip(given, pairs, strict=True):
             batching.give(one.value, x, mapped=mapped)
         return batching.whole(outputs)
@@ -361,7 +368,8 @@ def _batch(
         _exchanged(x) if i in rows and batch.mapped[i] else x
         for i, x in enumerate(inputs[carried:], carried)
     ]
-    turn = _BatchedBody(body, (*(True for _ in starts), *batch.mapped[carried:]))
+    mapped = (*(True for _ in starts), *batch.mapped[carried:])
+    turn = BatchedBody(body, mapped, batch.randomness)
     found = primitive(*starts, *others, body=turn, carried=carried, **attrs)
     return tuple(map(_exchanged, found if isinstance(found, tuple) else (found,)))
 
