@@ -70,14 +70,19 @@ bool parse_split(PyObject* parts, Kernel& kernel) {
 }
 
 PyObject* kernel_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  static const char* const kNames[] = {"ir", "inputs", "compile", "split", nullptr};
+  static const char* const kNames[] = {"ir", "inputs", "compile", "split", "online", nullptr};
   PyObject* ir;
   PyObject* compile;
   PyObject* split = Py_None;
+  PyObject* online = Py_None;
   int inputs;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OiO|O:Kernel", const_cast<char**>(kNames), &ir,
-                                   &inputs, &compile, &split)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OiO|OO:Kernel", const_cast<char**>(kNames), &ir,
+                                   &inputs, &compile, &split, &online)) {
     return nullptr;
+  }
+  if (online != Py_None && !PyObject_TypeCheck(online, KernelType)) {
+    return raise("TypeError", "Kernel: online is a Kernel or None; got %s",
+                 Py_TYPE(online)->tp_name);
   }
   if (inputs < 0 || inputs > kMaxOperands) {
     return raise("ValueError", "Kernel: inputs must be 0 to %d; got %d", kMaxOperands, inputs);
@@ -87,6 +92,7 @@ PyObject* kernel_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   Kernel& kernel = *reinterpret_cast<Kernel*>(self);
   kernel.ir = Py_NewRef(ir);
   kernel.compile = Py_NewRef(compile);
+  if (online != Py_None) kernel.online = reinterpret_cast<Kernel*>(Py_NewRef(online));
   kernel.inputs = inputs;
   kernel.cost = 0.1;
   kernel.variants = new std::unordered_map<std::string, void*>;
@@ -107,6 +113,7 @@ int kernel_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(kernel.ir);
   Py_VISIT(kernel.compile);
+  Py_VISIT(kernel.online);
   if (kernel.split) {
     Py_VISIT(kernel.split->partial);
     Py_VISIT(kernel.split->finish);
@@ -129,6 +136,7 @@ void kernel_dealloc(PyObject* self) {
     Py_DECREF(kernel.split->finish);
     delete kernel.split;
   }
+  Py_XDECREF(kernel.online);
   Py_XDECREF(kernel.ir);
   Py_XDECREF(kernel.compile);
   delete kernel.variants;

@@ -44,6 +44,7 @@ struct Kernel {
   bool gathers;       // reads at computed offsets
   double cost;        // arithmetic per point, in nanoseconds on one thread
   Split* split;       // owned; or null
+  Kernel* online;     // the same for long rows, with fewer passes over them; or null
   std::unordered_map<std::string, void*>* variants;  // null: not compiled yet
 };
 

@@ -20,6 +20,7 @@ constexpr int64_t kCacheBytes = 1 << 20;  // what a column may walk again and ag
 constexpr int64_t kWideRow = 2048;        // bytes; more than a column's lanes take at a time
 constexpr int64_t kStreams = 32;          // rows that memory delivers side by side
 constexpr int64_t kMinTiled = 64;
+constexpr int64_t kLongRow = 512;  // points from which on the first of two passes costs most
 
 int64_t saturating_product(int64_t a, int64_t b) {
   int64_t product;
@@ -275,7 +276,10 @@ bool add_kernel(const Launch& launch, LaunchTarget& target) {
   const Orientation orientation = choose_orientation(launch);
   const Loops loops = choose_loops(launch, orientation);
   BoundKernel bound;
-  bound.function = find_variant(launch.kernel, orientation, stride_classes(launch, loops.axes[2]));
+  const bool online = launch.kernel->online && orientation == Orientation::kRow &&
+                      launch.count(launch.parallel, launch.axes()) >= kLongRow;
+  Kernel* kernel = online ? launch.kernel->online : launch.kernel;
+  bound.function = find_variant(kernel, orientation, stride_classes(launch, loops.axes[2]));
   if (!bound.function) return false;
   const size_t operands = launch.operands.size();
   bound.geometry.assign(3 + 3 * operands, 0);

@@ -523,6 +523,23 @@ def test_one_kernel_for_a_chain() -> None:
     assert "6 operations in 1 kernel" in compiled.report()
 
 
+@pytest.mark.parametrize("classes", [40, 700])
+def test_reductions_of_different_calls_are_different_kernels(classes: int) -> None:
+    """Some find maximum and sum in one pass, others do not, and they add in other orders."""
+    gleed.manual_seed(0)
+    x, target = gleed.randn(5, classes), gleed.randint(0, classes, (5,))
+
+    def plain(x: Any, target: Any) -> tuple[Any, ...]:
+        found = F.softmax(x, 1), F.log_softmax(x, 1), gleed.logsumexp(x, 1)
+        by_hand = (x - x.amax(1, True)).exp().sum(1, True).log()
+        return *found, by_hand, F.cross_entropy(x, target, label_smoothing=0.1)
+
+    compiled = gleed.compile(plain)
+    for _ in range(2):
+        found = compiled(x, target)
+    assert all(map(equal, found, plain(x, target)))
+
+
 def test_bfloat16_rounds_between_operations() -> None:
     def chain(x: Any) -> Any:
         return (x * 1.01 + 0.3) * x - 0.7

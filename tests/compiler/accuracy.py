@@ -44,6 +44,7 @@ UNIT = ((-1.0, 1.0), (0.49, 0.51), (-1e-3, 1e-3))
 
 CASES: dict[str, Case] = {
     "exp": Case(np.exp, 1.0, 1.0, EXP),
+    "exp_term": Case(np.exp, 1.0, 1.0, EXP, absolute_below_1=True, domain=(-1e38, 1.0)),
     "exp2": Case(np.exp2, 1.0, 1.25, EXP),
     "expm1": Case(np.expm1, 1.5, 2.0, EXP),
     "log": Case(np.log, 1.0, 1.0, LOG),

@@ -1,4 +1,5 @@
-"""Programs that overwrite several inputs, which read one another: nothing is read too late."""
+"""Programs that overwrite several inputs, which read one another: nothing is read too late. And
+what is read once."""
 
 import inspect
 
@@ -60,3 +61,24 @@ def check(body, shapes, launches=None):
 )
 def test_inputs_that_read_one_another(body, shapes, launches):
     check(body, shapes, launches)
+
+
+def launches(run):
+    run()
+    before = _C.engine_stats()["launches"]
+    result = run()
+    return result, _C.engine_stats()["launches"] - before
+
+
+@pytest.mark.parametrize("classes", [30, 700])
+def test_cross_entropy_reads_the_logits_once(classes):
+    """One kernel finds the maximum and the sum, one takes from both to the loss."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, classes)).astype("f")
+    index = rng.integers(0, classes, 6)
+    logits, target = gleed.tensor(x), gleed.tensor(index)
+    loss, used = launches(lambda: gleed.nn.functional.cross_entropy(logits, target))
+    wide = x.astype("d")
+    expected = np.log(np.exp(wide).sum(1)) - wide[np.arange(6), index]
+    np.testing.assert_allclose(loss.item(), expected.mean(), rtol=1e-6)
+    assert used == 2

@@ -63,6 +63,7 @@ LARGE = {
     "softmax-columns": lambda d: large(1000, 500, dtype=d).softmax(0),
     "log_softmax-long": lambda d: large(2, 200_000, dtype=d).log_softmax(-1),
     "logsumexp": lambda d: large(1 << 19, dtype=d).logsumexp(0),
+    "cross_entropy": lambda d: F.cross_entropy(large(37, 20_011, dtype=d), gleed.arange(37) * 500),
     "layer_norm": lambda d: F.layer_norm(large(400, 768, dtype=d), (768,)),
     "matmul": lambda d: large(257, 301, dtype=d) @ large(301, 213, dtype=d),
     "matmul-deep": lambda d: large(3, 40_000, dtype=d) @ large(40_000, 5, dtype=d),

@@ -112,7 +112,12 @@ class Op:
 
 class Kernel:
     def __init__(
-        self, ir: Any, inputs: Int, compile: Callable[..., Any], split: Any = None
+        self,
+        ir: Any,
+        inputs: Int,
+        compile: Callable[..., Any],
+        split: Any = None,
+        online: Any = None,
     ) -> None: ...
 
 class Plan:

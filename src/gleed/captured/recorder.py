@@ -220,6 +220,7 @@ class Recorder:
         assert self._pending is not None
         program, places, values, ints, scalars, origins = self._pending
         self._pending, self._last = None, (program, values, ints, origins)
+        self.trace.call = self.count
         results = self._replayed(program, places, values, ints, scalars, origins)
         self.count += 1
         for value in results:

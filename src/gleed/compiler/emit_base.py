@@ -24,6 +24,7 @@ from gleed.compiler.llvm_text import (
     value_type,
     vector_type,
 )
+from gleed.compiler.online import relative_nodes
 from gleed.compiler.passes import Keep, Pass, divide
 from gleed.compiler.rare import rare_nodes
 from gleed.compiler.target import Target
@@ -52,6 +53,7 @@ class Emitter:
             s.k for s in kernel.stores if isinstance(s, Store) and s.offset is not None
         }
         self.reducers = {n: Reducer(n) for n in kernel.nodes if n.op in ("reduce", "scan")}
+        self.late = relative_nodes(kernel)
         self.places: dict[Node, Place] = {}
         self.varying: set[Node] = set()
         for node in kernel.nodes:
@@ -144,7 +146,8 @@ class Emitter:
         """The open scope that a node's value belongs to."""
         place = self.places[node]
         if place == Place.ROW:
-            return self.stages[self.passes.stages[node]]
+            stage = self.passes.stages[node] + (node.op == "running")
+            return self.stages[stage] if stage < len(self.stages) else self.scopes[Place.POINT]
         return self.scopes[place]
 
     # ---- values ----
@@ -184,9 +187,9 @@ class Emitter:
     def evaluate(self, nodes: Iterable[Node], lanes: int, copies: int) -> None:
         """Compute nodes in their own scopes, which must be open at the end."""
         for node in nodes:
-            scope = self.scope_of(node)
-            if node.op in ("const", "reduce") or node in self.deferred:
+            if node.op in ("const", "reduce", "running") or node in self.deferred:
                 continue
+            scope = self.scope_of(node)
             with self.code.inside(scope):
                 if node not in self.varying:
                     scope.values[node] = self.compute(node, 1, 0)
@@ -501,21 +504,29 @@ class Emitter:
                 here.remove(keep.node)
             first = [n for n in here if n.op == "load"]
             self.evaluate(first, lanes, copies)
-            for node in here:
-                if node.op == "scan":
-                    self._scan(node, lanes, copies, state)
-                elif node.op != "load":
-                    self.evaluate([node], lanes, copies)
+            # What is relative to a running maximum comes after that has moved.
+            for late in (False, True) if now.running else (False,):
+                if late:
+                    self.follow(now, lanes, copies, state)
+                for node in (n for n in here if (n in self.late) == late):
+                    if node.op == "scan":
+                        self._scan(node, lanes, copies, state)
+                    elif node.op != "load":
+                        self.evaluate([node], lanes, copies)
+                for node in (n for n in now.reductions if (n in self.late) == late):
+                    self._accumulate(node, lanes, copies, state, index)
             if keep and now is self.passes.passes[keep.first]:
                 for u in range(copies):
                     self.store_at(keep.k, self.get(keep.node, lanes, u), Place.POINT, lanes, u)
-            for node in now.reductions:
-                self._accumulate(node, lanes, copies, state, index)
             for store in now.stores:
                 if self.store_place(store) == Place.POINT:
                     for u in range(copies):
                         self.store(store, Place.POINT, lanes, u)
         return state
+
+    def follow(self, now: Pass, lanes: int, copies: int, state: State) -> None:
+        """Have the running maxima of a pass follow what was just found."""
+        raise NotImplementedError
 
     def _load_kept(self, keep: Keep, lanes: int, copies: int) -> None:
         scope = self.scopes[Place.POINT]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gleed.compiler.kernel import Node, is_float, is_integer, is_signed, item_size
+from gleed.compiler.kernel import Node, is_float, is_integer, is_signed, item_size, topological
 from gleed.compiler.llvm_text import SCALAR_TYPES, Code, literal, suffix, value_type, vector_type
 
 _FLOAT_BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
@@ -31,6 +31,17 @@ def emit_node(code: Code, node: Node, args: list[str], lanes: int) -> str:
     if node.op in _FLOAT_PREDICATES:
         return compare(code, node.op, node.args[0].dtype, args[0], args[1], lanes)
     return code.op(f"{_INTEGER_BINARY[node.op]} {kind} {args[0]}, {args[1]}")
+
+
+def emit_tree(code: Code, root: Node, leaves: dict[Node, str], lanes: int) -> str:
+    """Append all instructions of an expression of which the leaves are known; its value."""
+    values = dict(leaves)
+    for node in topological([root]):
+        if node.op == "const":
+            values[node] = literal(node.attr, node.dtype, lanes)
+        elif node not in values:
+            values[node] = emit_node(code, node, [values[arg] for arg in node.args], lanes)
+    return values[root]
 
 
 def compare(code: Code, op: str, dtype: str, x: str, y: str, lanes: int) -> str:

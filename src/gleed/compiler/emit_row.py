@@ -12,7 +12,8 @@ A map is one pass without reductions, in which every operand moves with every lo
 
 from __future__ import annotations
 
-from gleed.compiler.emit_base import Emitter, Place
+from gleed.compiler.emit_base import Place
+from gleed.compiler.emit_online import OnlineEmitter
 from gleed.compiler.kernel import Node
 from gleed.compiler.llvm_text import State, iota, vector_type
 from gleed.compiler.passes import Pass
@@ -23,7 +24,7 @@ _ADDITIONS = 64
 _TILE = 64
 
 
-class RowEmitter(Emitter):
+class RowEmitter(OnlineEmitter):
     """Emits "row" and "map" variants."""
 
     def emit(self) -> None:
@@ -39,7 +40,7 @@ class RowEmitter(Emitter):
             place = max(place, self._operand_place(int(node.attr)))
         elif node.op == "reduce":
             place = Place.ROW
-        elif node.op == "scan":
+        elif node.op == "scan" or node in self.late:
             place = Place.POINT
         self.places[node] = place
         if place == Place.POINT:
@@ -90,7 +91,8 @@ class RowEmitter(Emitter):
         )
         if not now.reductions:
             return
-        self.open_stage(1, 1, {node: self._finish(node, state) for node in now.reductions})
+        results = {node: self._finish(node, state) for node in now.reductions}
+        self.open_stage(1, 1, results | self.last_running(now, state))
 
     def _tiles(self, now: Pass) -> None:
         """Lines in short pieces, all lines before the next piece: where strides make every point
@@ -118,7 +120,7 @@ class RowEmitter(Emitter):
                     self.store(store, Place.LINE, 1, 0)
 
     def _start(self, now: Pass) -> State:
-        state: State = {}
+        state = self.start_running(now)
         for node in now.reductions:
             for u in range(self.unroll):
                 state |= self.start_state((node, u), node, self.lanes)

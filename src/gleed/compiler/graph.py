@@ -10,6 +10,7 @@ graph(%0: f32[8, 8])
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -139,3 +140,10 @@ def topological(roots: Iterable[Node]) -> list[Node]:
         else:
             stack.extend(reversed(pending))
     return list(order)
+
+
+def shared_reductions(values: set[Value], uses: Counter[Value]) -> list[Value]:
+    """The reductions among values that are used elsewhere too; `uses` counts all uses."""
+    own = Counter(v for node in {v.node for v in values} for v in node.inputs)
+    found = (v for v in values if v.node.kind == "reduce" and uses[v] > own[v])
+    return sorted(found, key=lambda v: v.node.serial)

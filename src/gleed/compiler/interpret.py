@@ -105,6 +105,8 @@ class _Run:
             return _constant(value, node.dtype, (1,) * len(self.shape))
         if node.op in ("reduce", "scan"):
             return self._accumulate(node, np.broadcast_to(args[0], self._full(args[0])))
+        if node.op == "running":
+            return np.where(np.isfinite(args[0]), args[0], np.finfo(dtype).min)
         if node.op == "cast":
             return convert(args[0], node.args[0].dtype, node.dtype)
         if node.op == "bitcast":

@@ -363,6 +363,13 @@ def reduce(op: str, x: Node) -> Node:
     return Node("reduce", (x,), dtype, op)
 
 
+def running(greatest: Node) -> Node:
+    """While a `reduce.max` is being found, a finite number that no value so far exceeds by more
+    than 1; afterwards the last one. Sums over what depends on it must be of exp(x - running): they
+    are scaled when it changes."""
+    return Node("running", (greatest,), greatest.dtype)
+
+
 def scan(op: str, x: Node) -> Node:
     """Inclusive prefixes along the innermost reduced axis (cumsum, cumprod, cummax, cummin)."""
     return Node("scan", (x,), x.dtype, op)

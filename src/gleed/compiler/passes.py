@@ -30,10 +30,11 @@ class Keep:
 
 @dataclass(frozen=True)
 class Pass:
-    """One traversal of the reduced axes: the reductions it ends, the element values it computes
-    (arguments first), and the stores it performs."""
+    """One traversal of the reduced axes: the reductions it ends, the running maxima it keeps, the
+    element values it computes (arguments first), and the stores it performs."""
 
     reductions: tuple[Node, ...]
+    running: tuple[Node, ...]
     nodes: tuple[Node, ...]
     stores: tuple[Store | Check, ...]
 
@@ -64,7 +65,8 @@ def divide(kernel: Kernel, may_keep: Callable[[Node], bool]) -> Passes:
     for p, group in enumerate(groups):
         kept = keep.node if keep and p > keep.first else None
         nodes = _needed(kernel, sinks[p], kept)
-        passes.append(Pass(tuple(group), nodes, tuple(stores) if p == last else ()))
+        running = tuple(n for n in kernel.nodes if n.op == "running" and stages[n] == p)
+        passes.append(Pass(tuple(group), running, nodes, tuple(stores) if p == last else ()))
     return Passes(tuple(passes), stages, keep)
 
 
@@ -87,7 +89,9 @@ def _stage(store: Store | Check, stages: dict[Node, int]) -> int:
 def _stages(kernel: Kernel) -> dict[Node, int]:
     stages: dict[Node, int] = {}
     for node in kernel.nodes:
-        stages[node] = max((stages[arg] for arg in node.args), default=0) + (node.op == "reduce")
+        # A running maximum is known in the pass that finds the maximum.
+        args = node.args[0].args if node.op == "running" else node.args
+        stages[node] = max((stages[arg] for arg in args), default=0) + (node.op == "reduce")
     return stages
 
 

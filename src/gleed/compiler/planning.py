@@ -15,6 +15,7 @@ from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.graph import Graph, Value
 from gleed.compiler.kernel import Variant
 from gleed.compiler.objects import Code, compile_together, object_for
+from gleed.compiler.online import online
 from gleed.compiler.schedule import Schedule
 from gleed.compiler.split import accumulator_dtypes, split
 
@@ -102,15 +103,14 @@ def _with_machine_code(step: Step) -> Step:
 @cache
 def core_kernel(ir: k.Kernel) -> Any:
     """The core's kernel for an IR; one per IR, so that variants are compiled once."""
-    halves = split(ir)
-    if halves is None:
-        return _kernel(ir)
-    return _kernel(ir, (*map(_kernel, halves), accumulator_dtypes(ir)))
+    halves, long = split(ir), online(ir)
+    parts = halves and (*map(_kernel, halves), accumulator_dtypes(ir))
+    return _kernel(ir, parts, long and _kernel(long))
 
 
-def _kernel(ir: k.Kernel, parts: tuple[Any, ...] | None = None) -> Any:
+def _kernel(ir: k.Kernel, parts: tuple[Any, ...] | None = None, long: Any = None) -> Any:
     inputs = sum(operand.kind != "out" for operand in ir.operands)
-    return _C.Kernel(ir, inputs, _compile, parts)
+    return _C.Kernel(ir, inputs, _compile, parts, long)
 
 
 def _compile(ir: k.Kernel, orientation: str, strides: str) -> tuple[Code, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from gleed.compiler.kernel import Kernel, Node, topological
 
 # Leaves and reductions are computed where their operands are known to be valid.
-_STAY = ("param", "load", "index", "gather", "reduce", "scan")
+_STAY = ("param", "load", "index", "gather", "reduce", "scan", "running")
 
 
 def rare_nodes(kernel: Kernel) -> dict[Node, tuple[Node, ...]]:

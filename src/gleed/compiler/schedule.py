@@ -16,7 +16,7 @@ from gleed.compiler import kernel as k
 from gleed.compiler.cells import Cells, Step, is_whole, movement_arguments, numbers
 from gleed.compiler.dims import Size, minimum
 from gleed.compiler.fuse import KernelBuilder, Mapping, Space, inner_mapping, space_of
-from gleed.compiler.graph import Graph, Node, Shape, Turns, Value
+from gleed.compiler.graph import Graph, Node, Shape, Turns, Value, shared_reductions
 from gleed.compiler.stored import Part, program_order
 from gleed.compiler.writes import OPERANDS_AT_ONCE, divided, in_order
 
@@ -49,7 +49,7 @@ class Schedule:
         self._numbers: dict[Value, int] = {v: i for i, v in enumerate(graph.inputs)}
         self._order = {node: i for i, node in enumerate(graph.nodes)}
         self._begun: set[Value] = set()  # being built, which may wait for others
-        self._used = {v for node in graph.nodes for v in node.inputs} | set(graph.outputs)
+        self._used = Counter([*(v for node in graph.nodes for v in node.inputs), *graph.outputs])
         plain = [v for i, v in enumerate(graph.outputs) if i not in written]
         # What is made compact gets memory in any case, if not for that alone.
         uses = Counter(v for node in graph.nodes for v in node.inputs)
@@ -316,7 +316,7 @@ class Schedule:
         """Take note of a graph whose steps are part of a step, and of what is used in it."""
         nodes = Graph([], outputs, graph.kept).nodes
         self._order |= {n: len(self._order) + i for i, n in enumerate(nodes)}
-        self._used |= {v for n in nodes for v in n.inputs} | set(outputs)
+        self._used.update([*(v for n in nodes for v in n.inputs), *outputs])
 
     def _lend(self, values: Sequence[Value], inner: Sequence[Value]) -> None:
         """Have the values in memory that a graph in a step reads as its `inner` ones."""
@@ -441,10 +441,10 @@ class Schedule:
             self._numbers |= written
 
     def _companions(self, root: Value, space: Space, mapping: Mapping) -> dict[Value, Mapping]:
-        """Other wanted outputs that the same loops can compute, as far as a kernel has operands."""
+        """Other wanted outputs, and reductions inside, as far as loops and operands are there."""
         found: dict[Value, Mapping] = {}
         touched = self._touched(root)
-        for value in self._wanted:
+        for value in [*self._wanted, *shared_reductions(self._under(root), self._used)]:
             if value is root or value in self._begun:
                 continue
             if self.is_real(value) or not self._ready(value):

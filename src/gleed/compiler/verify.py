@@ -172,6 +172,13 @@ def _reduce(kernel: Kernel, node: Node) -> str | None:
     return None if source == node.dtype else f"keeps the dtype; argument is {source}"
 
 
+def _running(kernel: Kernel, node: Node) -> str | None:
+    (greatest,) = node.args
+    if (greatest.op, greatest.attr) != ("reduce", "max") or not is_float(greatest.dtype):
+        return "follows a reduce.max of floats"
+    return None if greatest.dtype == node.dtype else f"keeps the dtype; got {greatest.dtype}"
+
+
 def _math(kernel: Kernel, node: Node) -> str | None:
     if not isinstance(node.attr, str):
         return "needs the name of a function"
@@ -191,6 +198,7 @@ _RULES = {
     "cast": lambda kernel, node: None,
     "bitcast": _bitcast,
     "reduce": _reduce,
+    "running": _running,
     "math": _math,
 }
 

@@ -23,7 +23,7 @@ from gleed.compiler.mathlib import (
 )
 
 _NAMES = {
-    exponential: ("exp", "exp2", "expm1", "tanh", "sigmoid"),
+    exponential: ("exp", "exp_term", "exp2", "expm1", "tanh", "sigmoid"),
     logarithm: ("log", "log2", "log10", "log1p", "softplus", "log_sigmoid"),
     power: ("pow",),
     trigonometric: ("sin", "cos", "tan"),

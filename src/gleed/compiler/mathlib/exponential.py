@@ -27,6 +27,7 @@ from gleed.compiler.mathlib.formats import (
 
 # Below these arguments the functions are 0 (or -1) after rounding.
 EXP_LEAST = {"f32": -104.0, "f64": -746.0}
+EXP_TERM_LEAST = {"f32": -87.0, "f64": -708.0}
 EXP2_LEAST = {"f32": -151.0, "f64": -1076.0}
 EXPM1_LEAST = {"f32": -18.0, "f64": -38.0}
 # sigmoid and tanh round to 1 from here on.
@@ -74,6 +75,16 @@ def exp(x: Node) -> Node:
     """e**x."""
     x = max_number(EXP_LEAST[x.dtype], x)
     return _power(x, (1.0, *EXP[x.dtype]), LOG2_E[x.dtype][0], LN2[x.dtype])
+
+
+def exp_term(x: Node) -> Node:
+    """e**x for x up to about 1, as a term of a sum that has a term of about 1: the error is small
+    beside 1, and what is below 1e-37 (float64: 1e-307) is no smaller than that."""
+    form = format_of(x)
+    x = max_number(EXP_TERM_LEAST[x.dtype], x)
+    r, exponent = _split(x, form.bias, LOG2_E[x.dtype][0], (LN2[x.dtype][0], 0.0))
+    power = bitcast(exponent << form.precision, x.dtype)
+    return polynomial((1.0, 1.0, *EXP[x.dtype]), r) * power
 
 
 def exp2(x: Node) -> Node:
