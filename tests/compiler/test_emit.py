@@ -299,10 +299,30 @@ def test_scatter(machine, mode):
         (),
         (Store(2, k.load(0, "f32"), k.load(1, "i64"), mode),),
     )
-    values = rng.standard_normal((2, 3, 40)).astype(np.float32)
-    memory = rng.standard_normal(30).astype(np.float32)
-    out = np.ndarray((1, 1, 1), np.float32, memory)
-    check(machine, kernel, "map", [values, rng.integers(0, 30, (2, 3, 40)), out])
+    for size in (1, 3, 4, 40, 43):
+        values = rng.standard_normal((2, 3, size)).astype(np.float32)
+        memory = rng.standard_normal(30).astype(np.float32)
+        out = np.ndarray((1, 1, 1), np.float32, memory)
+        check(machine, kernel, "map", [values, rng.integers(0, 30, (2, 3, size)), out])
+
+
+@pytest.mark.parametrize("layout", ["1", "s", "0"])
+def test_checks_alone(machine, layout):
+    """Every index is looked at, also where it is the same along n2."""
+    kernel = Kernel(
+        "check",
+        (Operand("i64", "in"), Operand("i64", "status")),
+        (),
+        (Check(1, (k.load(0, "i64") >= 0) & (k.load(0, "i64") < 9)),),
+    )
+    for size in (1, 7, 32, 43, 70):
+        for bad in [None, *{0, size // 2, size - 1}]:
+            indices = np.random.default_rng(size).integers(0, 9, (2, 3, size))
+            if bad is not None:
+                indices[1, 2, 0 if layout == "0" else bad] = 9
+            status = np.zeros((1, 1, 1), np.int64)
+            machine.run(kernel, "map", [lay_out(indices, layout), status])
+            assert status.item() == (bad is not None)
 
 
 @pytest.mark.parametrize("layout", ["1", "s"])

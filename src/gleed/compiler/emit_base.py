@@ -6,7 +6,7 @@ nodes that vary along n2 are vectors, all others scalars, splatted where vectors
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from enum import IntEnum
 from functools import partial
 
@@ -71,7 +71,7 @@ class Emitter:
         self.strided = any(map(self._irregular, range(len(variant.strides))))
         self.lanes = 1 if self.serial else self._lanes()
         whole = (self.lanes > 1 and self.vector_tail) or (self.moving and self.strided)
-        self.unroll = self._unroll() if whole and not (self.serial or self.rare) else 1
+        self.unroll = self._unroll() if (whole or self.serial) and not self.rare else 1
         self.types: dict = {}
         self.scopes: dict[Place, Scope] = {Place.FUNCTION: self.code.scope()}
         self.stages: list[Scope] = []
@@ -128,7 +128,8 @@ class Emitter:
         # of it, and 32-byte stores are better than 64-byte ones.
         if self.moving and self.strided:
             return 1
-        return lanes // 2 if self.moving and self.target.vector_bytes == 64 else lanes
+        data = any(isinstance(s, Store) for s in self.kernel.stores)
+        return lanes // 2 if data and self.moving and self.target.vector_bytes == 64 else lanes
 
     @property
     def vector_tail(self) -> bool:
@@ -443,19 +444,21 @@ class Emitter:
             return Place.LINE
         return Place.POINT
 
-    def store(self, store: Store | Check, place: Place, lanes: int, u: int) -> None:
-        """Perform a store or a check, of copy `u`."""
+    def store(
+        self, store: Store | Check, place: Place, lanes: int, copies: Sequence[int] = (0,)
+    ) -> None:
+        """Perform a store or a check of some copies."""
         if isinstance(store, Check):
-            self._check(store, lanes, u)
+            self._check(store, lanes, copies)
             return
-        value = self.get(store.value, lanes, u)
-        if store.offset in self.varying:
-            pointer = self._offset_addresses(store.k, store.offset, place, 1, u)
-            memory.store_unit(
-                self.code, self.kernel.operands[store.k].dtype, value, pointer, 1, None
-            )
-            return
-        self.store_at(store.k, value, place, lanes, u, store.offset)
+        for u in copies:
+            value = self.get(store.value, lanes, u)
+            if store.offset in self.varying:
+                pointer = self._offset_addresses(store.k, store.offset, place, 1, u)
+                dtype = self.kernel.operands[store.k].dtype
+                memory.store_unit(self.code, dtype, value, pointer, 1, None)
+            else:
+                self.store_at(store.k, value, place, lanes, u, store.offset)
 
     def store_at(
         self, k: int, value: str, place: Place, lanes: int, u: int, offset: Node | None = None
@@ -469,15 +472,14 @@ class Emitter:
             pointers = self.lane_addresses(k, pointer, lanes, u)
             memory.store_lanes(self.code, dtype, value, pointers, lanes, self.mask)
 
-    def _check(self, check: Check, lanes: int, u: int) -> None:
+    def _check(self, check: Check, lanes: int, copies: Sequence[int]) -> None:
         if check.condition not in self.varying:
-            if u > 0:
-                return
-            lanes = 1
+            lanes, copies = 1, (0,)
         bits = vector_type("i1", lanes)
-        failed = self.code.op(
-            f"xor {bits} {self.get(check.condition, lanes, u)}, {literal(True, 'bool', lanes)}"
-        )
+        holds = self.get(check.condition, lanes, copies[0])
+        for u in copies[1:]:
+            holds = self.code.op(f"and {bits} {holds}, {self.get(check.condition, lanes, u)}")
+        failed = self.code.op(f"xor {bits} {holds}, {literal(True, 'bool', lanes)}")
         if self.mask is not None and lanes > 1:
             failed = self.code.op(f"and {bits} {failed}, {self.mask}")
         failed = self.code.any(failed, lanes)
@@ -520,8 +522,7 @@ class Emitter:
                     self.store_at(keep.k, self.get(keep.node, lanes, u), Place.POINT, lanes, u)
             for store in now.stores:
                 if self.store_place(store) == Place.POINT:
-                    for u in range(copies):
-                        self.store(store, Place.POINT, lanes, u)
+                    self.store(store, Place.POINT, lanes, range(copies))
         return state
 
     def follow(self, now: Pass, lanes: int, copies: int, state: State) -> None:

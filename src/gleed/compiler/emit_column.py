@@ -88,8 +88,8 @@ class ColumnEmitter(Emitter):
             self._pass(now, lanes, copies)
         done = {store for now in self.passes.passes for store in now.stores}
         for store in self.kernel.stores:
-            for u in range(copies if store not in done else 0):
-                self.store(store, Place.ROW, lanes, u)
+            if store not in done:
+                self.store(store, Place.ROW, lanes, range(copies))
 
     def _pass(self, now: Pass, lanes: int, copies: int) -> None:
         state = self._start(now, lanes, copies)

@@ -78,7 +78,7 @@ class RowEmitter(OnlineEmitter):
         done = {store for now in self.passes.passes for store in now.stores}
         for store in self.kernel.stores:
             if store not in done:
-                self.store(store, Place.ROW, 1, 0)
+                self.store(store, Place.ROW, 1)
         return state
 
     def _pass(self, now: Pass) -> None:
@@ -117,7 +117,7 @@ class RowEmitter(OnlineEmitter):
         with self.code.inside(self.scopes[Place.LINE]):
             for store in now.stores:
                 if self.store_place(store) == Place.LINE:
-                    self.store(store, Place.LINE, 1, 0)
+                    self.store(store, Place.LINE, 1)
 
     def _start(self, now: Pass) -> State:
         state = self.start_running(now)
@@ -143,12 +143,20 @@ class RowEmitter(OnlineEmitter):
         for node in now.nodes:
             if node.op == "scan":
                 state = state | self.start_state((node, 0), node, 1)
+        if not self._has_points(now):
+            return state
         if "count" not in state:
             return self._stretch(now, "0", self.size(2), state)
         block = _ADDITIONS * self.lanes * self.unroll
         return self.code.loop(
             "0", self.size(2), block, state, self.types, lambda c, s: self._block(now, c, block, s)
         )
+
+    def _has_points(self, now: Pass) -> bool:
+        """Whether there is anything to do at every point of a line."""
+        points = any(self.places[n] == Place.POINT for n in now.nodes)
+        stores = any(self.store_place(store) == Place.POINT for store in now.stores)
+        return points or stores or bool(now.reductions)
 
     def _block(self, now: Pass, start: str, block: int, state: State) -> State:
         """Part of a line, after which sums may flush."""
@@ -208,8 +216,31 @@ class RowEmitter(OnlineEmitter):
 
         return self.code.loop(start, end, self.lanes, state, self.types, masked)
 
+    def _in_order(self, now: Pass, copies: int) -> None:
+        """Points one after another. What reads no operand that is written is computed for all of
+        them first, so that the next addresses are known while stores go on."""
+        written = {store.k for store in now.stores}
+        scope = self.scopes[Place.POINT] = self.code.scope()
+        here = [n for n in now.nodes if self.places[n] == Place.POINT]
+        last: list[Node] = []
+        for node in here:
+            reads = node.op in ("load", "gather") and node.attr in written
+            if reads or any(arg in last for arg in node.args):
+                last.append(node)
+        with self.code.inside(scope):
+            self.evaluate((n for n in here if n not in last), 1, copies)
+            for u in range(copies):
+                for node in (n for n in last if n not in self.deferred):
+                    scope.values[node, u] = self.compute(node, 1, u)
+                for store in now.stores:
+                    if self.store_place(store) == Place.POINT:
+                        self.store(store, Place.POINT, 1, (u,))
+
     def _points(self, now: Pass, i2: str, lanes: int, copies: int, state: State) -> State:
         self.loop["i2"] = i2
+        if self.serial:
+            self._in_order(now, copies)
+            return state
         index = ""
         if any(self.reducers[node].indexed for node in now.reductions):
             line = self.code.op(f"mul i64 {self.loop['i1']}, {self.size(2)}")
