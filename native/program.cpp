@@ -5,9 +5,11 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "binding.h"
 #include "machine_code.h"
+#include "recording.h"
 #include "tuples.h"
 
 namespace gleed {
@@ -120,7 +122,9 @@ Plan* compile(Program& program, const Call& call) {
   PyObject* words = tuple_of(call.words);
   PyObject* made = nullptr;
   if (arguments && sizes && ints && words) {
+    PyObject* own = std::exchange(recorder, nullptr);  // how plans are made is not of the function
     made = PyObject_CallFunctionObjArgs(program.compile, arguments, sizes, ints, words, nullptr);
+    recorder = own;
   }
   Py_XDECREF(arguments);
   Py_XDECREF(sizes);

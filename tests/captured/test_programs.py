@@ -21,7 +21,8 @@ BATCH = 25
 
 def strides(tensor: Any) -> list[int]:
     """The strides that mean something."""
-    return [s for n, s in zip(tensor.shape, tensor.stride(), strict=True) if n > 1]
+    pairs = zip(tensor.shape, tensor.stride(), strict=True)
+    return [s for n, s in pairs if n > 1 and tensor.numel()]
 
 
 def seen(tensors: Any) -> list[Any]:

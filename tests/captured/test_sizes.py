@@ -125,6 +125,17 @@ def test_a_sweep_of_batches_is_captured_twice(model: type[nn.Module]) -> None:
     assert programs(step) == 3  # one element is a layout of its own
 
 
+@pytest.mark.parametrize("model", [Transformer, Masked])
+def test_small_batches_are_nothing_special(model: type[nn.Module]) -> None:
+    net = model().eval()
+    compiled = gleed.compile(lambda x: net(x), fullgraph=True)
+    with gleed.no_grad():
+        for n in (3, 2, 4, 8, 5):
+            x = gleed.randint(0, 11, (n, 4))
+            assert equal(compiled(x), net(x))
+    assert programs(compiled) == 2
+
+
 def test_len_is_python_s_own_afterwards() -> None:
     namespace: dict[str, Any] = {}
     exec("def scaled(x):\n    return x * len(x)", namespace)

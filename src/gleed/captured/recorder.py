@@ -281,12 +281,8 @@ class Recorder:
 
     def _laid_out(self, place: Place, value: Standin) -> Standin:
         _, _, _, sizes, strides = place
-        # Of equal strides, that of an axis of one element is the inner one.
-        order = tuple(sorted(range(len(sizes)), key=lambda a: (-strides[a], sizes[a] == 1)))
-        if row_major(sizes, strides):
-            return value
-        turned = [sizes[a] for a in order], [strides[a] for a in order]
-        if not row_major(*turned):
+        order = _dense_order(sizes, strides)
+        if order is None or row_major(sizes, strides):
             return value
         with self.trace.untaped():
             there = primitives.compact(primitives.permute(value, axes=order))
@@ -324,8 +320,12 @@ class Recorder:
             return ints[found[1]] if found[0] == "int" else values[found[1]].shape[found[2]]
 
         def stride(k: int, axis: int) -> Size:
-            step = product(values[k].shape[axis + 1 :])
-            return step if hint(step) == places[k][4][axis] else places[k][4][axis]
+            # Of what has gaps only the order of its strides counts, which sizes do not change.
+            _, _, _, sizes, strides = places[k]
+            order = _dense_order(sizes, strides)
+            if order is None:
+                return strides[axis]
+            return product(tuple(values[k].shape[a] for a in order[order.index(axis) + 1 :]))
 
         def moved(attr: Any) -> Any:
             if isinstance(attr, tuple):
@@ -477,6 +477,14 @@ def keep_looped(node: Node, y: Standin) -> None:
     """Sizes are known here that were not; a reduction adds in the same order all the same."""
     if node.kind == "reduce" and not written_out(node.outputs[0]):
         y.value.node.looped = True
+
+
+def _dense_order(sizes: Sequence[int], strides: Sequence[int]) -> tuple[int, ...] | None:
+    """The axes from the outermost to the innermost; None if there are gaps between elements."""
+    # Of equal strides, that of an axis of one element is the inner one.
+    order = tuple(sorted(range(len(sizes)), key=lambda a: (-strides[a], sizes[a] == 1)))
+    dense = row_major([sizes[a] for a in order], [strides[a] for a in order])
+    return order if dense else None
 
 
 def row_major(sizes: Sequence[int], strides: Sequence[int]) -> bool:
