@@ -217,6 +217,65 @@ def test_conditions_from_python_choose_when_captured() -> None:
     assert compiled(gleed.tensor(1.0), True).item() == 2.0
 
 
+def test_numbers_that_branches_use() -> None:
+    optimizer = gleed.optim.SGD([nn.Parameter(gleed.ones(1))], lr=0.5)
+
+    def step(x: Any, scale: float) -> Any:
+        rate, rows = optimizer.param_groups[0]["lr"], x.shape[0]
+        return gleed.cond(
+            x.sum() > 0, lambda x: x * rate + rows, lambda x: x * scale - x.shape[0], (x,)
+        )
+
+    compiled = gleed.compile(step, fullgraph=True)
+    for rate, scale, n in (
+        (0.5, 1.0, 3),
+        (0.25, 1.0, 3),
+        (0.25, 2.0, 3),
+        (0.25, 2.0, 4),
+        (1.0, 0.5, 5),
+    ):
+        optimizer.param_groups[0]["lr"] = rate
+        for (x,) in signs(n, 2)[:2]:
+            assert bits(compiled(x, scale)) == bits(step(x, scale))
+
+
+def test_modules_and_autocast() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.norm = nn.Linear(3, 3), nn.LayerNorm(3)
+
+        def forward(self, x: Any) -> Any:
+            with gleed.autocast("cpu"):
+                return gleed.cond(
+                    x.mean() > 0,
+                    lambda x: self.norm(self.linear(x)).float(),
+                    lambda x: self.linear(x).relu().float(),
+                    (x,),
+                )
+
+    net = Net()
+    compiled = gleed.compile(net, fullgraph=True)
+    for (x,) in signs(4, 3):
+        found, expected = compiled(x), net(x)
+        assert bits(found) == bits(expected)
+        weight = net.linear.weight
+        assert bits(gradients(found, [weight])) == bits(gradients(expected, [weight]))
+
+
+def test_writes_to_what_a_branch_has_made() -> None:
+    def fill(x: Any) -> Any:
+        y = x.clone()
+        y[0] = 5
+        y[:, 1] += 2
+        return y.relu_() + gleed.arange(3) + gleed.tensor([1.0, 2.0, 3.0]) + gleed.zeros(4, 3)
+
+    same_captured(
+        lambda x: gleed.cond(x.sum() > 0, fill, lambda x: gleed.cat([x[2:], x[:2]]), (x,)),
+        signs(4, 3),
+    )
+
+
 def test_a_function_that_depends_on_what_it_is_given() -> None:
     """Gradients of a captured function end at what it reads."""
     w = gleed.tensor([2.0], requires_grad=True)

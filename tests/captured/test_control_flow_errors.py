@@ -150,6 +150,12 @@ ERRORS: list[tuple[Callable[[], Any], type, str]] = [
         "reshape or pad it",
     ),
     (
+        lambda: gleed.while_loop(lambda x: True, lambda x: 3, (ONE,)),
+        ArgumentError,
+        "while_loop: body_fn must return a tuple or list like carried_inputs; got int; write (x,) "
+        "for one",
+    ),
+    (
         lambda: gleed.scan(lambda c, x: c, ONE, TWO),
         ArgumentError,
         "scan: combine_fn must return a carry and a result; got *; return two values",

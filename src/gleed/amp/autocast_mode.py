@@ -147,9 +147,10 @@ class autocast:
 
 
 @contextmanager
-def separate_cache() -> Iterator[None]:
-    """Weights that are converted in this block are others than those converted outside."""
-    outer, _state.cache = _state.cache, {}
+def separate_cache(known: bool = False) -> Iterator[None]:
+    """Weights that are converted in this block are others than those converted outside. `known`:
+    what was converted before it is known in it."""
+    outer, _state.cache = _state.cache, dict(_state.cache) if known else {}
     try:
         yield
     finally:

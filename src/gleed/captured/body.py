@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from gleed import _C
+from gleed import _C, amp
 from gleed.capture import integers_and_numbers
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Place
@@ -158,7 +158,8 @@ def record(
     try:
         for tensor in first:
             recorder.place(tensor)
-        result = function()
+        with amp.separate_cache(known=True):  # what is converted here is never computed
+            result = function()
         _C.set_recorder(None)
         made, form = take_apart(result)
         outputs = [recorder.memory.read(recorder.place(t)) for t in made]

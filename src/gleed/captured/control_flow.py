@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
-from gleed import _C
+from gleed import _C, amp
 from gleed._C import Tensor
 from gleed.captured.body import Recording, record
 from gleed.captured.errors import Unfollowed
@@ -26,6 +26,7 @@ from gleed.primitives import copy, reshape
 from gleed.primitives.core import require, same_shape
 from gleed.trace import Standin
 
+Parts = tuple[list[Any], Form]  # tensors and what holds them together
 _REMEMBERED = 256  # operations made of bodies
 
 
@@ -106,11 +107,12 @@ def while_loop(
         captured = _captured(lambda outer: _repeated(outer, cond_fn, body_fn, carried))
         if captured is not None:
             return tuple(captured[0])
-    states: tuple[Any, ...] = _results("while_loop", lambda *now: now, carried)
+    parts = _made("while_loop", lambda *now: now, carried)
+    states: tuple[Any, ...] = build(parts[1], parts[0])
     while _decided(cond_fn(*states)):
-        following = _next_states(body_fn, states)
-        _require_like("while_loop", "body_fn", following, "carried_inputs", states)
-        states = following
+        following = _made("while_loop", partial(_turned, body_fn), states)
+        _require_like("while_loop", "body_fn", following, "carried_inputs", parts)
+        parts, states = following, build(parts[1], following[0])
     return states
 
 
@@ -190,7 +192,11 @@ def _require_functions(name: str, **functions: Any) -> None:
 
 
 def _require_tensors(name: str, what: str, value: Any) -> None:
-    other = _other(take_apart(value)[1])
+    _require_structure(name, what, take_apart(value)[1])
+
+
+def _require_structure(name: str, what: str, form: Form) -> None:
+    other = _other(form)
     if other is not None:
         raise ArgumentError(
             f"{name}: {what} must be tensors, or tuples, lists and dictionaries of tensors; got "
@@ -245,10 +251,9 @@ def _steps(name: str, xs: Any, dim: int) -> tuple[list[Any], Form, int]:
     return [x.movedim(axis, 0) if axis else x for x in tensors], form, axis
 
 
-def _require_like(name: str, function: str, now: Any, what: str, before: Any) -> None:
+def _require_like(name: str, function: str, now: Parts, what: str, before: Parts) -> None:
     """Raise unless what a function returned is of the types of something else."""
-    found, form = take_apart(now)
-    known, expected = take_apart(before)
+    (found, form), (known, expected) = now, before
     if form != expected:
         raise ArgumentError(
             f"{name}: {function} must return the structure of {what}; got {_text(form)} for "
@@ -279,13 +284,13 @@ def _text(form: Form) -> str:
 
 
 # ---- what functions return
-def _results(name: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+def _made(name: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Parts:
     """What a function returns, as tensors of their own, in memory order: so it is what it is when
     an operation computes it."""
     begun = place_of(_C.tensor_from_data(0.0, None))[0]
-    value = function(*arguments)
-    _require_tensors(name, "what a function returns", value)
-    tensors, form = take_apart(value)
+    with amp.separate_cache(known=True):  # what one branch converts is not there for others
+        tensors, form = take_apart(function(*arguments))
+    _require_structure(name, "what a function returns", form)
     seen: set[int] = set()
     for i, tensor in enumerate(tensors):
         serial, _, _, sizes, strides = place_of(tensor)
@@ -294,12 +299,25 @@ def _results(name: str, function: Callable[..., Any], arguments: Sequence[Any]) 
         elif serial <= begun or serial in seen:
             tensors[i] = tensor.clone()
         seen.add(serial)
+    return tensors, form
+
+
+def _results(name: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    tensors, form = _made(name, function, arguments)
     return build(form, tensors)
 
 
-def _next_states(body_fn: Callable[..., Any], states: tuple[Any, ...]) -> tuple[Any, ...]:
-    found = _results("while_loop", body_fn, states)
-    return (found,) if isinstance(found, Tensor) else tuple(found)
+def _turned(body_fn: Callable[..., Any], *states: Any) -> tuple[Any, ...]:
+    """The next states as a tuple."""
+    found = body_fn(*states)
+    if isinstance(found, Tensor):
+        return (found,)
+    if not isinstance(found, tuple | list):
+        raise ArgumentError(
+            "while_loop: body_fn must return a tuple or list like carried_inputs; got "
+            f"{type(found).__name__}; write (x,) for one"
+        )
+    return tuple(found)
 
 
 def _pair(name: str, function: Callable[..., Any], carry: Any, x: Any) -> Any:
@@ -310,7 +328,7 @@ def _pair(name: str, function: Callable[..., Any], carry: Any, x: Any) -> Any:
             f"{name}: combine_fn must return a carry and a result; got "
             f"{_text(take_apart(found)[1])}; return two values"
         )
-    _require_like(name, "combine_fn", found[0], "init", carry)
+    _require_like(name, "combine_fn", take_apart(found[0]), "init", take_apart(carry))
     return tuple(found)
 
 
@@ -405,9 +423,7 @@ def _branch(
         record(partial(_results, "cond", f, arguments), stands, outer, differentiate=True)
         for f in (true_fn, false_fn)
     )
-    _require_like(
-        "cond", "false_fn", build(other.form, other.made), "true_fn", build(one.form, one.made)
-    )
+    _require_like("cond", "false_fn", (other.made, other.form), "true_fn", (one.made, one.form))
     tensors, numbers, bodies = _together(outer, (one, other), len(stands))
     operation = _branch_operation(tuple(bodies), len(one.made), len(numbers))
     inputs = [pred, *given, *tensors[len(stands) :]]
@@ -448,8 +464,9 @@ def _repeated(
         return value.reshape(())
 
     check = record(decision, states, outer, differentiate=False)
-    turn = record(lambda: _next_states(body_fn, given), states, outer, differentiate=False)
-    _require_like("while_loop", "body_fn", build(turn.form, turn.made), "carried_inputs", given)
+    run = partial(_results, "while_loop", partial(_turned, body_fn), given)
+    turn = record(run, states, outer, differentiate=False)
+    _require_like("while_loop", "body_fn", (turn.made, turn.form), "carried_inputs", (states, form))
     if any(t.requires_grad for t in turn.made):
         raise Unfollowed(
             "a captured while_loop has no gradient, for nobody knows how many steps to keep for it",
