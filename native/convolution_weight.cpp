@@ -20,7 +20,7 @@ constexpr int64_t kRows = 160;              // of columns that lie in cache
 constexpr int64_t kPanelBytes = 256 << 10;  // of y
 constexpr int64_t kSums = 16 << 20;         // bytes of sums that are kept apart
 constexpr int64_t kUnits = 16;
-constexpr int64_t kTogether = 16;  // outputs whose parts are added at once
+constexpr int64_t kTogether = 16;  // rows and outputs whose parts are added at once
 constexpr int64_t kVector = 64;
 
 // What a task does at a time: sums over a part of the slabs for some channels of a group.
@@ -45,7 +45,7 @@ class WeightSums final : public Convolver {
   void multiply(int64_t rows, int64_t depth, bool first, const char* columns, const char* panels,
                 char* sums) const;
   template <class T>
-  void add_parts(const char* sums, int64_t group, Range outputs, char* w) const;
+  void add_parts(const char* sums, int64_t group, Range some, char* w) const;
 
   int64_t rows() const { return c_.channels * c_.taps; }
   int64_t width() const { return vectors_ * family_.lanes; }
@@ -123,14 +123,14 @@ void WeightSums::run(const ConvolutionPointers& at) const {
       run_unit(unit, at.first, at.second, sums, scratch);
     }
   });
-  const int64_t blocks = ceil_div(c_.outputs, kTogether);
+  const int64_t blocks = ceil_div(rows(), kTogether);
   parallel_for(c_.groups * blocks, [&](int64_t i) {
     const int64_t first = i % blocks * kTogether;
-    const Range outputs = {first, std::min(c_.outputs, first + kTogether)};
+    const Range some = {first, std::min(rows(), first + kTogether)};
     if (c_.item == 4) {
-      add_parts<float>(at.workspace, i / blocks, outputs, at.result);
+      add_parts<float>(at.workspace, i / blocks, some, at.result);
     } else {
-      add_parts<double>(at.workspace, i / blocks, outputs, at.result);
+      add_parts<double>(at.workspace, i / blocks, some, at.result);
     }
   });
 }
@@ -205,19 +205,28 @@ void WeightSums::multiply(int64_t rows, int64_t depth, bool first, const char* c
   }
 }
 
-// From sums [part][group][row][output] to w [output][row].
+// From some rows of sums [part][group][row][output] to w [output][row]. A few rows are read to
+// their ends, so that memory is walked in order.
 template <class T>
-void WeightSums::add_parts(const char* sums, int64_t group, Range outputs, char* w) const {
-  const int64_t row_size = padded_outputs(c_), count = outputs.end - outputs.begin;
-  const T* from = reinterpret_cast<const T*>(sums) + group * rows() * row_size + outputs.begin;
-  T* to = reinterpret_cast<T*>(w) + (group * c_.outputs + outputs.begin) * rows();
-  for (int64_t row = 0; row < rows(); ++row) {
-    T sum[kTogether] = {};
-    for (int64_t p = 0; p < parts_; ++p) {
-      const T* of_part = from + (p * c_.groups * rows() + row) * row_size;
-      for (int64_t k = 0; k < kTogether; ++k) sum[k] += of_part[k];
+void WeightSums::add_parts(const char* sums, int64_t group, Range some, char* w) const {
+  const int64_t row_size = padded_outputs(c_), part_size = c_.groups * rows() * row_size;
+  const T* from = reinterpret_cast<const T*>(sums) + (group * rows() + some.begin) * row_size;
+  T* to = reinterpret_cast<T*>(w) + group * c_.outputs * rows() + some.begin;
+  const int64_t count = some.end - some.begin;
+  for (int64_t first = 0; first < c_.outputs; first += kTogether) {
+    T block[kTogether][kTogether];  // [row][output]
+    for (int64_t row = 0; row < count; ++row) {
+      T sum[kTogether] = {};
+      for (int64_t p = 0; p < parts_; ++p) {
+        const T* of_part = from + p * part_size + row * row_size + first;
+        for (int64_t k = 0; k < kTogether; ++k) sum[k] += of_part[k];
+      }
+      std::copy_n(sum, kTogether, block[row]);
     }
-    for (int64_t k = 0; k < count; ++k) to[k * rows() + row] = sum[k];
+    const int64_t last = std::min(c_.outputs, first + kTogether);
+    for (int64_t k = first; k < last; ++k) {
+      for (int64_t row = 0; row < count; ++row) to[k * rows() + row] = block[row][k - first];
+    }
   }
 }
 
