@@ -118,8 +118,10 @@ class Program:
 
         def step(pool: list[Any]) -> Any:
             x = pick(pool)
-            if x.ndim < 2 or not len(x):
+            if x.ndim < 2:
                 return x.unsqueeze(0)
+            if not len(x):
+                return x + 1
             if kind == "flat":
                 return x.reshape(-1)
             if kind == "expand":
