@@ -9,7 +9,7 @@ import pytest
 
 import gleed
 from gleed import nn
-from gleed.errors import ArgumentError, RangeError, ShapeError, TraceError
+from gleed.errors import ArgumentError, GradientError, RangeError, ShapeError, TraceError
 from gleed.func import grad, vmap
 
 
@@ -239,6 +239,23 @@ def test_custom_function() -> None:
     assert close(found, 2 * x.detach() + x.detach().round())
     inside = vmap(grad(lambda x: StraightThrough.apply(x).sum()))
     assert gleed.equal(inside(x.detach()), gleed.full((4, 3), 2.0))
+
+
+def test_second_gradients_of_custom_functions() -> None:
+    """Inside they are those of the function; outside nobody knows them."""
+    x = gleed.randn(4, 3, requires_grad=True)
+    f = lambda x: StraightThrough.apply(x).sin().sum()  # noqa: E731
+    expected = -4 * x.detach().round().sin()
+    assert close(vmap(grad(lambda x: grad(f)(x).sum()))(x.detach()), expected)
+    text = (
+        "VmapOfCustomBackward: what is captured with a custom Function in it has first "
+        "gradients; one with create_graph was asked for; take it inside of what is captured"
+    )
+    mapped = vmap(f)
+    with pytest.raises(GradientError, match=f"^{re.escape(text)}$"):
+        gleed.autograd.grad(mapped(x).sum(), x, create_graph=True)
+    with pytest.raises(GradientError, match=r"^CompiledFunctionOfCustomBackward: what is"):
+        gleed.autograd.grad(mapped(x).sum(), x, create_graph=True)
 
 
 def test_no_history_where_none_is_wanted() -> None:
@@ -525,7 +542,7 @@ def test_same_draws_by_what_differs() -> None:
     p = gleed.rand(8, 6)
     found = vmap(lambda p: gleed.bernoulli(p), randomness="same")(p)
     assert found.shape == (8, 6)
-    rule = "random_choices: what is drawn by must be the same for all examples, too"
+    rule = r"random_choices: what is drawn by must be the same for all examples, too"
     with pytest.raises(TraceError, match=rule):
         vmap(lambda p: gleed.multinomial(p, 3, replacement=True), randomness="same")(p)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gleed import _C
+from gleed.autograd import Function
 from gleed.capture import Formula
 from gleed.captured.calls import Call
 from gleed.captured.errors import Unfollowed
@@ -173,14 +174,19 @@ def _gradients(
 
 
 # ---- gradients of the results
+_OF_CUSTOM = "OfCustom"  # in the names of nodes of what is captured with custom functions in it
+
+
 @dataclass(eq=False)
 class History:
     """The backward as the engine runs it: by id the tensors with a history, the values that stand
-    for their cotangents, and per input the gradient or None."""
+    for their cotangents, and per input the gradient or None. `custom`: custom functions are part of
+    it, whose backward the graph of the forward does not tell."""
 
     outputs: dict[int, Any]
     cotangents: list[Value]
     gradients: dict[int, Standin]
+    custom: bool = False
 
 
 def history_of(recorder: Recorder, tensors: list[Any]) -> History:
@@ -216,7 +222,29 @@ def history_of(recorder: Recorder, tensors: list[Any]) -> History:
         for k, g in zip(sources, found, strict=True)
         if g is not None
     }
-    return History({id(t): t for t in tensors}, [v.value for _, v in cotangents], gradients)
+    outputs = {id(t): t for t in tensors}
+    custom = _is_custom(tensors, recorder.inputs)
+    return History(outputs, [v.value for _, v in cotangents], gradients, custom)
+
+
+def _is_custom(tensors: Sequence[Any], inputs: Sequence[Any]) -> bool:
+    """Whether a custom function lies between tensors and what they were computed from."""
+    kinds, names = [Function], set()
+    while kinds:
+        kind = kinds.pop()
+        names.add(f"{kind.__name__}Backward")
+        kinds += kind.__subclasses__()
+    seen = {t.grad_fn for t in inputs}
+    stack = [t.grad_fn for t in tensors]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        if node.name() in names or _OF_CUSTOM in node.name():
+            return True
+        seen.add(node)
+        stack += [following for following, _ in node.next_functions]
+    return False
 
 
 class _CapturedFormula(Formula):
@@ -282,6 +310,17 @@ class _CapturedFormula(Formula):
         with trace.active(), trace.untaped():
             return [a if b is None else a + b for a, b in zip(gradients, more, strict=True)]
 
+    def formula(
+        self, cotangents: Any, saved: Any, ints: Any, scalars: Any, needed: int
+    ) -> list[Any]:
+        """As of any operation, where the graph tells the gradient of the gradient."""
+        if self._history.custom:
+            raise GradientError(
+                f"{self.title}: what is captured with a custom Function in it has first gradients; "
+                "one with create_graph was asked for; take it inside of what is captured"
+            )
+        return super().formula(cotangents, saved, ints, scalars, needed)
+
     def _cotangent(self, y: Standin) -> Standin | None:
         outputs = self.outputs[: len(self._history.cotangents)]
         is_residual = self._closed and not any(y is output for output in self.outputs)
@@ -318,7 +357,8 @@ def operation(
     formula = None
     residuals: list[Standin] = []
     if history.outputs:
-        formula = _CapturedFormula(recorder, outputs, written, history, name + "Backward")
+        title = f"{name}{_OF_CUSTOM if history.custom else ''}Backward"
+        formula = _CapturedFormula(recorder, outputs, written, history, title)
         residuals = formula.kept()
     # Numbers that nobody uses are drawn all the same: those drawn later are others then.
     graph = trace.graph([*outputs, *residuals], kept=trace.draws())

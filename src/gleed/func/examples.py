@@ -252,7 +252,7 @@ class _Batch:
             self.batching.give(known, g, mapped=axis is not None)
             cotangents.append(leaf)
         gradients = {k: self._gradient(k, g.value) for k, g in example.gradients.items()}
-        return History(example.outputs, cotangents, gradients)
+        return History(example.outputs, cotangents, gradients, example.custom)
 
     def _gradient(self, k: int, value: Value) -> Standin:
         """The gradient of an input, from that of an example."""
