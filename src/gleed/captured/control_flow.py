@@ -128,7 +128,8 @@ def scan(
 
     `combine_fn` is run once, on tensors that stand for a step, and becomes a loop of the program,
     eagerly too; its Python effects happen once, and tensors that it leaves in Python's variables
-    hold no numbers. Where it needs values in Python, it runs at every step. Gradients go to `init`, `xs` and all tensors that it uses, to any order.
+    hold no numbers. Where it needs values in Python, it runs at every step. Gradients go to `init`,
+    `xs` and all tensors that it uses, to any order.
 
     Args:
         combine_fn: returns the next carry, of the structure, dtypes and shapes of `init`, and a
