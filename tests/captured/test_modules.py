@@ -216,6 +216,19 @@ def test_functions_of_ones_own() -> None:
         assert equal(*grads)
 
 
+def test_functional_calls() -> None:
+    model = network()
+    weights = {name: p.detach() + 1 for name, p in model.named_parameters()}
+    compiled = gleed.compile(
+        lambda w, x: gleed.func.functional_call(model, w, (x,)), fullgraph=True
+    )
+    for n in (2, 3, 4):
+        given = {name: w * n for name, w in weights.items()}
+        x = gleed.randn(n, 4)
+        assert equal(compiled(given, x), gleed.func.functional_call(model, given, (x,)))
+    assert programs(compiled) == 2
+
+
 # ---- arguments and results
 Pair = namedtuple("Pair", ["left", "right"])
 

@@ -6,6 +6,7 @@ import copy
 import math
 import operator
 import pickle
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -273,6 +274,39 @@ def test_what_fixes_a_size_is_never_stale(name: str) -> None:
     for n in (4, 5, 6, 7, 4, 8, 6, 3, 5, 12):
         x = gleed.ones(n, 2)
         assert compiled(x).item() == pytest.approx(float(x.sum() + look(n))), n
+
+
+def expression(draw: random.Random, depth: int = 0) -> str:
+    """Whole numbers made of the sizes b and t, in ways that follow or fix them."""
+    if depth > 3 or draw.random() < 0.3:
+        return draw.choice(("b", "t", str(draw.randint(0, 5))))
+    a, c, d = (expression(draw, depth + 1) for _ in range(3))
+    kinds = (
+        f"({a} + {c})",
+        f"({a} - {c})",
+        f"({a} * {c})",
+        f"({a} // max(1, abs({c})))",
+        f"({a} % max(1, {c}))",
+        f"({a} if {c} > {d} else {d})",
+        f"max({a}, {c})",
+        f"-{a}",
+        f"({a} == {c})",
+        f"len([0] * ({a} % 7))",
+        f"({a} & {c})",
+    )
+    return draw.choice(kinds)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_expressions_are_never_stale(seed: int) -> None:
+    draw = random.Random(seed)
+    k, m, n = (expression(draw) for _ in range(3))
+    source = f"lambda x, b, t: (x.sum() * ({k}), x[({m}) % b, : ({n}) % t + 1] * 2)"
+    look = eval(source)
+    compiled = gleed.compile(lambda x: look(x, *x.shape), fullgraph=True)
+    for shape in ((3, 4), (4, 6), (5, 7), (6, 3), (8, 8), (2, 9), (11, 2), (1, 3)):
+        x = gleed.arange(shape[0] * shape[1]).reshape(shape).float()
+        assert all(map(equal, compiled(x), look(x, *shape))), (shape, source)
 
 
 def test_sizes_that_are_returned() -> None:
