@@ -15,6 +15,7 @@
 #include "op.h"
 #include "recording.h"
 #include "steps.h"
+#include "temporaries.h"
 #include "threads.h"
 #include "tuples.h"
 
@@ -185,6 +186,8 @@ void plan_dealloc(PyObject* self) {
 
 PyMemberDef plan_members[] = {
     {"program", T_OBJECT, offsetof(Plan, program), READONLY, nullptr},
+    {"memory", T_ULONG, offsetof(Plan, memory), READONLY, nullptr},
+    {"separate", T_ULONG, offsetof(Plan, separate), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr},
 };
 
@@ -292,6 +295,10 @@ PyObject* set_num_threads(PyObject*, PyObject* count) {
   Py_RETURN_NONE;
 }
 
+PyObject* set_memory_reuse(PyObject*, PyObject* reuse) {
+  return PyBool_FromLong(std::exchange(reuse_memory, reuse == Py_True));
+}
+
 PyObject* stats(PyObject*, PyObject*) {
   const EngineStats& s = engine_stats;
   return Py_BuildValue("{s:L,s:L,s:L,s:L,s:L}", "hits", s.hits, "plan_hits", s.plan_hits, "misses",
@@ -337,6 +344,9 @@ PyMethodDef functions[] = {
      "set_out_helper(callable). Called as callable(out, result) to resize, convert and copy."},
     {"get_num_threads", get_num_threads, METH_NOARGS, "The number of threads that kernels use."},
     {"set_num_threads", set_num_threads, METH_O, "Sets the number of threads that kernels use."},
+    {"set_memory_reuse", set_memory_reuse, METH_O,
+     "set_memory_reuse(bool) -> previous. Whether the temporaries of plans bound from now on may "
+     "have the memory of others that are not needed any more."},
     {"engine_stats", stats, METH_NOARGS,
      "Counts since the start: binding hits, plan hits, misses, launches; and the bindings alive."},
     {"check_object", check_object, METH_VARARGS,

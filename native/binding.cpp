@@ -42,7 +42,10 @@ class Binder {
       if (!bind_step(plan_.steps[step_])) return false;
     }
     if (!bind_results()) return false;
-    binding_.arena = place_temporaries(temporaries_);
+    binding_.arena = plan_.memory = place_temporaries(temporaries_);
+    plan_.separate = 0;
+    for (const Temporary& t : temporaries_) plan_.separate += t.bytes;
+    for (size_t bytes : binding_.fresh) plan_.memory += bytes, plan_.separate += bytes;
     settle(binding_.steps, binding_, temporaries_);
     for (const BoundStep& step : binding_.steps) binding_.nanoseconds += nanoseconds(step);
     binding_.simple = binding_.is_simple();

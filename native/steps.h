@@ -142,6 +142,8 @@ struct Plan {
   GradRecord* grad;              // null: none
   PyObject* program;             // what Python made it from, for recorders; or null
   std::vector<PyObject*> owned;  // kernels, the record, the program
+  // Bytes that a run takes, temporaries and results, as last bound; and if none shared a place.
+  mutable size_t memory = 0, separate = 0;
 
   DType dtype(int value) const {
     const size_t v = static_cast<size_t>(value);

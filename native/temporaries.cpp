@@ -12,6 +12,8 @@ constexpr size_t kAlignment = 64;
 
 }  // namespace
 
+bool reuse_memory = true;
+
 size_t aligned(size_t bytes) {
   return bytes > SIZE_MAX - kAlignment ? SIZE_MAX : (bytes + kAlignment - 1) & -kAlignment;
 }
@@ -23,7 +25,7 @@ size_t place_temporaries(std::vector<Temporary>& temporaries) {
     std::vector<std::pair<size_t, size_t>> taken;
     for (size_t j = 0; j < i; ++j) {
       const Temporary& other = temporaries[j];
-      if (other.first <= t.last && t.first <= other.last) {
+      if (!reuse_memory || (other.first <= t.last && t.first <= other.last)) {
         taken.emplace_back(other.offset, other.offset + other.bytes);
       }
     }

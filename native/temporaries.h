@@ -18,6 +18,8 @@ struct Temporary {
 
 size_t aligned(size_t bytes);  // to cache lines; saturating
 
+extern bool reuse_memory;  // if not, every temporary gets a place of its own
+
 // Gives every temporary the lowest place that nothing alive at the same time has. Returns the
 // bytes.
 size_t place_temporaries(std::vector<Temporary>& temporaries);

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from gleed.compiler.graph import Graph, Value
+from gleed.compiler.graph import Graph, Inner, Node, Value
 from gleed.compiler.stored import Part
 from gleed.gradient import substitute
 from gleed.loop import BatchedBody, gradients_of, is_zero, standin_for, trace_for, zeros_like
@@ -259,10 +259,16 @@ def _for_elements(x: Standin, like: Standin) -> Standin:
 
 
 def _branch_primitive(name: str, pure: bool) -> Primitive:
+    def parts(node: Node) -> list[Part]:
+        return _ways(node.inputs, **node.attrs)
+
+    def inner(node: Node) -> Inner:
+        return {"bodies": [(part.graph, part.calls) for part in parts(node)]}
+
     return Primitive(
         *(name, "branch", _branch_types, None, _branch_rule, _branch_batch),
         pure=pure,
-        attributes={"parts": lambda node: _ways(node.inputs, **node.attrs)},
+        attributes={"parts": parts, "inner": inner},
     )
 
 
@@ -356,10 +362,17 @@ def _repeat_batch(
 
 
 def _repeat_primitive(name: str, pure: bool) -> Primitive:
+    def parts(node: Node) -> tuple[Part, Part]:
+        return _turn(node.inputs, **node.attrs)
+
+    def inner(node: Node) -> Inner:
+        named = zip(("condition", "body"), parts(node), strict=True)
+        return {name: [(part.graph, part.calls)] for name, part in named}
+
     return Primitive(
         *(name, "while", _repeat_types, None, None, _repeat_batch),
         pure=pure,
-        attributes={"parts": lambda node: _turn(node.inputs, **node.attrs)},
+        attributes={"parts": parts, "inner": inner},
     )
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from gleed import primitives as p
 from gleed.batching import Batching
 from gleed.compiler.dims import Dim, Scope, Size
-from gleed.compiler.graph import Graph, Shape, Turns, Value
+from gleed.compiler.graph import Graph, Inner, Node, Shape, Turns, Value
 from gleed.compiler.kernel import is_float
 from gleed.gradient import differentiate, substitute
 from gleed.primitives.core import Batch, Primitive, Types, require, same_shape
@@ -380,8 +380,14 @@ def _exchanged(x: Standin) -> Standin:
 
 
 def _loop_primitive(name: str, pure: bool) -> Primitive:
-    turns = {"turns": lambda node: _turns(node.inputs, **node.attrs)}
-    return Primitive(name, "loop", _types, None, _rule, _batch, pure=pure, attributes=turns)
+    def turns(node: Node) -> Turns:
+        return _turns(node.inputs, **node.attrs)
+
+    def inner(node: Node) -> Inner:
+        return {"body": [(turns(node).graph, {})]}
+
+    attributes = {"turns": turns, "inner": inner}
+    return Primitive(name, "loop", _types, None, _rule, _batch, pure=pure, attributes=attributes)
 
 
 LOOP = _loop_primitive("loop", pure=True)

@@ -276,7 +276,8 @@ def replay(
     seen: Callable[[Node, Standin], None] = lambda node, y: None,
     made: dict[Value, Standin] | None = None,
 ) -> tuple[Standin, ...]:
-    """Add the nodes of a graph to a trace, computed from `inputs`; its outputs there.
+    """Add the nodes of a graph to a trace, in the order in which they were made, computed from
+    `inputs`; its outputs there.
 
     params: the run-time numbers by their number. moved: an attribute, for a trace of other sizes.
     seen: called with every node and what becomes of its first result. made: filled with what
@@ -284,7 +285,7 @@ def replay(
     """
     made = {} if made is None else made
     made |= zip(graph.inputs, inputs, strict=True)
-    for node in graph.nodes:
+    for node in sorted(graph.nodes, key=lambda node: node.serial):
         result = node.outputs[0]
         if result in made:
             continue

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from gleed import _C
+from gleed.capture import plan_for
+from gleed.compiler.interpret_plan import Unplayable, interpret_program
 from gleed.compiler.verify import verify
+from gleed.compiler.work import work
 from gleed.errors import DTypeError
 
 from .generate import Sample, array, flat, named_arguments, results, sampled
-from .replay import Replay, Unplayable, kernels, plan_of
 from .tables import NO_HALVES, category, refuses
 
 DTYPES = ("float32", "bfloat16", "int32", "uint8", "bool")
@@ -61,14 +63,15 @@ def test_interpreter(sample: Sample, dtype: str) -> None:
     tensors = [t for t in flat(bound) if isinstance(t, _C.Tensor)]
     scalars, ints = numbers_of(overload, bound)
     try:
-        plan = plan_of(overload, bound, tensors, ints)
+        plan = plan_for(overload, list(bound), [tuple(t.shape) for t in tensors], ints)
     except DTypeError:
         assert category(dtype) != "f"
         return
-    for kernel in kernels(plan):
-        verify(kernel)
+    for work_done in work(plan.program):
+        if work_done.kernel:
+            verify(work_done.kernel)
     try:
-        found = Replay(plan, [raw(t) for t in tensors], ints, scalars).run()
+        found = interpret_program(plan.program, [raw(t) for t in tensors], ints, scalars)
     except Unplayable:
         return
     wanted = results(sample.call(dtype).run(sample.op.public))

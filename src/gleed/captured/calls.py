@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 
 import gleed
@@ -31,6 +32,7 @@ class Calls:
     """The calls of one capture, in order."""
 
     def __init__(self) -> None:
+        self.begun = time.perf_counter()
         self.all: list[Call] = []
         self._nodes: dict[int, Call] = {}  # by the node that a call has made for its backward
 

@@ -16,7 +16,7 @@ from gleed.captured.memory import Place, place_of
 from gleed.captured.program import Failed, Outdated, capture
 from gleed.captured.reach import Reached, reach
 from gleed.captured.recorder import Recorder, argument_origin
-from gleed.captured.report import summary
+from gleed.captured.report import details, summary
 from gleed.captured.structure import Form, other_numbers, plain, take_apart, without_numbers
 from gleed.errors import ArgumentError, TraceError
 from gleed.primitives.core import IRError
@@ -90,8 +90,12 @@ class CompiledFunction:
         """Copies and pickles begin without programs."""
         return CompiledFunction, (self._function, self._fullgraph, self._quiet, self._dynamic)
 
-    def report(self) -> str:
+    def report(self, detail: bool = False) -> str:
         """What was captured: every program, why there are several, and what is not captured.
+
+        With `detail` also, for every program: how much it computes, reads, writes and holds in
+        memory, where the time to compile it went, what every kernel does, and which results get
+        memory, and why. Values have the names that `gleed.graph.show` gives them.
 
         >>> import gleed
         >>> double = gleed.compile(lambda x: (x + x).relu())
@@ -108,6 +112,9 @@ class CompiledFunction:
         lines += [f"not captured: {reason}" for reason in self._uncaptured.values()]
         if len(self._entries) + len(self._uncaptured) >= _MOST_PROGRAMS:
             lines.append(f"after {_MOST_PROGRAMS} kinds of calls, others run uncaptured")
+        for i, entry in enumerate(self._entries if detail else (), 1):
+            told = details(Listing(entry, self._function), entry.captured)
+            lines += ["", f"program {i}", *(f"  {line}" for line in told)]
         return "\n".join(lines)
 
     def listings(self) -> list[Listing]:

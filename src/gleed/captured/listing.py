@@ -6,13 +6,15 @@ import inspect
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 from gleed import _C
 from gleed.capture import number_of
 from gleed.captured.calls import Call
 from gleed.captured.entry import Entry, Source
-from gleed.captured.structure import Branch, Form, Leaf
+from gleed.captured.recorder import argument_origin
+from gleed.captured.structure import Branch, Form, Leaf, given
 from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.graph import Node, Value, topological
 from gleed.dtypes import dtype_text
@@ -35,7 +37,9 @@ class Listing:
         self.program = entry.captured.program
         self.scope: Scope = self.program.scope
         graph = self.program.graph
-        arguments = dict(_paths(entry.arguments, function))
+        self._arguments = _names(entry.arguments, function)
+        forms = zip(given(entry.arguments), self._arguments, strict=True)
+        arguments = dict(path for form, name in forms for path in _leaves(form, name))
         self.inputs: dict[Value, tuple[str, str]] = {}
         self._names: list[str] = []
         for value, source in zip(graph.inputs, entry.sources, strict=True):
@@ -104,9 +108,11 @@ class Listing:
 
     def _param(self, node: Node) -> str:
         k = node.attrs["key"]
-        for number, cell in self._captured.followed:
+        for number, origin in self._captured.followed:
+            if number == k and origin >= 0:
+                return self._entry.reached.cells[origin].path
             if number == k:
-                return self._entry.reached.cells[cell].path
+                return self._arguments[argument_origin(origin)]
         return repr(number_of(self._captured.numbers[k], node.outputs[0].dtype))
 
     def type(self, value: Value) -> str:
@@ -219,24 +225,19 @@ def is_number(node: Node) -> bool:
     return node.op in _LEAVES or (node.op in _REPEATING and is_number(node.inputs[0].node))
 
 
-def _paths(form: Form, function: Callable[..., Any]) -> Iterator[tuple[int, str]]:
-    """For every tensor among the arguments its name."""
-    assert isinstance(form, Branch)  # of positional and keyword arguments
+def _names(form: Form, function: Callable[..., Any]) -> list[str]:
+    """The names of the arguments, by position: those of the parameters, then of the keywords."""
+    assert isinstance(form, Branch)
     positional, keywords = form.items
-    names: list[str] = []
     called = function.forward if isinstance(function, _C.ModuleBase) else function
     try:
         parameters = [*inspect.signature(called).parameters.values()]
     except (TypeError, ValueError):
         parameters = []
-    for parameter in parameters:
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            break
-        names.append(parameter.name)
-    for i, item in enumerate(positional.items):
-        yield from _leaves(item, names[i] if i < len(names) else f"argument {i}")
-    for key, item in zip(keywords.keys, keywords.items, strict=True):
-        yield from _leaves(item, str(key))
+    plain = [p.name for p in takewhile(lambda p: p.kind is not p.VAR_POSITIONAL, parameters)]
+    count = len(positional.items)
+    plain = plain[:count] + [f"argument {i}" for i in range(len(plain), count)]
+    return [*plain, *map(str, keywords.keys)]
 
 
 def _leaves(form: Form, path: str) -> Iterator[tuple[int, str]]:

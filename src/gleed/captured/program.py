@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -50,6 +51,9 @@ class Captured:
     results: for each tensor among the results, ("output", k) or ("input", k). differentiable: how
     many of the outputs have a history. gradients: pairs of an input and what becomes its `.grad`:
     an output, or None. needs_none, needs_some: inputs that must not or must have a `.grad` before.
+    calls: the operations in it, results_of: by result the number of the call.
+    backward: pairs of an input and its gradient, if results have a history, in the same graph.
+    recording, passes: how many seconds they took.
     """
 
     op: Any
@@ -63,9 +67,18 @@ class Captured:
     needs_some: list[int]
     held: list[Any]  # what the numbers are the addresses of
     generators: tuple[int, ...]  # numbers that stand for those that it draws from
-    program: Program
+    plan: Any
     calls: list[Call]
+    results_of: dict[Value, int]
     backward: list[tuple[int, Value]]
+    recording: float
+    passes: float
+
+    @property
+    def program(self) -> Program:
+        """What the plan was made of."""
+        program: Program = self.plan.program
+        return program
 
 
 def capture(recorder: Recorder, result: Any) -> Captured:
@@ -92,7 +105,9 @@ def capture(recorder: Recorder, result: Any) -> Captured:
                 "a captured function that writes to tensors that require grad must not return any",
                 "detach() what it returns",
             )
-    op, program = operation(recorder, outputs, written, history)
+    begun = time.perf_counter()
+    op, plan = operation(recorder, outputs, written, history)
+    passed = time.perf_counter()
     return Captured(
         op,
         tuple(bits for bits, _, _ in recorder.numbers),
@@ -109,9 +124,12 @@ def capture(recorder: Recorder, result: Any) -> Captured:
         needs_some,
         recorder.held,
         (0, *map(id, recorder.held)) if recorder.trace.draws() else (),
-        program,
+        plan,
         recorder.story.all,
+        recorder.calls,
         [(k, g.value) for k, g in history.gradients.items()],
+        begun - recorder.story.begun,
+        passed - begun,
     )
 
 
@@ -348,8 +366,8 @@ def operation(
     history: History,
     name: str = "CompiledFunction",
     numbers: Sequence[float] = (),
-) -> tuple[Any, Program]:
-    """The operation of the core that runs the program, and what its plan was made of.
+) -> tuple[Any, Any]:
+    """The operation of the core that runs the program, and its plan.
 
     It takes the tensors, and runs on `numbers` unless it is given others.
     """
@@ -371,21 +389,20 @@ def operation(
         grad=formula and formula.record(),
         stored=stored(graph, recorder.calls, written),
     )
-    program: Program = plan.program
     if formula:
         formula.seal()
 
     guards = tuple(trace.scope.guards)
     kinds = [_kind(tensor) for tensor in recorder.inputs]
 
+    unused = [plan]
+
     def compile(arguments: Any, sizes: Any, ints: Any, words: Any) -> Any:
-        nonlocal plan
         tensors = arguments[0]
         fits = kinds == [_kind(tensor) for tensor in tensors]
-        if plan is None or not (fits and _hold(guards, tensors)):
+        if not (unused and fits and _hold(guards, tensors)):
             raise Outdated
-        made, plan = plan, None
-        return made
+        return unused.pop()
 
     def explain(arguments: Any) -> None:
         raise Failed
@@ -393,7 +410,7 @@ def operation(
     parameters: list[Any] = [("tensors", "tensors", inspect.Parameter.empty, "")]
     parameters += [(f"number{k}", "scalar", x, "") for k, x in enumerate(numbers)]
     op = _C.Op(name, [(tuple(parameters), compile, explain, None)])
-    return op, program
+    return op, plan
 
 
 def _kind(tensor: Any) -> tuple[Any, ...]:

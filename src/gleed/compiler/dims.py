@@ -90,7 +90,7 @@ class Dim:
 
 
 Size = int | Dim
-_OPERATIONS: dict[str, Callable[[int, int], int]] = {
+OPERATIONS: dict[str, Callable[[int, int], int]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
@@ -126,7 +126,7 @@ def translate(size: Size, known: Callable[[Dim], Size | None]) -> Size:
     a, b = (translate(arg, known) for arg in size.args)
     if _symbolic(a, b):
         return _scope(a, b).combine(size.op, a, b)
-    return _OPERATIONS[size.op](hint(a), hint(b))
+    return OPERATIONS[size.op](hint(a), hint(b))
 
 
 def product(sizes: tuple[Size, ...]) -> Size:
@@ -166,6 +166,10 @@ class Scope:
             dim = self._interned[key] = Dim(self, op, args, hint)
         return dim
 
+    def expression(self, op: str, a: Size, b: Size) -> Dim:
+        """The size `op(a, b)` as it is, not simplified."""
+        return self._intern(op, (a, b), OPERATIONS[op](hint(a), hint(b)))
+
     def resolve(self, size: Size) -> Size:
         """The simplest size that is equal to `size` by the decisions taken so far."""
         if not isinstance(size, Dim):
@@ -173,7 +177,7 @@ class Scope:
         if size in self._replaced:
             target = self._replaced[size] = self.resolve(self._replaced[size])
             return target
-        if size.op in _OPERATIONS:
+        if size.op in OPERATIONS:
             a, b = (self.resolve(arg) for arg in size.args)
             if a is not size.args[0] or b is not size.args[1]:
                 return self.combine(size.op, a, b)
@@ -182,7 +186,7 @@ class Scope:
     def combine(self, op: str, a: Size, b: Size) -> Size:
         """The size `op(a, b)`, simplified."""
         a, b = self.resolve(a), self.resolve(b)
-        value = _OPERATIONS[op](hint(a), hint(b))
+        value = OPERATIONS[op](hint(a), hint(b))
         if not _symbolic(a, b):
             return value
         simple = _simplify(op, a, b)
@@ -232,7 +236,7 @@ def _weight(size: Size) -> int:
     """How complicated a size is; an expression is heavier than any part of it."""
     if not isinstance(size, Dim):
         return 0
-    return 1 + sum(_weight(arg) for arg in size.args) if size.op in _OPERATIONS else 1
+    return 1 + sum(_weight(arg) for arg in size.args) if size.op in OPERATIONS else 1
 
 
 def _simplify(op: str, a: Size, b: Size) -> Size | None:

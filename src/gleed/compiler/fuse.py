@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -441,6 +441,12 @@ class KernelBuilder:
         axes, element = self.place(mapping)
         out = self.operand(dtype, "out", (number, axes), element)
         self.stores.append(k.Store(out, node, offset, mode))
+
+    def computed(self) -> Iterator[Value]:
+        """The values that the kernel computes, those that it reads from memory left out."""
+        for (value, _), node in (*self._made.items(), *self._made_wide.items()):
+            if node.op != "load" or value in self.outputs:
+                yield value
 
     def kernel(self, name: str) -> k.Kernel:
         """The finished kernel."""

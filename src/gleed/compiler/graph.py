@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gleed.primitives.core import Primitive
 
 Shape = tuple[Size, ...]
+# By attribute the graphs that the bodies there make, with their results of operations by call.
+Inner = dict[str, list[tuple["Graph", dict["Value", int]]]]
 _serials = itertools.count()
 
 
@@ -93,22 +95,47 @@ class Graph:
         return topological([value.node for value in (*self.outputs, *self.kept)])
 
     def __str__(self) -> str:
-        names: dict[Value, str] = {}
+        return "\n".join(graph_lines(self, {}))
 
-        def name(value: Value) -> str:
-            return names.setdefault(value, f"%{len(names)}")
 
-        head = ", ".join(f"{name(v)}: {v!r}" for v in self.inputs)
-        lines = [f"graph({head})"]
-        for node in self.nodes:
-            if node.op == "input" and node.outputs[0] in names:
-                continue
-            operands = [name(v) for v in node.inputs]
-            operands += [f"{k}={v!r}" for k, v in node.attrs.items()]
-            results = ", ".join(f"{name(v)}: {v!r}" for v in node.outputs)
-            lines.append(f"  {results} = {node.op}({', '.join(operands)})")
-        lines.append(f"  return {', '.join(map(name, self.outputs))}")
-        return "\n".join(lines)
+def inner_graphs(node: Node) -> Inner:
+    """The graphs inside a node."""
+    inner = node.primitive and node.primitive.attributes.get("inner")
+    return inner(node) if inner else {}
+
+
+def graph_lines(graph: Graph, names: dict[Value, str]) -> list[str]:
+    """The text of a graph, its nodes in the order in which they were made. `names` gets the names
+    of values."""
+
+    def name(value: Value) -> str:
+        return names.setdefault(value, f"%{len(names)}")
+
+    def typed(values: Iterable[Value]) -> str:
+        return ", ".join(f"{name(v)}: {v!r}" for v in values)
+
+    lines = [f"graph({typed(graph.inputs)})"]
+    leaves = {value.node for value in graph.inputs}
+    for node in sorted(set(graph.nodes) - leaves, key=lambda node: node.serial):
+        inner = inner_graphs(node)
+        operands = [name(v) for v in node.inputs]
+        operands += [f"{k}={_bodies(v) if k in inner else repr(v)}" for k, v in node.attrs.items()]
+        looped = " looped" if node.looped else ""
+        lines.append(f"  {typed(node.outputs)} = {node.op}({', '.join(operands)}){looped}")
+        for one, calls in (pair for pairs in inner.values() for pair in pairs):
+            own: dict[Value, str] = {}
+            lines += [f"    {line}" for line in graph_lines(one, own)]
+            made = sorted((v for v in calls if v in own), key=lambda v: (v.node.serial, v.index))
+            lines += [f"      call {calls[v]} made {own[v]}" for v in made]
+    lines.append(f"  return {', '.join(map(name, graph.outputs))}".rstrip())
+    if graph.kept:
+        lines.append(f"  keep {', '.join(map(name, graph.kept))}")
+    return lines
+
+
+def _bodies(attr: Any) -> str:
+    """The text of bodies: the graphs that they make have lines of their own."""
+    return f"({', '.join('@' for _ in attr)})" if isinstance(attr, tuple) else "@"
 
 
 @dataclass(frozen=True)

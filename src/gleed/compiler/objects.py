@@ -25,6 +25,7 @@ import stat
 import struct
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -64,13 +65,25 @@ class _Batch:
             self._pool.shutdown()
 
 
+_variants: dict[Kernel, list[bytes]] = {}  # the keys of those that were asked for
+_compiled: dict[bytes, float] = {}  # by key, the seconds that LLVM took
+
+
+def seconds(kernel: Kernel) -> list[float | None]:
+    """For every variant of a kernel that this process has asked for how long LLVM took; None: it
+    came from the cache."""
+    return [_compiled.get(key) for key in _variants.get(kernel, ())]
+
+
 def object_for(kernel: Kernel, variant: Variant) -> Code:
     """The ELF object of one variant for this machine, from the cache or compiled now."""
+    key = _key(kernel, variant)
+    _variants.setdefault(kernel, []).append(key)
 
     def source() -> str:
         return emit.emit_llvm(kernel, variant, host())
 
-    return cached_object(_key(kernel, variant), source)
+    return cached_object(key, source)
 
 
 def named_key(name: str) -> bytes:
@@ -89,7 +102,9 @@ def cached_object(key: bytes, source: Callable[[], str]) -> Code:
 
 
 def _make(key: bytes, llvm_ir: str) -> bytes:
+    begun = time.perf_counter()
     code = emit.assemble(llvm_ir, host())
+    _compiled[key] = time.perf_counter() - begun
     store = _store()
     if store:
         store.put(key, code)

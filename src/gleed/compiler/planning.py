@@ -42,7 +42,7 @@ class Program:
     sizes: tuple[tuple[int, int], ...]
     residuals: int
     stored: dict[Value, int] | None
-    kinds: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
 
     def schedule(self) -> Schedule:
         """The steps of the plan, made anew."""

@@ -45,6 +45,8 @@ class Schedule:
         self.graph, self.cells = graph, cells
         self.values: list[tuple[str, tuple[int, ...]]] = []
         self.steps: list[Step] = []
+        # The steps that compute, each with what it was made by or of; for reports.
+        self.launches: list[tuple[Step, KernelBuilder | Node]] = []
         self._parts: dict[tuple[int, int, int], int] = {}
         self._numbers: dict[Value, int] = {v: i for i, v in enumerate(graph.inputs)}
         self._order = {node: i for i, node in enumerate(graph.nodes)}
@@ -265,6 +267,7 @@ class Schedule:
         cells = tuple(map(self.cells, numbers(node.attrs.values())))
         routine = node.primitive.attributes.get("routine", node.op)
         self.steps.append(("library", routine, (*sources, *results), cells, scalars))
+        self.launches.append((self.steps[-1], node))
         self._numbers |= dict(zip(node.outputs, results, strict=True))
 
     def _rows(self, value: Value) -> list[int]:
@@ -491,18 +494,10 @@ class Schedule:
         return tuple(n for n, axes in tensors if axes == whole and self._rank(n) == len(whole))
 
     def _launch(self, builder: KernelBuilder, name: str) -> None:
-        kernel = builder.kernel(name)
-        axes = tuple(self.cells(n) for n in builder.space.sizes)
-        self.steps.append(
-            (
-                "kernel",
-                kernel,
-                axes,
-                builder.space.parallel,
-                tuple(builder.bindings),
-                tuple(builder.param_sources),
-            )
-        )
+        space, axes = builder.space, tuple(self.cells(n) for n in builder.space.sizes)
+        operands, params = tuple(builder.bindings), tuple(builder.param_sources)
+        self.steps.append(("kernel", builder.kernel(name), axes, space.parallel, operands, params))
+        self.launches.append((self.steps[-1], builder))
 
     # ---- outputs that overwrite inputs
     def _write(self, writes: list[tuple[Value, int, int]]) -> dict[int, int]:

@@ -32,25 +32,38 @@ class _Choice:
                 self._users.setdefault(value, []).append(node)
         self._virtual: dict[Value, set[Value]] = {}  # what they read
 
-    def stores(self, value: Value) -> bool:
-        """Whether a result gets memory of its own; to be asked in the order of the program."""
+    def reason(self, value: Value) -> str | None:
+        """Why a result gets memory of its own, or None; to be asked in the order of the program."""
         kind = value.node.kind
         if kind in _NOT_COMPUTED:
-            return value.node.op == "compact"
+            return "it is made compact" if value.node.op == "compact" else None
         users = self._results(value)
         if value in self._written:
             # It goes where it is written at once, if its own call needs it for other writes alone.
             own = self._calls[value]
-            return users is None or any(
+            read = users is None or any(
                 v not in self._written or self._calls[v] != own for v in users
             )
-        if kind != "pointwise" or value in self._outputs or not users:
-            return True
+            return "it is read besides being written" if read else None
+        if kind != "pointwise":
+            return f"{value.node.op} makes it"
+        if value in self._outputs:
+            return "it is a result"
+        if users is None:
+            return f"{self._whole} takes it as a whole"
+        if not users:
+            return "no operation computes with it"
+        if len({self._calls[user] for user in users}) > 1:
+            return "several operations compute with it"
         leaves = self._leaves(value)
-        if len({self._calls[user] for user in users}) > 1 or not 0 < len(leaves) <= _MOST_LEAVES:
-            return True
+        if not 0 < len(leaves) <= _MOST_LEAVES:
+            return (
+                "it is computed of many values" if leaves else "it is not computed point by point"
+            )
         self._virtual[value] = leaves
-        return False
+        return None
+
+    _whole = ""  # what takes the value as a whole that was asked for last
 
     def _results(self, value: Value) -> set[Value] | None:
         """The results of operations that compute with a value; None if something takes the value as
@@ -60,9 +73,11 @@ class _Choice:
         while stack:
             v = stack.pop()
             if v in self._outputs or (v in self._written and v not in self._calls):
+                self._whole = "what leaves the program"
                 return None
             for node in self._users.get(v, ()):
                 if node.kind != "pointwise":
+                    self._whole = node.op
                     return None
                 for result in node.outputs:
                     if result in self._calls:
@@ -92,10 +107,10 @@ class _Choice:
         return leaves
 
 
-def stored(
+def reasons(
     graph: Graph, calls: Mapping[Value, int], written: Mapping[int, int]
-) -> dict[Value, int]:
-    """The results that get memory, in the order of the program, with the numbers of their calls.
+) -> dict[Value, str]:
+    """The results that get memory, in the order of the program, and why.
 
     `calls` has all results of operations with the number of the call; `written` is as for
     `Schedule`.
@@ -104,7 +119,14 @@ def stored(
     used = {v for node in graph.nodes for v in node.inputs} | set(graph.outputs)
     live = {v for v in used if v in calls}
     ordered = sorted(live, key=lambda v: (v.node.serial, v.index))
-    return {v: calls[v] for v in ordered if choice.stores(v)}
+    return {v: why for v in ordered if (why := choice.reason(v)) is not None}
+
+
+def stored(
+    graph: Graph, calls: Mapping[Value, int], written: Mapping[int, int]
+) -> dict[Value, int]:
+    """The results that get memory, with the numbers of their calls."""
+    return {v: calls[v] for v in reasons(graph, calls, written)}
 
 
 @dataclass(frozen=True)

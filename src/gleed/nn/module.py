@@ -84,7 +84,7 @@ class Module(StateDict, Hooks, ModuleBase):
         kind = type(self)
         members = {
             "forward": lambda twin, *args, **kwargs: run(*args, **kwargs),
-            "report": lambda twin: run.report(),
+            "report": lambda twin, detail=False: run.report(detail),
             "_compiled": staticmethod(run),
             "_orig_mod": self,
             "__module__": kind.__module__,

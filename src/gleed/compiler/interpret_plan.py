@@ -1,75 +1,68 @@
-"""Plans run in NumPy: the steps that the core would take, kernels by the interpreter."""
+"""Programs run in NumPy: the steps that the core would take, kernels by the interpreter.
+
+>>> from gleed.compiler.graph import Graph, Node
+>>> from gleed.compiler.dims import Scope
+>>> x = Node.leaf("input", 0, "f32", (2, 3)).outputs[0]
+>>> program = Program("same", Graph([x], [x]), Scope(), None, 0, (), {}, (), 0, None)
+>>> interpret_program(program, [np.ones((2, 3), np.float32)])[0].tolist()
+[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import SimpleNamespace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from gleed.capture import plan_for
 from gleed.compiler import kernel as k
-from gleed.compiler import planning
-from gleed.compiler.cells import INNER
+from gleed.compiler.dims import OPERATIONS
 from gleed.compiler.interpret import NUMPY_DTYPES, interpret
-
-COMBINE = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "floordiv": np.floor_divide,
-    "mod": np.mod, "min": np.minimum, "max": np.maximum,
-}  # fmt: skip
+from gleed.compiler.planning import Program
 
 
 class Unplayable(Exception):
     """A plan with a routine of the core, or with memory seen in ways that NumPy does not offer."""
 
 
-@contextmanager
-def captured() -> Iterator[None]:
-    """Plans are made as plain values, their kernels as IR."""
-    core, machine_code = planning._C, planning._with_machine_code
-    names = (
-        "inputs",
-        "dims",
-        "guards",
-        "values",
-        "steps",
-        "outputs",
-        "residuals",
-        "writes",
-        "grad",
-        "program",
-    )
-    planning._C = SimpleNamespace(
-        Plan=lambda *fields: SimpleNamespace(**dict(zip(names, fields, strict=True)))
-    )
-    planning._with_machine_code = lambda step: step
-    try:
-        yield
-    finally:
-        planning._C, planning._with_machine_code = core, machine_code
+def interpret_program(
+    program: Program,
+    arrays: Sequence[np.ndarray],
+    ints: Sequence[int] = (),
+    scalars: Sequence[float] = (),
+) -> list[np.ndarray]:
+    """The outputs of a program for these inputs, integers and run-time numbers.
+
+    Arrays whose tensors the program writes to are written to; where an array is not contiguous, it
+    must be a view of one-dimensional memory. Raises Unplayable for what NumPy
+    cannot do; a routine of the core is one, matrix products left out.
+    """
+    return _Run(program, arrays, ints, scalars).run()
 
 
-def plan_of(overload: Any, arguments: Sequence[Any], tensors: Sequence[Any], ints: Any) -> Any:
-    with captured():
-        return plan_for(overload, list(arguments), [tuple(t.shape) for t in tensors], ints)
+class _Run:
+    """One run of a program over arrays."""
 
-
-class Replay:
-    """One run of a captured plan over arrays."""
-
-    def __init__(self, plan: Any, arrays: Sequence[np.ndarray], ints: Any, scalars: Any) -> None:
-        self.plan, self.ints, self.scalars = plan, ints, scalars
+    def __init__(
+        self,
+        program: Program,
+        arrays: Sequence[np.ndarray],
+        ints: Sequence[int],
+        scalars: Sequence[float],
+    ) -> None:
+        self.program, self.ints, self.scalars = program, ints, scalars
+        self.schedule = program.schedule()
         self.values: dict[int, np.ndarray] = dict(enumerate(arrays))
         self.cells: list[int] = []
-        for dim in plan.dims:
+        for dim in self.schedule.cells.table:
             self.cells.append(self._cell(*dim))
 
     def run(self) -> list[np.ndarray]:
-        for step in self.plan.steps:
+        """Take every step; the outputs, without what is kept for the backward."""
+        for step in self.schedule.steps:
             self._take(step)
-        return [self.values[number] for number in self.plan.outputs]
+        count = len(self.schedule.outputs) - self.program.residuals
+        return [self.values[number] for number in self.schedule.outputs[:count]]
 
     def _take(self, step: Any) -> None:
         getattr(self, f"_{step[0]}", self._library)(*step[1:])
@@ -84,15 +77,15 @@ class Replay:
             return x.strides[args[1]] // x.itemsize
         if kind == "int":
             return self.ints[args[0]]
-        return int(COMBINE[kind](self.cells[args[0]], self.cells[args[1]]))
+        return OPERATIONS[kind](self.cells[args[0]], self.cells[args[1]])
 
     def _shape(self, number: int) -> tuple[int, ...]:
-        dims = self.plan.values[number - len(self.plan.inputs)][1]
+        dims = self.schedule.values[number - len(self.program.graph.inputs)][1]
         return tuple(self.cells[d] for d in dims)
 
     # ---- steps
     def _alloc(self, number: int, like: Any) -> None:
-        dtype = self.plan.values[number - len(self.plan.inputs)][0]
+        dtype = self.schedule.values[number - len(self.program.graph.inputs)][0]
         self.values[number] = np.zeros(self._shape(number), NUMPY_DTYPES[dtype])
 
     def _view(self, number: int, source: int, movement: str, arguments: Any) -> None:
@@ -158,8 +151,10 @@ class Replay:
     def _kernel(self, ir: k.Kernel, axes: Any, parallel: int, operands: Any, params: Any) -> None:
         sizes = tuple(self.cells[d] for d in axes)
         arrays = [self._operand(o, sizes) for o in operands]
+        # No operand; it tells the sizes of axes along which none moves.
+        arrays.append(np.broadcast_to(0, sizes))
         interpret(ir, arrays, [self._param(p) for p in params], tuple(range(parallel, len(axes))))
-        assert not any(o[0] == "status" and a.any() for o, a in zip(operands, arrays, strict=True))
+        assert not any(o[0] == "status" and a.any() for o, a in zip(operands, arrays, strict=False))
 
     def _operand(self, operand: Any, sizes: tuple[int, ...]) -> np.ndarray:
         if operand[0] == "status":
@@ -192,14 +187,3 @@ class Replay:
             return self.cells[where[0]]
         x = self.values[where[0]]
         return x.strides[where[1]] // x.itemsize
-
-
-def kernels(plan: Any) -> Iterator[k.Kernel]:
-    yield from _kernels(plan.steps)
-
-
-def _kernels(steps: Sequence[Any]) -> Iterator[k.Kernel]:
-    for step in steps:
-        yield from (part for part in step if isinstance(part, k.Kernel))
-        for steps in step[INNER.get(step[0], len(step)) :]:
-            yield from _kernels(steps)
