@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gleed.compiler.graph import Graph, Node, Value
+from gleed.compiler.pipeline import enabled
 
 _MOST_LEAVES = 12  # that one expression reads
 # Leaves, and what is a view of its operand.
@@ -60,6 +61,8 @@ class _Choice:
             return (
                 "it is computed of many values" if leaves else "it is not computed point by point"
             )
+        if not enabled("fusion"):
+            return "fusion is switched off"
         self._virtual[value] = leaves
         return None
 
