@@ -17,6 +17,7 @@ from gleed import capture, nn
 from gleed.captured import program as captured_program
 from gleed.compiler.interpret_plan import Unplayable, interpret_program
 from gleed.compiler.planning import Program, build_plan, plan_of
+from gleed.compiler.verify_graph import verify_program
 from gleed.primitives.core import IRError
 from gleed.program_text import parse_program, print_program
 
@@ -32,7 +33,7 @@ def read_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Program]]:
     def through_text(*args: Any, grad: Any = None, **kwargs: Any) -> Any:
         text = print_program(build_plan(*args, **kwargs).program)
         program = parse_program(text)
-        assert print_program(program) == text
+        assert print_program(verify_program(program)) == text
         found.append(program)
         return plan_of(program, program.schedule(), grad)
 
