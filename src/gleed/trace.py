@@ -146,8 +146,8 @@ class Trace:
         self.calls: dict[Value, int] = {}
         self._known: dict[object, Node] = {}
         self._strides: dict[Value, tuple[int, Sequence[int]]] = {}  # with the argument's number
-        # How a kernel adds depends on what else it computes: equal reductions of different calls,
-        # which are different kernels eagerly, are not the same node.
+        # How a kernel adds depends on what else it computes, and on what it reads instead: what
+        # different calls compute, in kernels of their own eagerly, is not the same node.
         self.call = 0
 
     # ---- leaves
@@ -215,7 +215,7 @@ class Trace:
         values = tuple(x.value for x in inputs)
         if len(values) == 1 and _does_nothing(primitive.name, values[0], attrs):
             return inputs[0]
-        call = self.call if primitive.kind == "reduce" else 0
+        call = self.call if primitive.kind in ("reduce", "pointwise") else 0
         key = (primitive, call, *map(id, values), *(_key(v) for v in attrs.values()))
         node = self._known.get(key) if primitive.pure else None
         if node is None:

@@ -17,7 +17,7 @@ from gleed.captured.calls import Calls
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Memory, Part, Place, place_of
 from gleed.captured.subscript import Parts, basic_index
-from gleed.compiler.dims import Dim, Size, hint, product, translate
+from gleed.compiler.dims import Dim, Size, hint, identity, product, translate
 from gleed.compiler.fuse import written_out
 from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import HALVES
@@ -70,6 +70,7 @@ class Recorder:
         # By id: a tensor, its .grad before, whether the function needs that.
         self.gradients: dict[int, tuple[Any, Any, bool]] = {}
         self.calls = self.trace.calls  # results, with the number of the call
+        self._done: dict[Any, int] = {}  # by program and operands, the number of the call
         self._owners: dict[Value, Part] = {}  # of what leaves the function
         self.known, self.varying, self.followed = known, varying, followed
         # By node what its backward gets: integers as sizes of the graph, the origins of numbers.
@@ -220,7 +221,11 @@ class Recorder:
         assert self._pending is not None
         program, places, values, ints, scalars, origins = self._pending
         self._pending, self._last = None, (program, values, ints, origins)
-        self.trace.call = self.count
+        # The same computed again is computed once.
+        symbols = (o.symbol if isinstance(o, FollowedSize) else o for o in origins)
+        numbers = *scalars, *map(identity, (*ints, *symbols))
+        same = program, tuple(v.value for v in values), numbers
+        self.trace.call = self._done.setdefault(same, self.count)
         results = self._replayed(program, places, values, ints, scalars, origins)
         self.count += 1
         for value in results:

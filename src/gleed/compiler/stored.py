@@ -128,8 +128,9 @@ def reasons(
 def stored(
     graph: Graph, calls: Mapping[Value, int], written: Mapping[int, int]
 ) -> dict[Value, int]:
-    """The results that get memory, with the numbers of their calls."""
-    return {v: calls[v] for v in reasons(graph, calls, written)}
+    """The results that get memory, with the numbers of their calls, in the order of `calls`."""
+    found = reasons(graph, calls, written)
+    return {v: call for v, call in calls.items() if v in found}
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,12 @@ class Part:
 
 
 def program_order(graph: Graph, stored: dict[Value, int]) -> list[Value]:
-    """What has to be computed in the order of the program: draws, and what is stored."""
-    values = {node.outputs[0]: None for node in graph.nodes if node.draws} | dict.fromkeys(stored)
-    return sorted(values, key=lambda v: v.node.serial)
+    """What has to be computed in the order of the program: draws, and what is stored. What one call
+    stores comes as eagerly, in the order of its results, for that decides which kernels there are.
+    """
+    begun: dict[int, int] = {}
+    for value, call in stored.items():
+        begun[call] = min(value.node.serial, begun.get(call, value.node.serial))
+    places = {v: (begun[call], i) for i, (v, call) in enumerate(stored.items())}
+    places |= {node.outputs[0]: (node.serial, -1) for node in graph.nodes if node.draws}
+    return sorted(places, key=lambda v: places[v])
