@@ -175,7 +175,10 @@ class Scope:
         if not isinstance(size, Dim):
             return size
         if size in self._replaced:
-            target = self._replaced[size] = self.resolve(self._replaced[size])
+            # Later decisions may have made the other size this very one.
+            target = self.resolve(self._replaced.pop(size))
+            if target is not size:
+                self._replaced[size] = target
             return target
         if size.op in OPERATIONS:
             a, b = (self.resolve(arg) for arg in size.args)

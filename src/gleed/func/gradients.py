@@ -240,7 +240,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
     several primals. It may be called many times, and mapped with `vmap`.
 
     >>> import gleed
-    >>> y, pull_back = gleed.func.vjp(gleed.sin, gleed.tensor([0.0, 3.0]))
+    >>> y, pull_back = gleed.func.vjp(gleed.sin, gleed.tensor([0.0, 1.0]))
     >>> pull_back(gleed.tensor([2.0, 0.0]))
     (tensor([2., 0.]),)
     """
