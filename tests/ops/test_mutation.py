@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import gleed
+import gleed.flow
 from gleed import _C, primitives
 from gleed.autograd import GradcheckError, gradcheck, gradgradcheck
 from gleed.ops.record import OPS, Op, Overload, Parameter
@@ -175,11 +176,13 @@ def test_every_rule_is_used() -> None:
     """No rule is left that no sample's backward computes."""
     used = {m.owner for m in uses()}
     unused = {o.name for o in owners() if o not in used and not _gives_nothing(o)}
-    # See the tests below, tests/autograd/test_strided_views.py and
+    # See the tests below, tests/autograd/test_strided_views.py, tests/ops/test_flow.py and
     # tests/captured/test_control_flow.py.
-    assert unused == {"as_strided", "cast", "_ctc_step", "drawing_loop", *SECOND}
+    assert unused == {"as_strided", "cast", "_ctc_step", *FLOW, *SECOND}
 
 
+# Rules of control flow, in captured functions.
+FLOW = ("branch", "drawing_branch", "drawing_loop")
 # Rules that only second derivatives compute, and an op whose gradient needs them.
 SECOND = {"attention_gradient": "scaled_dot_product_attention", "convolution_weight": "conv1d"}
 
