@@ -38,15 +38,13 @@ bool load(void** slot, PyObject* made) {
 
 void* machine_code(void** slot, PyObject* compile, PyObject* arguments, bool now) {
   if (!arguments) return nullptr;
-  if (!*slot && batch && !now) {
+  if (batch && !now) {
     batch->add(slot, compile, arguments);
     return kNotCompiled;
   }
-  if (!*slot) {
-    PyObject* made = PyObject_CallObject(compile, arguments);
-    if (made) load(slot, made);
-    Py_XDECREF(made);
-  }
+  PyObject* made = PyObject_CallObject(compile, arguments);
+  if (made) load(slot, made);
+  Py_XDECREF(made);
   Py_DECREF(arguments);
   return *slot;
 }

@@ -8,9 +8,9 @@
 
 namespace gleed {
 
-// The function in *slot. If that is null, the function that compile(*arguments) makes, which
-// returns (object bytes, symbol), is put there first; `now`: even if there is a batch. Takes
-// `arguments` over. Null with an exception set.
+// The function that compile(*arguments) makes, which returns (object bytes, symbol); it is put into
+// *slot, which is null so far. `now`: even if there is a batch. Takes `arguments` over. Null with
+// an exception set.
 void* machine_code(void** slot, PyObject* compile, PyObject* arguments, bool now = false);
 
 // While one exists, this thread only notes what it finds missing, and a function that must not be

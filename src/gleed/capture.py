@@ -413,10 +413,8 @@ class _Replay:
             sizes[symbol] = tensors[k].shape[axis[0]] if kind == "size" else ints[k]
         params = dict(zip(self._numbers, numbers, strict=True))
 
-        def moved(attr: Any) -> Any:
-            if isinstance(attr, tuple):
-                return tuple(map(moved, attr))
-            return translate(self._scope.resolve(attr), sizes.get)
+        def moved(size: Size) -> Size:
+            return translate(self._scope.resolve(size), sizes.get)
 
         return replay(trace, self._graph, tensors, params, moved)
 

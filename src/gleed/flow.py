@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from gleed.compiler.graph import Graph, Inner, Node, Value
@@ -17,6 +18,7 @@ from gleed.gradient import substitute
 from gleed.loop import BatchedBody, gradients_of, is_zero, standin_for, trace_for, zeros_like
 from gleed.primitives import broadcast, permute, reduce_any, where
 from gleed.primitives.core import Batch, Primitive, Types, require, same_shape
+from gleed.primitives.movement import inverse
 from gleed.trace import Standin, Trace, copy_calls, replay
 
 
@@ -123,7 +125,7 @@ class _Gradient:
             trace,
             Graph(derived.inputs, outputs),
             inputs,
-            seen=lambda node, y: copy_calls(derived.calls, trace, node, y),
+            seen=partial(copy_calls, derived.calls, trace),
         )
         made = dict(zip(known, found, strict=True))
         gradients = (made[i] if i in made else zeros_like(inputs[i]) for i in self.wanted)
@@ -187,7 +189,7 @@ def _branch_rule(
         ),
         len(wanted),
     )
-    by_input = {i: permute(x, axes=_inverse(orders[i])) for i, x in zip(wanted, found, strict=True)}
+    by_input = {i: permute(x, axes=inverse(orders[i])) for i, x in zip(wanted, found, strict=True)}
     return None, *(by_input.get(i) for i in range(len(inputs)))
 
 
@@ -213,16 +215,12 @@ def _order(value: Value) -> tuple[int, ...]:
     """The order of a value's axes in memory, as it was noted when the body ran."""
     node = value.node
     if node.op == "permute" and node.inputs[0].node.op == "compact":
-        return _inverse(node.attrs["axes"])
+        return inverse(node.attrs["axes"])
     return tuple(range(len(value.shape)))
 
 
 def _turned(x: Standin, axes: tuple[int, ...]) -> Standin:
     return x if axes == tuple(range(x.ndim)) else permute(x, axes=axes)
-
-
-def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(axes.index(a) for a in range(len(axes)))
 
 
 def _branch_batch(

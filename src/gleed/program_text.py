@@ -25,9 +25,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from gleed.compiler.dims import Dim, Scope, Size, translate
+from gleed.compiler.dims import RELATIONS, Dim, Scope, Size, translate
 from gleed.compiler.graph import Graph, Node, Shape, Value, graph_lines, inner_graphs
 from gleed.compiler.planning import Program
 from gleed.primitives.core import PRIMITIVES, IRError
@@ -118,10 +119,7 @@ class Body:
         """Compute it on stand-ins, whose sizes may be those of another trace."""
         trace = Trace.current()
 
-        def seen(node: Node, y: Standin) -> None:
-            y.value.node.looped |= node.looped
-            copy_calls(self.calls, trace, node, y)
-
+        seen = partial(copy_calls, self.calls, trace)
         if trace.scope is self.scope:
             return replay(trace, self.graph, inputs, seen=seen)
         known: dict[Dim, Size] = {}
@@ -131,10 +129,8 @@ class Body:
                 if isinstance(resolved, Dim):
                     known.setdefault(resolved, other)
 
-        def moved(attr: Any) -> Any:
-            if isinstance(attr, tuple):
-                return tuple(map(moved, attr))
-            return translate(self.scope.resolve(attr), known.get)
+        def moved(size: Size) -> Size:
+            return translate(self.scope.resolve(size), known.get)
 
         return replay(trace, self.graph, inputs, moved=moved, seen=seen)
 
@@ -210,14 +206,10 @@ class _Reader:
         count = 0
         while (line := self._opened(word)) is not None:
             count += 1
-            if not self._decide(*self._plain_call(line)):
+            relation, a, b = self._plain_call(line)
+            if not RELATIONS[relation](a, b):
                 raise IRError(f"parse_program: what is decided must hold; `{line}` does not")
         return count
-
-    def _decide(self, relation: str, a: Size, b: Size) -> bool:
-        if relation in ("eq", "ne"):
-            return self._scope.equal(a, b) is (relation == "eq")
-        return self._scope.less(a, b) if relation == "lt" else not self._scope.less(b, a)
 
     # ---- graphs
     def _graph(self, names: dict[str, Value]) -> Graph:

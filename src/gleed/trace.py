@@ -272,14 +272,14 @@ def replay(
     graph: Graph,
     inputs: Sequence[Standin],
     params: Mapping[int, Standin] | None = None,
-    moved: Callable[[Any], Any] = lambda attr: attr,
+    moved: Callable[[Any], Any] = lambda size: size,
     seen: Callable[[Node, Standin], None] = lambda node, y: None,
     made: dict[Value, Standin] | None = None,
 ) -> tuple[Standin, ...]:
     """Add the nodes of a graph to a trace, in the order in which they were made, computed from
     `inputs`; its outputs there.
 
-    params: the run-time numbers by their number. moved: an attribute, for a trace of other sizes.
+    params: the run-time numbers by their number. moved: a size, for a trace of other sizes.
     seen: called with every node and what becomes of its first result. made: filled with what
     becomes of every value.
     """
@@ -298,7 +298,7 @@ def replay(
             made[result] = trace.size(moved(node.attrs["key"]))
         else:
             assert node.primitive is not None  # so have leaves only
-            attrs = {name: moved(attr) for name, attr in node.attrs.items()}
+            attrs = {name: _moved(attr, moved) for name, attr in node.attrs.items()}
             results = trace.emit(node.primitive, tuple(made[v] for v in node.inputs), attrs)
             results = results if isinstance(results, tuple) else (results,)
             made |= dict(zip(node.outputs, results, strict=True))
@@ -306,6 +306,11 @@ def replay(
                 results[0].value.node.looped = True
             seen(node, results[0])
     return tuple(made[v] for v in graph.outputs)
+
+
+def _moved(attr: Any, moved: Callable[[Any], Any]) -> Any:
+    """An attribute with every size in it moved."""
+    return tuple(_moved(x, moved) for x in attr) if isinstance(attr, tuple) else moved(attr)
 
 
 def copy_calls(calls: Mapping[Value, int], trace: Trace, node: Node, y: Standin) -> None:

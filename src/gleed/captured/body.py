@@ -7,20 +7,19 @@ which branches and loops (`gleed.flow`, `gleed.loop`) are made of.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from gleed import _C, amp
-from gleed.capture import integers_and_numbers
+from gleed.capture import integers_and_numbers, number_of
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Place
 from gleed.captured.program import history_of
 from gleed.captured.recorder import Origin, Recorder, keep_looped
 from gleed.captured.structure import Form, take_apart
-from gleed.compiler.dims import Dim, Scope, Size, translate
+from gleed.compiler.dims import RELATIONS, Dim, Scope, Size, translate
 from gleed.compiler.graph import Graph, Node, Value, topological
 from gleed.compiler.planning import Program
 from gleed.followed import FollowedSize, fixed, is_followed
@@ -100,10 +99,8 @@ class Recorded:
         """A graph computed from `values` in a trace where `inputs` are those of the body."""
         trace = Trace.current()
 
-        def moved(attr: Any) -> Any:
-            if isinstance(attr, tuple):
-                return tuple(map(moved, attr))
-            return translate(self.scope.resolve(attr), lambda d: _size(d, inputs))
+        def moved(size: Size) -> Size:
+            return translate(self.scope.resolve(size), lambda d: _size(d, inputs))
 
         def seen(node: Node, y: Standin) -> None:
             keep_looped(node, y)
@@ -114,15 +111,9 @@ class Recorded:
 
     def _decide(self, inputs: Sequence[Standin]) -> None:
         """Take the decisions about sizes that were taken when the function ran."""
-        relations: dict[str, Callable[[Size, Size], bool]] = {
-            "eq": lambda a, b: a == b,
-            "ne": lambda a, b: a != b,
-            "lt": lambda a, b: a < b,
-            "le": lambda a, b: a <= b,
-        }
         for relation, a, b in self.scope.guards:
             x, y = (translate(size, lambda d: _size(d, inputs)) for size in (a, b))
-            if not relations[relation](x, y):
+            if not RELATIONS[relation](x, y):
                 raise IRError("body: sizes must be as when it was recorded")
 
 
@@ -172,8 +163,9 @@ def record(
         _C.set_dry_runs(dry)
     given = [i for i, t in enumerate(made) if id(t) in history.outputs]
     body = _recorded(recorder, outputs, mark, given, history.cotangents, history.gradients)
+    known = recorder.given
     numbers = [
-        recorder.given.get(origin, _number(bits, dtype)) for bits, dtype, origin in recorder.numbers
+        known.get(origin, number_of(bits, dtype)) for bits, dtype, origin in recorder.numbers
     ]
     return Recording(body, recorder.inputs, numbers, made, form, recorder.held)
 
@@ -232,12 +224,6 @@ def _recorded(
     )
 
 
-def _number(bits: int, dtype: str) -> float | int | bool:
-    """A run-time number as the core keeps it."""
-    value = struct.unpack("<d" if dtype == "f64" else "<q", struct.pack("<Q", bits))[0]
-    return bool(value) if dtype == "bool" else value
-
-
 def _stop(reason: Unfollowed) -> None:
     raise reason
 
@@ -285,13 +271,6 @@ class _BodyRecorder(Recorder):
 
     def _fix_strides(self, value: Standin, strides: tuple[int, ...], dense: bool) -> None:
         """None are decided: whoever records the operation as part of more does so."""
-
-    def _constant(self, tensor: Any, place: Place) -> None:
-        dry = _C.set_dry_runs(False)
-        try:
-            super()._constant(tensor, place)
-        finally:
-            _C.set_dry_runs(dry)
 
     def _after(self, outputs: Sequence[Any]) -> None:
         super()._after(outputs)

@@ -21,6 +21,7 @@ from gleed.captured.structure import Branch, Fixed, Form, build, take_apart
 from gleed.errors import ArgumentError, DTypeError, ShapeError
 from gleed.flow import Body, Chosen, branch, repeat
 from gleed.loop import loop, row_of
+from gleed.memory_formats import contiguous_format, format_strides
 from gleed.ops.record import OPS, Op, Overload, Parameter
 from gleed.primitives import copy, reshape
 from gleed.primitives.core import require, same_shape
@@ -343,12 +344,7 @@ def _stand_in(
 
 def _dense(sizes: tuple[int, ...]) -> tuple[int, ...]:
     """The strides of a tensor in memory order."""
-    strides: list[int] = []
-    step = 1
-    for size in reversed(sizes):
-        strides.insert(0, step)
-        step *= max(size, 1)
-    return tuple(strides)
+    return format_strides(sizes, contiguous_format)
 
 
 # ---- operations of bodies

@@ -15,6 +15,7 @@ from gleed import _C, primitives
 from gleed.captured.errors import Unfollowed
 from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import DTYPES
+from gleed.primitives.movement import inverse
 from gleed.trace import Standin, Trace
 
 # (serial of the memory, dtype, offset, sizes, strides): tensors of one place hold the same.
@@ -156,8 +157,7 @@ def _movements(value: Value, source: Value) -> list[Movement] | None:
 def _put_back(whole: Standin, part: Standin, primitive: Any, attrs: dict[str, Any]) -> Standin:
     """`whole` with what a movement takes of it replaced by `part`."""
     if primitive.kind == "permute":
-        axes = attrs["axes"]
-        return primitives.permute(part, axes=tuple(axes.index(a) for a in range(len(axes))))
+        return primitives.permute(part, axes=inverse(attrs["axes"]))
     if primitive.kind in ("reshape", "broadcast") or primitive.name == "view":
         return primitives.reshape(part, shape=whole.shape)
     if primitive.name in ("slice", "diagonal"):

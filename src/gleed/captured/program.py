@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import operator
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from gleed.captured.memory import place_of
 from gleed.captured.recorder import Recorder
 from gleed.captured.structure import PLAIN, Branch, Fixed, Form, take_apart
 from gleed.compiler.cells import Step
-from gleed.compiler.dims import Dim, Size, translate
+from gleed.compiler.dims import RELATIONS, Dim, Size, translate
 from gleed.compiler.graph import Graph, Value
 from gleed.compiler.planning import Program, build_plan
 from gleed.compiler.stored import stored
@@ -426,5 +425,4 @@ def _hold(guards: Sequence[tuple[str, Size, Size]], tensors: Sequence[Any]) -> b
             return int(tensors[size.args[0]].shape[size.args[1]])
         return int(tensors[size.args[0]].stride(size.args[1])) if size.op == "stride" else None
 
-    relations = {"eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le}
-    return all(relations[op](translate(a, known), translate(b, known)) for op, a, b in guards)
+    return all(RELATIONS[op](translate(a, known), translate(b, known)) for op, a, b in guards)

@@ -17,7 +17,7 @@ from gleed.captured.calls import Calls
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Memory, Part, Place, place_of
 from gleed.captured.subscript import Parts, basic_index
-from gleed.compiler.dims import Dim, Size, hint, identity, product, translate
+from gleed.compiler.dims import RELATIONS, Dim, Size, hint, identity, product, translate
 from gleed.compiler.fuse import written_out
 from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import HALVES
@@ -25,6 +25,7 @@ from gleed.compiler.planning import Program
 from gleed.compiler.schedule import MOVEMENTS
 from gleed.followed import FollowedInt, FollowedNumber, FollowedSize, fixed, is_followed
 from gleed.primitives.core import IRError
+from gleed.primitives.movement import inverse
 from gleed.trace import Standin, Trace, replay
 
 # Where a run-time number is followed from: cell k, argument -2 - k, a size; -1: from nowhere.
@@ -292,8 +293,7 @@ class Recorder:
         with self.trace.untaped():
             there = primitives.compact(primitives.permute(value, axes=order))
             self.calls[there.value] = self.count
-            back = tuple(order.index(a) for a in range(len(order)))
-            return primitives.permute(there, axes=back)
+            return primitives.permute(there, axes=inverse(order))
 
     def _source(self, place: Place, places: list[Place], value: Standin) -> Place:
         """The argument that a result is a view of."""
@@ -332,10 +332,8 @@ class Recorder:
                 return strides[axis]
             return product(tuple(values[k].shape[a] for a in order[order.index(axis) + 1 :]))
 
-        def moved(attr: Any) -> Any:
-            if isinstance(attr, tuple):
-                return tuple(map(moved, attr))
-            return translate(program.scope.resolve(attr), known)
+        def moved(size: Size) -> Size:
+            return translate(program.scope.resolve(size), known)
 
         for relation, a, b in program.guards:
             self._decide(relation, translate(a, known), translate(b, known))
@@ -354,11 +352,8 @@ class Recorder:
     @staticmethod
     def _decide(relation: str, a: Size, b: Size) -> None:
         """Take a decision of a program's as one of the capture's."""
-        if not isinstance(a, Dim) and not isinstance(b, Dim):
-            return
-        holds = {"eq": lambda: a == b, "ne": lambda: a != b}
-        holds |= {"lt": lambda: a < b, "le": lambda: a <= b}
-        if not holds[relation]():
+        symbolic = isinstance(a, Dim) or isinstance(b, Dim)
+        if symbolic and not RELATIONS[relation](a, b):
             raise Unfollowed("a program runs whose conditions do not hold")
 
     def _rounded(self, y: Standin) -> Standin:
@@ -444,7 +439,12 @@ class Recorder:
             value = self.trace.full(tuple(shape), next(_flat(tensor.tolist())), place[1])
         else:
             self.constants.add(len(self.inputs))
-            value = self._input(tensor.detach().clone(), place)
+            dry = _C.set_dry_runs(False)
+            try:
+                copy = tensor.detach().clone()
+            finally:
+                _C.set_dry_runs(dry)
+            value = self._input(copy, place)
         self.memory.add(place, value)
 
     def cotangent(self, like: Any) -> Any:

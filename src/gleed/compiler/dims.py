@@ -14,6 +14,7 @@ True
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,15 @@ OPERATIONS: dict[str, Callable[[int, int], int]] = {
     "mod": lambda a, b: a % b if b else 0,
     "min": min,
     "max": max,
+}
+
+
+# How two sizes can be said to compare; of symbols this decides it, as the traced call has it.
+RELATIONS: dict[str, Callable[[Size, Size], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
 }
 
 

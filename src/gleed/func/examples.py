@@ -116,13 +116,6 @@ class _ExampleRecorder(Recorder):
                 part.tensor = self.inputs[k] = tensor
         return place
 
-    def _constant(self, tensor: Any, place: Place) -> None:
-        dry = _C.set_dry_runs(False)  # its values are copied
-        try:
-            super()._constant(tensor, place)
-        finally:
-            _C.set_dry_runs(dry)
-
     def _read(self, tensor: Any, what: str) -> None:
         raise Unfollowed(
             f"a function that is mapped runs once for all examples, and sees none; {what} asks "

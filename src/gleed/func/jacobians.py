@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import gleed
-from gleed.captured.function import CompiledFunction
 from gleed.captured.structure import build, take_apart
 from gleed.errors import ArgumentError
 from gleed.func.gradients import Argnums, picked, replaced, vjp
-from gleed.func.mapping import map_over
+from gleed.func.mapping import kept_as_programs, map_over
 
 Function = Callable[..., Any]
 
@@ -38,7 +36,6 @@ def jacrev(
             [0., 1.]])
     """
 
-    @functools.wraps(func, updated=())
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         positions = picked("jacrev", args, argnums)
 
@@ -53,18 +50,7 @@ def jacrev(
         whole = build(form, _parts(rows, outputs))
         return (whole, *aux) if has_aux else whole
 
-    return _kept(func, jacobian)
-
-
-def _kept(func: Function, run: Function) -> Function:
-    """A function whose calls are kept as programs, as `vmap` keeps them."""
-    compiled = CompiledFunction(run, quiet=True)
-
-    @functools.wraps(func, updated=())
-    def kept(*args: Any, **kwargs: Any) -> Any:
-        return compiled(*args, **kwargs)
-
-    return kept
+    return kept_as_programs(func, jacobian)
 
 
 def _basis(outputs: Sequence[Any]) -> list[Any]:

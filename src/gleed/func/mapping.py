@@ -64,17 +64,21 @@ def vmap(
             "compute all examples at once"
         )
 
-    @functools.wraps(func, updated=())
     def batched(*args: Any, **kwargs: Any) -> Any:
         return map_over(func, in_dims, out_dims, randomness, chunk_size, args, kwargs)
 
-    compiled = CompiledFunction(batched, quiet=True)
+    return kept_as_programs(func, batched)
+
+
+def kept_as_programs(func: Function, run: Function) -> Function:
+    """`run`, looking like `func`, each kind of call of which is captured once."""
+    compiled = CompiledFunction(functools.wraps(func, updated=())(run), quiet=True)
 
     @functools.wraps(func, updated=())
-    def vmapped(*args: Any, **kwargs: Any) -> Any:
+    def kept(*args: Any, **kwargs: Any) -> Any:
         return compiled(*args, **kwargs)
 
-    return vmapped
+    return kept
 
 
 def map_over(

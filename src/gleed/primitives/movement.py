@@ -26,7 +26,8 @@ def _permute_types(x: Value, axes: Axes) -> Types:
     return [(x.dtype, tuple(x.shape[a] for a in axes))]
 
 
-def _inverse(axes: Axes) -> Axes:
+def inverse(axes: Axes) -> Axes:
+    """The axes that undo a permutation."""
     return tuple(axes.index(a) for a in range(len(axes)))
 
 
@@ -35,7 +36,7 @@ permute: Primitive = Primitive(
     "permute",
     _permute_types,
     None,
-    lambda g, y, x, axes: permute(g, axes=_inverse(axes)),
+    lambda g, y, x, axes: permute(g, axes=inverse(axes)),
     lambda primitive, batch, x, axes: primitive(x, axes=(0, *shifted(axes))),
     attributes={"arguments": lambda axes: axes},
 )

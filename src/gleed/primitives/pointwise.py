@@ -230,26 +230,16 @@ bitcast = Primitive(
     lambda g, y, x, dtype: None,
     of_wholes,
 )
-# Another name for a value, with a gradient rule of its own.
-alias = Primitive(
-    "alias",
-    "pointwise",
-    lambda x: [(x.dtype, x.shape)],
-    lambda x: x,
-    lambda g, y, x: g,
-    of_wholes,
-    pure=False,
-)
-# Memory of its own: never merged with what it copies.
-copy = Primitive(
-    "copy",
-    "pointwise",
-    lambda x: [(x.dtype, x.shape)],
-    lambda x: x,
-    lambda g, y, x: g,
-    of_wholes,
-    pure=False,
-)
+
+
+def _same(name: str) -> Primitive:
+    """The value itself, never merged with it."""
+    types, kernel, rule = lambda x: [(x.dtype, x.shape)], lambda x: x, lambda g, y, x: g
+    return Primitive(name, "pointwise", types, kernel, rule, of_wholes, pure=False)
+
+
+alias = _same("alias")  # another name, with a gradient rule of its own
+copy = _same("copy")  # memory of its own
 # A number repeated, in the order of strides of another value, of which nothing else is seen.
 copy_like = Primitive(
     "copy_like",
