@@ -351,6 +351,23 @@ def test_results_that_are_arguments_or_views_of_them() -> None:
         assert fresh.data_ptr() != x.data_ptr()
 
 
+def test_a_view_of_all_of_an_argument_is_a_tensor_of_its_own() -> None:
+    def whole(x: Any) -> Any:
+        return x * 3, x.mean(0), x.view(4, 3), x.detach(), x.expand(4, 3)
+
+    compiled = gleed.compile(whole, fullgraph=True)
+    gradients = []
+    for function in (whole, compiled, compiled):
+        gleed.manual_seed(0)
+        x = gleed.randn(4, 3, requires_grad=True)
+        *results, detached, same = function(x)
+        assert same is x and results[2] is not x and results[2].grad_fn is not None
+        assert not detached.requires_grad and detached.data_ptr() == x.data_ptr()
+        sum((y * gleed.randn(y.shape)).sum() for y in results).backward()
+        gradients.append(x.grad)
+    assert equal(gradients[0], gradients[1]) and equal(gradients[0], gradients[2])
+
+
 def test_draws_follow_the_generator() -> None:
     compiled = gleed.compile(lambda: (gleed.rand(3), gleed.randn(2)), fullgraph=True)
     gleed.manual_seed(3)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gleed import _C
+from gleed import _C, primitives
 from gleed.autograd import Function
 from gleed.capture import Formula
 from gleed.captured.calls import Call
@@ -90,7 +90,7 @@ def capture(recorder: Recorder, result: Any) -> Captured:
     # Those with a history come first.
     ordered = sorted(distinct.values(), key=lambda t: id(t) not in history.outputs)
     numbers = {id(t): k for k, t in enumerate(ordered)}
-    outputs = [_value(recorder, tensor) for tensor in ordered]
+    outputs = [_distinct(recorder, tensor, _value(recorder, tensor)) for tensor in ordered]
     results = [
         ("input", inputs[id(t)]) if id(t) in inputs else ("output", numbers[id(t)]) for t in tensors
     ]
@@ -158,6 +158,15 @@ def _value(recorder: Recorder, tensor: Any) -> Standin:
             "return a clone(), or detach() it",
         )
     return recorder.view_of_input(place, part)
+
+
+def _distinct(recorder: Recorder, tensor: Any, value: Standin) -> Standin:
+    """What a tensor holds, for a tensor of its own where it is one beside an input."""
+    if value.value.node.op != "input" or any(tensor is x for x in recorder.inputs):
+        return value
+    with recorder.trace.untaped():
+        view: Standin = primitives.view(value, shape=value.shape)
+    return view
 
 
 def _gradients(
