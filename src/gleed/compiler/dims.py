@@ -214,6 +214,8 @@ class Scope:
         a, b = self.resolve(a), self.resolve(b)
         if a is b or not _symbolic(a, b):
             return a is b or hint(a) == hint(b)
+        if not isinstance(b, Dim):
+            a, b = b, a  # constants first, so that equal decisions are one
         same = hint(a) == hint(b)
         if self._remember("eq" if same else "ne", a, b) and same:
             keep, drop = (a, b) if _weight(a) <= _weight(b) else (b, a)
