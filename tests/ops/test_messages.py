@@ -325,6 +325,12 @@ BAD: list[tuple[str, type[Exception], str]] = [
         "(logical_xor), or convert to an integer first",
     ),
     (
+        "gleed.add(f(2).int(), f(2).bool(), alpha=0.5)",
+        DTypeError,
+        "add: alpha must not be of a higher category than the result; got a floating-point alpha "
+        "for int32; convert a tensor first",
+    ),
+    (
         "-f(2).bool()",
         DTypeError,
         "neg: bool has no sign; got bool; use ~ (logical_not)",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gleed
 from gleed.errors import DTypeError
 
 from .generate import DTYPES, FLOATS, LAYOUTS, array, flat, results, sampled
@@ -88,3 +89,11 @@ def compare(name: str, result: Any, exact: np.ndarray, inputs: list[np.ndarray])
 def _as_integers(exact: np.ndarray, dtype: Any) -> np.ndarray:
     """Exact integers, wrapped around as the dtype does."""
     return exact.astype(bool if dtype.kind == "b" else np.int64).astype(dtype)
+
+
+def test_alpha_meets_the_dtype_of_the_result() -> None:
+    x, mask = gleed.tensor([1.0, 2.0]), gleed.tensor([True, False])
+    assert gleed.add(x, mask, alpha=2.5).tolist() == [3.5, 2.0]
+    assert gleed.sub(mask.int(), mask, alpha=3).tolist() == [-2, 0]
+    assert gleed.rsub(mask, x, alpha=0.5).tolist() == [0.5, 2.0]
+    assert gleed.add(x.half(), 2, alpha=1.5).dtype is gleed.float16

@@ -40,18 +40,20 @@ def add(input: Operand, other: Operand) -> Tensor:
 
 @op(name="add", method=True, inplace=True, out=True)
 def add_scaled(input: Operand, other: Operand, *, alpha: Number) -> Tensor:
-    return add(input, _scaled("add", other, alpha))
+    return add(input, _scaled("add", input, other, alpha))
 
 
-def _scaled(name: str, other: Operand, alpha: Number) -> Tensor:
-    x, factor = as_standins(other, alpha) if not isinstance(other, Tensor) else (other, alpha)
-    if isinstance(factor, Tensor) and category(factor.dtype) > category(x.dtype):
+def _scaled(name: str, base: Operand, other: Operand, alpha: Number) -> Tensor:
+    """other * alpha in the dtype that base + other has."""
+    start, x, factor = as_standins(base, other, alpha)
+    dtype = result_type(start, x)
+    if category(factor.dtype) > category(dtype):
         raise DTypeError(
-            f"{name}: alpha must not be of a higher category than the tensor; got a floating-point "
-            f"alpha for {dtype_text(x.dtype)}; convert the tensor first"
+            f"{name}: alpha must not be of a higher category than the result; got a floating-point "
+            f"alpha for {dtype_text(dtype)}; convert a tensor first"
         )
     if not x.weak:
-        return mul(x, factor)
+        return mul(convert(x, dtype), factor)
     dtype = promote(x.dtype, factor.dtype)
     product = p.mul(convert(x, dtype), convert(factor, dtype))
     return Tensor(product.trace, product.value, weak=True)
@@ -79,7 +81,7 @@ def sub(input: Operand, other: Operand) -> Tensor:
 
 @op(name="sub", method=True, inplace=True, out=True)
 def sub_scaled(input: Operand, other: Operand, *, alpha: Number) -> Tensor:
-    return sub(input, _scaled("sub", other, alpha))
+    return sub(input, _scaled("sub", input, other, alpha))
 
 
 @binary(inplace=False, out=False, grad_name="RsubBackward1")
@@ -94,7 +96,7 @@ def rsub(input: Operand, other: Operand) -> Tensor:
 
 @op(name="rsub", method=True, grad_name="sub")
 def rsub_scaled(input: Operand, other: Operand, *, alpha: Number) -> Tensor:
-    return sub(other, _scaled("rsub", input, alpha))
+    return sub(other, _scaled("rsub", other, input, alpha))
 
 
 @binary(reference="numpy.multiply")
