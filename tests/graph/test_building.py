@@ -220,3 +220,12 @@ def test_variables_in_blocks_of_control_dependencies_do_not_depend_on_them():
         with pytest.raises(GraphError, match="'x:0'"):
             session.run(step)
         session.run(step, {x: 1})
+
+
+def test_a_graph_may_be_the_default_one_within_itself(graph):
+    other = g.Graph()
+    with other.as_default():
+        with graph.as_default(), g.Session():
+            assert g.current_graph() is graph
+        assert g.current_graph() is other
+    assert g.current_graph() is graph

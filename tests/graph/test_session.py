@@ -346,3 +346,18 @@ def test_sizes_that_depend_on_data_are_unknown(session):
         ArgumentError, match="graph: an operation gives tensors; a bool came; compute"
     ):
         g.equal(x, x)
+
+
+def test_programs_with_constants_and_functions_of_users_are_captured():
+    scale = [2.0]
+
+    def scaled(x):
+        return x * scale[0]
+
+    x = g.placeholder("float32", [None])
+    y = g.call(scaled, x + g.constant([1.0, 2.0]))
+    with g.Session() as session:
+        np.testing.assert_array_equal(session.run(y, {x: [1, 1]}), [4, 6])
+        assert "\nprogram 1: " in session.program(y, [x])._run.report()
+        scale[0] = 3.0  # what a program was captured with is not taken for granted
+        np.testing.assert_array_equal(session.run(y, {x: [1, 1]}), [6, 9])

@@ -124,12 +124,8 @@ def test_the_linear_regression_of_the_lectures_runs_as_it_is(tmp_path):
             "module 'tf' has no attribute 'placholder'; did you mean 'placeholder'?",
         ),
         (tf, "xyzzy", "module 'tf' has no attribute 'xyzzy'; check its spelling"),
-        (tf, "while_loop", "tf.while_loop is TensorFlow's, gleed has it not; write the loop in Py"),
-        (
-            tf,
-            "cond",
-            "tf.cond is TensorFlow's, gleed has it not; use tf.where, which computes both",
-        ),
+        (tf, "whileloop", "module 'tf' has no attribute 'whileloop'; did you mean 'while_loop'?"),
+        (tf, "TensorArray", "tf.TensorArray is TensorFlow's, gleed has it not; use tf.scan or tf."),
         (tf.nn, "rellu", "module 'tf.nn' has no attribute 'rellu'; did you mean 'relu'?"),
         (
             tf.nn,

@@ -331,4 +331,6 @@ def _is_constant(module: str | None) -> bool:
 
 def _is_foreign(cls: type) -> bool:
     """Whether objects of a class have no state that Python code could name."""
+    if cls is types.SimpleNamespace:
+        return False
     return not cls.__flags__ & _HEAP_TYPE or _is_constant(cls.__module__)

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gleed.graph import initializers, train
+from gleed.graph.control import cond, map_fn, scan, while_loop
 from gleed.graph.data import advice
 from gleed.graph.defaults import (
     current_graph,
@@ -64,6 +65,7 @@ __all__ = [
     "TRAINABLE_VARIABLES",
     "Variable",
     "call",
+    "cond",
     "constant",
     "control_dependencies",
     "current_graph",
@@ -76,6 +78,7 @@ __all__ = [
     "gradients",
     "group",
     "identity",
+    "map_fn",
     "name_scope",
     "no_op",
     "placeholder",
@@ -84,6 +87,7 @@ __all__ = [
     "random_shuffle",
     "random_uniform",
     "reset_default_graph",
+    "scan",
     "set_random_seed",
     "shape_of",
     "show",
@@ -93,6 +97,7 @@ __all__ = [
     "truncated_normal",
     "variable_scope",
     "variables_initializer",
+    "while_loop",
     *initializers.__all__,
 ]
 

@@ -35,4 +35,4 @@ def graph_of(*values: Any) -> Graph:
 def set_random_seed(seed: int | None) -> None:
     """Make every session draw the same random numbers, in this graph. Operations made from here on
     draw numbers that depend on `seed` and on how many operations were made before."""
-    current_graph().seed = seed
+    current_graph().root.seed = seed

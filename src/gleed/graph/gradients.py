@@ -7,6 +7,7 @@ from typing import Any
 
 from gleed.errors import DTypeError, GradientError
 from gleed.graph.defaults import current_graph, graph_of
+from gleed.graph.graphs import Graph
 from gleed.graph.node import GRADIENTS, Node, Type
 from gleed.graph.routines import identity
 from gleed.graph.routines import stop_gradient as detached
@@ -50,6 +51,7 @@ def gradients(
         )
     behind = _behind(outputs)
     found = [x for x in sources if x in behind]
+    _require_within(graph, behind, found)
     if not found:
         return [None] * len(sources)
     types = [Type(x.dtype, x.shape) for x in found]
@@ -58,6 +60,19 @@ def gradients(
     made.many = True
     results = dict(zip(found, made.outputs, strict=True))
     return [results.get(x) for x in sources]
+
+
+def _require_within(graph: Graph, behind: set[Node], sources: Sequence[Node]) -> None:
+    """Raise for gradients that a body would have to know other parts of the graph for."""
+    around = [x for x in behind if x.op.graph is not graph]
+    for x in around:
+        reached = [s for s in sources if s is not x and s in _behind([x])]
+        if reached:
+            raise GradientError(
+                "gradients: in a body they are with respect to what the body computes from; "
+                f"{reached[0].describe()} came, made at {reached[0].op.place}, which {x.name!r} "
+                "is computed of outside; compute that in the body, or ask outside"
+            )
 
 
 def _listed(nodes: Any) -> list[Any]:

@@ -37,12 +37,16 @@ class Graph:
     (['x', 'sum'], Shape([None]))
     """
 
+    outer: Graph | None = None  # that which it is a body in
+    name = ""  # of a body
+
     def __init__(self) -> None:
         self.finalized = False
         self.seed: int | None = None
         self.collections: dict[str, list[Any]] = {}
         self.shared: dict[str, Any] = {}  # variables of get_variable, by name
         self.programs: dict[Any, Any] = {}
+        self.count = 0  # of the operations made, also in bodies; seeds follow from it
         self._operations: dict[str, Operation] = {}
         self._counts: defaultdict[str, int] = defaultdict(int)
         self._scope = ""
@@ -55,7 +59,23 @@ class Graph:
         try:
             yield self
         finally:
-            STACKS.graphs.remove(self)
+            STACKS.leave(self)
+
+    @property
+    def root(self) -> Graph:
+        """The whole graph, of which this may be a body."""
+        return self if self.outer is None else self.outer.root
+
+    @property
+    def open(self) -> Graph:
+        """What is added to: this graph, or the body in it that is being declared."""
+        inner = STACKS.graphs[-1] if STACKS.graphs else self
+        found = inner
+        while found is not self:
+            if found.outer is None:
+                return self
+            found = found.outer
+        return inner
 
     # ---- what is in it
     def get_operations(self) -> list[Operation]:
@@ -97,7 +117,13 @@ class Graph:
                 f"graph: a node, an operation or a name is expected; a {type(given).__name__} "
                 "came; pass what functions of gleed.graph return"
             )
-        if given.graph is not self:
+        owner = _operation(given).graph
+        if owner is not self and owner.root is self.root:
+            raise GraphError(
+                f"graph: a node of a body is used inside of that body; {given.name!r}, made at "
+                f"{_place(given)}, came; let the function return it"
+            )
+        if owner is not self:
             raise GraphError(
                 f"graph: all must be of one graph; {given.name!r}, made at {_place(given)}, is of "
                 "another one; use it in its own graph and session"
@@ -187,8 +213,10 @@ class Graph:
                 f"{name or type}: nothing can be added to a finalised graph; an operation came; "
                 "make it before finalize(), or in a graph of its own"
             )
-        if seed is None and self.seed is not None:
-            seed = len(self._operations)
+        root = self.root
+        if seed is None and root.seed is not None:
+            seed = root.count
+        root.count += 1
         control = (*self._before(), *before)
         made = Operation(
             self, type, self.unique_name(name or type), users_place(), function, args, kwargs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -105,23 +106,23 @@ def _operator(name: str) -> tuple[Callable[..., Node], Callable[..., Node]]:
     """The operator and its reflection."""
 
     def apply(self: Node, other: Any) -> Node:
-        return self.op.graph.call(OPS[name], self, _like(other, self))
+        return self.graph.call(OPS[name], self, _like(other, self))
 
     def reflected(self: Node, other: Any) -> Node:
-        return self.op.graph.call(OPS[name], _like(other, self), self)
+        return self.graph.call(OPS[name], _like(other, self), self)
 
     return apply, reflected
 
 
 def _unary(name: str) -> Callable[[Node], Node]:
-    return lambda self: self.op.graph.call(OPS[name], self)
+    return lambda self: self.graph.call(OPS[name], self)
 
 
 def _like(other: Any, node: Node) -> Any:
     """Lists and arrays beside a floating-point node take its dtype, as numbers do."""
     if not hasattr(other, "__len__") or isinstance(other, str | Node):
         return other
-    return node.op.graph.constant(other, node.dtype if node.dtype.is_floating_point else None)
+    return node.graph.constant(other, node.dtype if node.dtype.is_floating_point else None)
 
 
 class Node:
@@ -146,8 +147,8 @@ class Node:
 
     @property
     def graph(self) -> Graph:
-        """The graph that it belongs to."""
-        return self.op.graph
+        """The graph that it belongs to, or the body in that which is being declared."""
+        return self.op.graph.open
 
     @property
     def ndim(self) -> int | None:
@@ -172,12 +173,12 @@ class Node:
 
     def to(self, dtype: Any) -> Node:
         """The node in another dtype."""
-        return self.op.graph.call(OPS["_to"], self, as_dtype(dtype))
+        return self.graph.call(OPS["_to"], self, as_dtype(dtype))
 
     @property
     def T(self) -> Node:
         """All dims in reverse order; their number must be known."""
-        return self.op.graph.call(OPS["permute"], self, tuple(reversed(range(len(self.shape)))))
+        return self.graph.call(OPS["permute"], self, tuple(reversed(range(len(self.shape)))))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name in CONVERSIONS:
@@ -188,7 +189,7 @@ class Node:
                 f"node {self.describe()}: no op has a method named {name!r}; a node has no data, "
                 "run it in a Session to get some"
             )
-        return partial(self.op.graph.call, record, self)
+        return partial(self.graph.call, record, self)
 
     def __bool__(self) -> bool:
         raise GraphError(
@@ -204,7 +205,7 @@ class Node:
 
     def __getitem__(self, index: Any) -> Node:
         nodes = tuple(nodes_in(index))
-        return self.op.graph.call(_Subscript(index, nodes), self, *nodes, name="getitem")
+        return self.graph.call(_Subscript(index, nodes), self, *nodes, name="getitem")
 
     def __repr__(self) -> str:
         return f"<Node {self.name!r} shape={self.shape} dtype={self.dtype.name}>"
@@ -225,6 +226,23 @@ class Node:
     __neg__, __invert__, __abs__ = _unary("neg"), _unary("bitwise_not"), _unary("abs")
 
 
+@dataclass(frozen=True, eq=False)
+class Body:
+    """A function that is an argument of an operation, as nodes of a graph of its own.
+
+    It computes `results` from `parameters` and from `captured` nodes of the graphs around it.
+    `awaited` are operations of those that run before. `single`: it returns its only result, else a
+    tuple.
+    """
+
+    graph: Graph
+    parameters: tuple[Node, ...]
+    results: tuple[Node, ...]
+    captured: tuple[Node, ...]
+    awaited: tuple[Operation, ...] = ()
+    single: bool = False
+
+
 class _Subscript:
     """`x[index]`, with the nodes in the index given apart."""
 
@@ -237,9 +255,11 @@ class _Subscript:
 
 
 def nodes_in(tree: Any) -> Iterator[Node]:
-    """The nodes in lists, tuples, dicts and slices, in order."""
+    """The nodes in lists, tuples, dicts and slices, in order; of bodies those from around them."""
     if isinstance(tree, Node):
         yield tree
+    elif isinstance(tree, Body):
+        yield from tree.captured
     elif isinstance(tree, list | tuple):
         for item in tree:
             yield from nodes_in(item)

@@ -13,7 +13,7 @@ import math
 import re
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -28,6 +28,7 @@ from gleed.graph.node import (
     NO_OP,
     PLACEHOLDER,
     VARIABLE,
+    Body,
     Composite,
     Node,
     Operation,
@@ -84,8 +85,8 @@ class Program:
         found = None
         trace = error.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code is self.function.__code__:
-                found = self.lines.get(trace.tb_lineno)
+            if trace.tb_frame.f_code.co_filename == self.function.__code__.co_filename:
+                found = self.lines.get(trace.tb_lineno, found)
             trace = trace.tb_next
         return found
 
@@ -98,10 +99,13 @@ def build_program(fetches: Sequence[Element], feeds: Sequence[Node]) -> Program:
 
 @dataclass
 class _Writer:
-    """Writes the text of the function, line by line."""
+    """Writes the text of the function, line by line; of a body in it another one does.
+
+    tracked: whether all that it computes is differentiated, as the body of such an operation is.
+    """
 
     schedule: Schedule
-    names: dict[Node, str] = field(default_factory=dict)  # how a node is read
+    names: dict[Node | Body, str] = field(default_factory=dict)  # how a node is read
     memory: dict[Node, str] = field(default_factory=dict)  # how a variable is written to
     lines: list[str] = field(default_factory=list)
     places: dict[int, Operation] = field(default_factory=dict)
@@ -112,6 +116,7 @@ class _Writer:
     fetched: dict[Node, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=lambda: set(_RESERVED))
     enabled: bool = False
+    tracked: bool = False
 
     def program(self) -> Program:
         """The whole of it."""
@@ -125,9 +130,7 @@ class _Writer:
         self._unpack("variables", variables)
         for node in (*plan.feeds, *variables):
             self._finish(node)
-        for op in plan.operations:
-            if op.type not in (NO_OP, PLACEHOLDER, VARIABLE):
-                self._operation(op)
+        self._operations()
         found = [self.fetched.get(x, "None") for x in plan.fetches]  # type: ignore[arg-type]
         self._write(f"return ({', '.join(found)}{',' if len(found) == 1 else ''})", False)
         return self._compiled(variables)
@@ -141,9 +144,31 @@ class _Writer:
         linecache.cache[file] = (len(source), None, source.splitlines(True), file)
         needed, random = tuple(self.needed), tuple(self.random)
         function = namespace["program"]
-        return Program(
-            source, function, self.schedule.feeds, variables, needed, random, self.places
-        )
+        lines = {line + 2: op for line, op in self.places.items()}  # two stand before the first
+        return Program(source, function, self.schedule.feeds, variables, needed, random, lines)
+
+    def _body(self, body: Body, differentiated: bool) -> None:
+        """A body, as a function in the function."""
+        # Whatever is around it has been computed, and is read as any other variable.
+        plan = Schedule(body.results, (*body.parameters, *body.captured))
+        tracked = self.tracked or differentiated
+        inner = replace(
+            self, schedule=plan, names=dict(self.names), lines=[], places={}, tracked=tracked,
+            enabled=tracked,
+        )  # fmt: skip
+        plan.fetches = ()  # whoever calls it makes copies of what it returns
+        for node in body.parameters:
+            inner.names[node] = self._identifier(node.op.name)
+        parameters = ", ".join(inner.names[node] for node in body.parameters)
+        for node in plan.feeds:
+            inner._watch(node)
+        inner._operations()
+        found = inner._spelled(body.results[0] if body.single else body.results)
+        inner._write(f"return {found}", tracked)
+        self.names[body] = self._identifier(body.graph.name)
+        self._write(f"def {self.names[body]}({parameters}):", False)
+        self.places |= {len(self.lines) + line: op for line, op in inner.places.items()}
+        self.lines += [f"    {line}" for line in inner.lines]
 
     # ---- spelling
     def _identifier(self, name: str) -> str:
@@ -167,7 +192,7 @@ class _Writer:
         return f"ops.{key}"
 
     def _spelled(self, leaf: Any) -> str:
-        if isinstance(leaf, Node):
+        if isinstance(leaf, Node | Body):
             return self.names[leaf]
         if type(leaf) is tuple:
             items = ", ".join(map(self._spelled, leaf))
@@ -186,7 +211,8 @@ class _Writer:
             return self._value("constant", op.args[0])
         if op.type == GRADIENTS:
             asked = [x for x in self.schedule.operations if x.type == GRADIENTS]
-            retain, create = op is not asked[-1], op in self.schedule.differentiated
+            create = self.tracked or op in self.schedule.differentiated
+            retain = create or op is not asked[-1]
             parts = [*map(self._spelled, op.args), str(retain), str(create)]
             return f"differentiate({', '.join(parts)})"
         public = op.function.public if isinstance(op.function, Op) else op.function
@@ -205,17 +231,28 @@ class _Writer:
 
     def _write(self, statement: str, differentiated: bool, op: Operation | None = None) -> None:
         """A line; what is differentiated is in a block that keeps what gradients need."""
+        differentiated = differentiated or self.tracked
         if differentiated and not self.enabled:
             self.lines.append("with enable_grad():")
         self.enabled = differentiated
-        self.lines.append(f"{'    ' if differentiated else ''}{statement}")
+        indent = "    " if differentiated and not self.tracked else ""
+        self.lines.append(f"{indent}{statement}")
         if op is not None:
-            self.places[len(self.lines) + 2] = op  # two lines stand before the first
+            self.places[len(self.lines)] = op
+
+    def _operations(self) -> None:
+        for op in self.schedule.operations:
+            if op.type not in (NO_OP, PLACEHOLDER, VARIABLE):
+                self._operation(op)
 
     def _operation(self, op: Operation) -> None:
         sets = op.type == ASSIGN
         for node in nodes_in(op.args[1:]) if sets else op.inputs:
             self._read(node)
+        differentiated = op in self.schedule.differentiated
+        for x in op.args:
+            if isinstance(x, Body):
+                self._body(x, differentiated)
         call = self._call(op)
         names = []
         for node in op.outputs:
@@ -226,7 +263,7 @@ class _Writer:
                 names.append("_")  # it was fed
         target = ", ".join(names) + ("," if op.many and len(names) == 1 else "")
         statement = f"{target} = {call}" if names else call
-        self._write(statement, op in self.schedule.differentiated, op)
+        self._write(statement, differentiated, op)
         self.assigned.update(op.writes if sets else ())
         for node, name in zip(op.outputs, names, strict=True):
             if name != "_":
@@ -252,7 +289,12 @@ class _Writer:
                 self._write(f"{self.fetched[node]} = {name}.clone()", self.enabled)
                 if node is root:
                     self._read(node)
+        self._watch(node)
+
+    def _watch(self, node: Node) -> None:
+        """Note that gradients with respect to a node are asked for."""
         if node in self.schedule.watched:
+            name = self.names[node]
             self.names[node] = self._identifier(f"{name}_watched")
             self._write(f"{self.names[node]} = watched({name})", self.enabled)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from gleed import autograd
+from gleed import autograd, captured
 from gleed._C import Tensor
 from gleed.ops.record import OPS
 
+Tensors = tuple[Tensor, ...]
 _ones_like = OPS["ones_like"].public
 
 
@@ -43,3 +44,21 @@ def gradients(
     return autograd.grad(
         ys, xs, starts, retain_graph=retain, create_graph=create, materialize_grads=True
     )
+
+
+def run_scan(
+    step: Callable[..., Tensors], starts: Tensors, rows: Tensors, reverse: bool
+) -> Tensors:
+    """The last states of a scan, and what all its steps gave: `step` takes and returns both."""
+
+    def combine(states: Tensors, row: Tensors) -> tuple[Tensors, Tensors]:
+        found = step(*states, *row)
+        return found[: len(starts)], found[len(starts) :]
+
+    last, ys = captured.scan(combine, starts, rows, reverse=reverse)
+    return (*last, *ys)
+
+
+def run_map(f: Callable[..., Tensors], rows: Tensors) -> Tensors:
+    """What `f` gives for all rows."""
+    return captured.map(lambda row: f(*row), rows)

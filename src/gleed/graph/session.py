@@ -50,7 +50,7 @@ class Session:
 
     def __exit__(self, *error: object) -> None:
         STACKS.sessions.remove(self)
-        STACKS.graphs.remove(self.graph)
+        STACKS.leave(self.graph)
         self.close()
 
     def as_default(self) -> _Default:
@@ -179,7 +179,7 @@ class InteractiveSession(Session):
         """Forget the values of variables, and stop being the default session."""
         if self in STACKS.sessions:
             STACKS.sessions.remove(self)
-            STACKS.graphs.remove(self.graph)
+            STACKS.leave(self.graph)
         super().close()
 
 
@@ -194,7 +194,7 @@ class _Default:
 
     def __exit__(self, *error: object) -> None:
         STACKS.sessions.remove(self._session)
-        STACKS.graphs.remove(self._session.graph)
+        STACKS.leave(self._session.graph)
 
 
 def get_default_session() -> Session | None:

@@ -13,6 +13,10 @@ class _Stacks(threading.local):
         self.graphs: list[Any] = []
         self.sessions: list[Any] = []
 
+    def leave(self, graph: Any) -> None:
+        """Take away a graph, which may be there several times, where it was added last."""
+        del self.graphs[~self.graphs[::-1].index(graph)]
+
 
 STACKS = _Stacks()
 

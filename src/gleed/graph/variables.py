@@ -60,8 +60,13 @@ class Variable(Node):
         *,
         shape: Any = None,
     ) -> None:
-        graph = initial_value.graph if isinstance(initial_value, Node) else current_graph()
-        with graph.name_scope(name or "Variable") as prefix, graph.control_dependencies(None):
+        around = initial_value.graph if isinstance(initial_value, Node) else current_graph()
+        graph = around.root  # a body has none of its own
+        with (
+            graph.as_default(),
+            graph.name_scope(name or "Variable") as prefix,
+            graph.control_dependencies(None),
+        ):
             value = _initial(graph, initial_value, dtype)
             sizes = value.shape.refined(Shape(shape))
             if not sizes.known:
@@ -243,7 +248,7 @@ def get_variable(
     `initializer` is a function of shape and dtype, or a value; Glorot's uniform distribution if
     left out. Raises GraphError for a name that must be new and is not, or the other way round.
     """
-    scope, graph = get_variable_scope(), current_graph()
+    scope, graph = get_variable_scope(), current_graph().root
     full = f"{scope.name}/{name}" if scope.name else name
     known = graph.shared.get(full)
     if known is not None:

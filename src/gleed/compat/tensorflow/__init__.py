@@ -29,6 +29,15 @@ from gleed._C import dtype as DType
 from gleed.compat.tensorflow import layers, losses, nn, train
 from gleed.compat.tensorflow.absent import missing
 from gleed.compat.tensorflow.arrays import *  # noqa: F403
+from gleed.compat.tensorflow.control import (
+    case,
+    cond,
+    foldl,
+    foldr,
+    map_fn,
+    scan,
+    while_loop,
+)
 from gleed.compat.tensorflow.convert import constant, convert_to_tensor
 from gleed.compat.tensorflow.math import *  # noqa: F403
 from gleed.compat.tensorflow.sessions import (

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 from gleed.graph.data import advice
 
-_BRANCHES = "use tf.where, which computes both sides; data does not decide what runs"
-_LOOPS = "write the loop in Python around session.run, or unroll it while building"
 _FEEDING = "feed batches, from gleed.utils.data.DataLoader for instance"
 _FILES = "use tf.train.Saver"
 _STRINGS = "strings are no tensors here"
@@ -19,29 +17,24 @@ ABSENT = {
     "Print": "fetch the node and print it",
     "SparseTensor": "use dense tensors",
     "TFRecordReader": _FEEDING,
-    "TensorArray": _LOOPS,
+    "TensorArray": "use tf.scan or tf.map_fn, which stack their results",
     "TextLineReader": _FEEDING,
     "app": "call main() yourself",
     "as_string": _STRINGS,
     "assert_equal": "compare what session.run gives",
-    "case": _BRANCHES,
     "complex64": "keep real and imaginary parts in two tensors",
     "complex128": "keep real and imaginary parts in two tensors",
-    "cond": _BRANCHES,
     "contrib": "initializers are tf.glorot_uniform_initializer and others",
     "data": _FEEDING,
     "decode_csv": _FEEDING,
     "distribute": "one process computes",
     "estimator": "write the training loop",
     "flags": "use argparse",
-    "foldl": _LOOPS,
-    "foldr": _LOOPS,
     "gfile": "use open()",
     "image": "prepare images before they are fed",
     "io": _FILES,
     "keras": "use gleed.nn",
     "logging": "use Python's logging",
-    "map_fn": _LOOPS,
     "metrics": "compute them from what session.run gives",
     "profiler": "measure with time.perf_counter",
     "py_func": "use gleed.graph.call for a function of tensors",
@@ -49,14 +42,12 @@ ABSENT = {
     "random_poisson": "draw with NumPy and feed",
     "read_file": _FEEDING,
     "saved_model": _FILES,
-    "scan": _LOOPS,
     "sparse_placeholder": "use dense tensors",
     "sparse_tensor_dense_matmul": "use dense tensors",
     "string": _STRINGS,
     "string_split": _STRINGS,
     "summary": "print or plot what session.run gives",
     "test": "use pytest",
-    "while_loop": _LOOPS,
     "nn.bidirectional_dynamic_rnn": _RECURRENCE,
     "nn.ctc_loss": "use gleed.nn.functional.ctc_loss with gleed.graph.call",
     "nn.dynamic_rnn": _RECURRENCE,
