@@ -20,7 +20,9 @@ constexpr int64_t kCacheBytes = 1 << 20;  // what a column may walk again and ag
 constexpr int64_t kWideRow = 2048;        // bytes; more than a column's lanes take at a time
 constexpr int64_t kStreams = 32;          // rows that memory delivers side by side
 constexpr int64_t kMinTiled = 64;
-constexpr int64_t kLongRow = 512;  // points from which on the first of two passes costs most
+constexpr int64_t kCaches = 32 << 20;   // bytes; what is larger has left them when it is read
+constexpr int64_t kStreamedRow = 4096;  // bytes that lie together in what is written past them
+constexpr int64_t kLongRow = 512;       // points from which on the first of two passes costs most
 
 int64_t saturating_product(int64_t a, int64_t b) {
   int64_t product;
@@ -272,6 +274,31 @@ bool wants_tiles(const Launch& launch, const Loops& loops, Orientation orientati
   return across;
 }
 
+// The result that is better written past the caches (-1: none): it is larger than all of them, so
+// that its lines would be read for nothing before they are overwritten, and pushed out before
+// anybody reads them. What is only filled is left to the processor, which notices.
+int streamed(const Launch& launch, Orientation orientation, int innermost, bool tiled,
+             const std::string& classes) {
+  const auto inputs = static_cast<size_t>(launch.kernel->inputs);
+  const bool reads = classes.find_first_of("12") < inputs;
+  if (orientation != Orientation::kMap || launch.kernel->sequential || tiled || !reads ||
+      classes.find('s') != std::string::npos) {
+    return -1;
+  }
+  for (size_t k = inputs; k < launch.operands.size(); ++k) {
+    const Access& result = launch.operands[k];
+    if (!result.value || classes[k] != '1') continue;
+    const auto in_place = [&](const Access& read) {
+      return read.value && !read.writes && read.place.root == result.place.root;
+    };
+    if (std::any_of(launch.operands.begin(), launch.operands.end(), in_place)) continue;
+    const int64_t item = itemsize(result.dtype), points = launch.count(0, launch.axes());
+    const bool large = saturating_product(points, item) > kCaches;
+    if (large && launch.sizes[innermost] * item >= kStreamedRow) return static_cast<int>(k);
+  }
+  return -1;
+}
+
 bool add_kernel(const Launch& launch, LaunchTarget& target) {
   const Orientation orientation = choose_orientation(launch);
   const Loops loops = choose_loops(launch, orientation);
@@ -279,7 +306,11 @@ bool add_kernel(const Launch& launch, LaunchTarget& target) {
   const bool online = launch.kernel->online && orientation == Orientation::kRow &&
                       launch.count(launch.parallel, launch.axes()) >= kLongRow;
   Kernel* kernel = online ? launch.kernel->online : launch.kernel;
-  bound.function = find_variant(kernel, orientation, stride_classes(launch, loops.axes[2]));
+  bound.tiled = wants_tiles(launch, loops, orientation);
+  std::string classes = stride_classes(launch, loops.axes[2]);
+  const int past = streamed(launch, orientation, loops.axes[2], bound.tiled, classes);
+  if (past >= 0) classes[past] = 'n';
+  bound.function = find_variant(kernel, orientation, classes);
   if (!bound.function) return false;
   const size_t operands = launch.operands.size();
   bound.geometry.assign(3 + 3 * operands, 0);
@@ -305,7 +336,6 @@ bool add_kernel(const Launch& launch, LaunchTarget& target) {
   bound.params = launch.params;
   bound.scalars = launch.scalars;
   bound.nanoseconds = estimate(launch);
-  bound.tiled = wants_tiles(launch, loops, orientation);
   divide(launch, loops, orientation, bound);
   target.steps->emplace_back(std::move(bound));
   return true;

@@ -80,11 +80,14 @@ class Machine:
         arguments: Sequence[Argument],
         params: Sequence[float] = (),
         shape: tuple[int, int, int] | None = None,
+        streamed: int | None = None,
     ) -> None:
-        """Run machine code; outputs are written in place."""
+        """Run machine code; outputs are written in place, operand `streamed` past the caches."""
         shape = shape or np.broadcast_shapes(*(a.shape for a in arguments))
         pairs = zip(arguments, kernel.operands, strict=True)
         classes = "".join(stride_class(a, shape[2], operand.kind) for a, operand in pairs)
+        if streamed is not None:
+            classes = f"{classes[:streamed]}n{classes[streamed + 1 :]}"
         geometry = list(shape)
         pointers = []
         for argument in arguments:

@@ -7,7 +7,18 @@ import pytest
 
 from gleed import _C
 
-from .harness import REQUIRED, Broadcast, add, array, op, pointwise, tensor
+from .harness import (
+    ADD,
+    REQUIRED,
+    TWO,
+    Broadcast,
+    add,
+    array,
+    compile_kernel,
+    op,
+    pointwise,
+    tensor,
+)
 
 
 def layouts(rng, shape):
@@ -122,3 +133,26 @@ def test_launches_are_counted(rng):
     after = _C.engine_stats()
     assert after["launches"] == before["launches"] + 1
     assert after["hits"] == before["hits"] + 1
+
+
+def test_what_no_cache_holds_is_written_past_them(rng):
+    """If it is a result of its own: not what is written in place, and not what is only filled."""
+    a = rng.standard_normal((3, 3_000_001)).astype("f")[:, :-1]  # rows that are not even
+    row, few = rng.standard_normal(3_000_000).astype("f"), a[:, :1000]
+    variants = []
+
+    def compile(ir, orientation, strides):
+        variants.append(strides)
+        return compile_kernel(ir, orientation, strides)
+
+    kernel = _C.Kernel(ADD.ir, 2, compile, None)
+    plus, plus_ = (op("plus", TWO, Broadcast(kernel, inplace=flag)) for flag in (False, True))
+    np.testing.assert_array_equal(array(plus(tensor(a), tensor(row))), a + row)
+    assert variants == ["11n"]
+    np.testing.assert_array_equal(array(plus(tensor(few), tensor(few))), few + few)
+    filled = plus(tensor(np.broadcast_to(few[:1, :1], a.shape)), tensor(few[:1, :1]))
+    assert float(filled[2, 5]) == few[0, 0] * 2
+    expected = a + row
+    plus_(tensor(a), tensor(row))
+    np.testing.assert_array_equal(a, expected)
+    assert variants == ["11n", "111", "001"]

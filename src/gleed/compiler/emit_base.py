@@ -72,6 +72,7 @@ class Emitter:
         self.lanes = 1 if self.serial else self._lanes()
         whole = (self.lanes > 1 and self.vector_tail) or (self.moving and self.strided)
         self.unroll = self._unroll() if (whole or self.serial) and not self.rare else 1
+        self.streamed = variant.strides.find("n")  # the operand written past the caches, or -1
         self.types: dict = {}
         self.scopes: dict[Place, Scope] = {Place.FUNCTION: self.code.scope()}
         self.stages: list[Scope] = []
@@ -97,7 +98,7 @@ class Emitter:
     def stride_class(self, k: int) -> str:
         """The class of operand k's stride along n2. An output that does not move along n2 has one
         point there, whatever its stride, unless it is the base of computed offsets."""
-        given = self.variant.strides[k]
+        given = self.variant.strides[k].replace("n", "1")
         fixed = self.kernel.operands[k].kind == "out" and k not in self.scattered
         return "1" if given == "0" and fixed else "s" if given == "2" else given
 
@@ -467,7 +468,8 @@ class Emitter:
         dtype, pointer = self.kernel.operands[k].dtype, self.address(k, place, offset)
         if self.stride_class(k) == "1" or lanes == 1:
             pointer = self.copy_address(k, pointer, lanes, u)
-            memory.store_unit(self.code, dtype, value, pointer, lanes, self.mask)
+            streamed = k == self.streamed and offset is None
+            memory.store_unit(self.code, dtype, value, pointer, lanes, self.mask, streamed)
         else:
             pointers = self.lane_addresses(k, pointer, lanes, u)
             memory.store_lanes(self.code, dtype, value, pointers, lanes, self.mask)

@@ -28,18 +28,32 @@ def load_unit(code: Code, dtype: str, pointer: str, lanes: int, mask: str | None
 
 
 def store_unit(
-    code: Code, dtype: str, value: str, pointer: str, lanes: int, mask: str | None
+    code: Code,
+    dtype: str,
+    value: str,
+    pointer: str,
+    lanes: int,
+    mask: str | None,
+    streamed: bool = False,
 ) -> None:
-    """Store `lanes` neighbours; memory under masked-out lanes is not touched."""
+    """Store `lanes` neighbours; memory under masked-out lanes is not touched. `streamed`: vectors
+    without a mask go past the caches, to addresses that are multiples of their size."""
     scalar, align = memory_type(dtype), item_size(dtype)
     kind, value = vector_type(scalar, lanes), _to_memory(code, value, dtype, lanes)
     if mask is None:
-        code.line(f"  store {kind} {value}, ptr {pointer}, align {align}")
+        past = f"align {align * lanes}, !nontemporal !0" if streamed and lanes > 1 else ""
+        code.line(f"  store {kind} {value}, ptr {pointer}, {past or f'align {align}'}")
         return
     code.call(
         f"llvm.masked.store.{suffix(scalar, lanes)}.p0", "void",
         (kind, value), (f"ptr align {align}", pointer), (vector_type("i1", lanes), mask),
     )  # fmt: skip
+
+
+def end_streams(code: Code, triple: str) -> None:
+    """Have what went past the caches be seen before anything that is written later."""
+    if triple.startswith("x86_64"):
+        code.call("llvm.x86.sse.sfence", "void")
 
 
 def load_every_second(code: Code, dtype: str, pointer: str, lanes: int) -> str:

@@ -12,9 +12,10 @@ A map is one pass without reductions, in which every operand moves with every lo
 
 from __future__ import annotations
 
+from gleed.compiler import emit_memory as memory
 from gleed.compiler.emit_base import Place
 from gleed.compiler.emit_online import OnlineEmitter
-from gleed.compiler.kernel import Node
+from gleed.compiler.kernel import Node, item_size
 from gleed.compiler.llvm_text import State, iota, vector_type
 from gleed.compiler.passes import Pass
 
@@ -31,6 +32,8 @@ class RowEmitter(OnlineEmitter):
         """Emit the whole function."""
         self.evaluate_function()
         self.code.loop("0", self.size(0), 1, {}, {}, self._row)
+        if self.streamed >= 0:
+            memory.end_streams(self.code, self.target.triple)
 
     # ---- where values live ----
 
@@ -187,6 +190,9 @@ class RowEmitter(OnlineEmitter):
         """The points from `start` to `end` of a line: whole unrolled vectors, then the rest."""
         if self.rare and self.vector_tail and self.lanes > 1:
             return self._masked(now, start, end, state)
+        if self.streamed >= 0 and start == "0":
+            start = self._aligned(self.streamed, end)
+            state = self._rest(now, "0", start, state)
         step = self.lanes * self.unroll
         length = end if start == "0" else self.code.op(f"sub i64 {end}, {start}")
         whole = self.code.op(f"and i64 {length}, {-step}")
@@ -195,14 +201,24 @@ class RowEmitter(OnlineEmitter):
             start, middle, step, state, self.types,
             lambda i2, s: self._points(now, i2, self.lanes, self.unroll, s),
         )  # fmt: skip
-        if step == 1:
-            return state
+        return state if step == 1 else self._rest(now, middle, end, state)
+
+    def _rest(self, now: Pass, start: str, end: str, state: State) -> State:
+        """Points that do not fill unrolled vectors."""
         if self._scalar_tail or self.lanes == 1:
             return self.code.loop(
-                middle, end, 1, state, self.types, lambda i2, s: self._points(now, i2, 1, 1, s)
+                start, end, 1, state, self.types, lambda i2, s: self._points(now, i2, 1, 1, s)
             )
+        return self._masked(now, start, end, state)
 
-        return self._masked(now, middle, end, state)
+    def _aligned(self, k: int, end: str) -> str:
+        """The first point of a line, or `end`, from which vectors of operand k lie evenly."""
+        size = item_size(self.kernel.operands[k].dtype)
+        address = self.code.op(f"ptrtoint ptr {self.address(k, Place.LINE)} to i64")
+        before = self.code.op(f"sub i64 0, {address}")
+        before = self.code.op(f"and i64 {before}, {self.lanes * size - 1}")
+        points = self.code.op(f"udiv i64 {before}, {size}")
+        return self.code.call("llvm.smin.i64", "i64", ("i64", points), ("i64", end))
 
     def _masked(self, now: Pass, start: str, end: str, state: State) -> State:
         """Vectors of which the last may be incomplete. A whole line is done so where there are rare

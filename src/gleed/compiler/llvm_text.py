@@ -197,10 +197,10 @@ class Code:
         return merged
 
     def text(self, signature: str, attributes: str) -> str:
-        """The module: declarations and one function."""
+        """The module: declarations, one function, and what `!nontemporal` refers to."""
         lines = [*self.declarations, f"define {signature} #0 {{", "entry:"]
         _flatten(self.root, lines)
-        lines += ["  ret void", "}", f"attributes #0 = {{ {attributes} }}"]
+        lines += ["  ret void", "}", f"attributes #0 = {{ {attributes} }}", "!0 = !{i32 1}"]
         return "\n".join(lines)
 
 
