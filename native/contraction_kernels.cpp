@@ -20,10 +20,10 @@ namespace {
 // compile(kind, dtype, *shape) -> (object bytes, symbol). Kept until the process ends.
 PyObject* compiler = nullptr;
 
-constexpr const char* kKinds[] = {"tile",           "ragged",         "dot",
-                                  "copy",           "transpose",      "plane",
-                                  "plane_weight",   "winograd_input", "winograd_weight",
-                                  "winograd_output"};
+constexpr const char* kKinds[] = {"tile",           "ragged",          "dot",
+                                  "copy",           "transpose",       "plane",
+                                  "plane_weight",   "pixel",           "pixel_weight",
+                                  "winograd_input", "winograd_weight", "winograd_output"};
 
 MicroKernel compiled(void** slot, const char* kind, DType dtype, const std::vector<int64_t>& shape,
                      bool now = false) {

@@ -17,13 +17,15 @@ namespace gleed {
 using MicroKernel = void (*)(void* arguments);
 
 enum class Micro : uint8_t {
-  kTile,           // register tile of rows × columns vectors
-  kRagged,         // the same; its last vector is partly valid
-  kDot,            // rows × columns dot products
-  kCopy,           // packs panels of `columns` lanes that are neighbours
-  kTranspose,      // packs panels of `columns` lanes that are contiguous along the depth
-  kPlane,          // convolution of a plane
-  kPlaneWeight,    // its gradient for the taps
+  kTile,         // register tile of rows × columns vectors
+  kRagged,       // the same; its last vector is partly valid
+  kDot,          // rows × columns dot products
+  kCopy,         // packs panels of `columns` lanes that are neighbours
+  kTranspose,    // packs panels of `columns` lanes that are contiguous along the depth
+  kPlane,        // convolution of a plane
+  kPlaneWeight,  // its gradient for the taps
+  kPixel,        // convolution of pixels, channel by channel
+  kPixelWeight,
   kWinogradInput,  // transforms around the products of a convolution
   kWinogradWeight,
   kWinogradOutput,
@@ -65,18 +67,20 @@ struct PackArguments {
   int64_t depth, valid;
 };
 
-// A plane of x, its taps w, and a plane of y (see gleed/compiler/convolution_plane.py).
+// A plane of x, its taps w, and a plane of y, or several of them whose channels are neighbours (see
+// gleed/compiler/convolution_plane.py and convolution_pixel.py).
 struct PlaneArguments {
   const char* x;
   int64_t x_row, x_rows, x_columns;
-  const char* zeros;  // a row of x
-  char* w;            // of the gradient: a vector of sums for each tap
+  const char* zeros;  // a row of x, or a pixel
+  char* w;            // of the gradient: vectors of sums for each tap
   int64_t w_row, w_column;
   char* y;
   int64_t y_row, y_rows, y_columns;
   int64_t top, left;  // the place in x of the first tap of the first output
   const char* bias;   // where sums begin
   int64_t add;        // whether to what y holds
+  int64_t x_column, y_column, channels;
 };
 
 // Squares of elements (see gleed/compiler/convolution_winograd.py).

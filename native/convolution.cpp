@@ -141,8 +141,8 @@ bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, M
   Convolution c;
   if (!describe(g, at, c)) return false;
   if (g.operands.back().layout->numel == 0) return true;
-  std::shared_ptr<Convolver> convolver =
-      c.dtype == DType::kBFloat16 ? make_halves(c, at.w == 2, make) : make(c);
+  const bool weight = at.w == 2, halves = c.dtype == DType::kBFloat16 && !suits_pixels(c, weight);
+  std::shared_ptr<Convolver> convolver = halves ? make_halves(c, weight, make) : make(c);
   if (!convolver) return false;
   plan.workspace = convolver->workspace;
   plan.nanoseconds = c.work * 0.02;
@@ -151,12 +151,14 @@ bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, M
 }
 
 std::unique_ptr<Convolver> make_sum(const Convolution& c) {
+  if (suits_pixels(c, false)) return make_pixels(c);
   if (c.dtype == DType::kBFloat16) return make_windowed(c);
   if (suits_channelwise(c) && c.to.axes[2] == c.item) return make_channelwise(c);
   return suits_winograd(c) ? make_winograd(c) : make_windowed(c);
 }
 
 std::unique_ptr<Convolver> make_weight(const Convolution& c) {
+  if (suits_pixels(c, true)) return make_pixels_weight(c);
   if (c.dtype == DType::kBFloat16) return make_windowed_weight(c);
   return suits_channelwise(c) ? make_channelwise_weight(c) : make_windowed_weight(c);
 }

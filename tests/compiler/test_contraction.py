@@ -228,6 +228,7 @@ def test_kernels_of_other_processors_stand_alone(target, dtype):
         "copy": (0, width), "transpose": (0, width),
         "winograd_input": (), "winograd_weight": (), "winograd_output": (),
         "plane": (3, 3, 2, 2, 1, 1, 2), "plane_weight": (3, 2, 1, 3, 2, 1, 1),
+        "pixel": (3, 3, 2, 2, 1, 1, 4, 1), "pixel_weight": (3, 2, 1, 3, 2, 1, 3, 0),
     }  # fmt: skip
     assert set(cases) == set(KINDS)
     for kind, numbers in cases.items():

@@ -57,6 +57,8 @@ def numbers(seed: int, shape: tuple[int, ...]) -> np.ndarray:
 
 def layouts(array: np.ndarray, dtype: Any) -> list[Any]:
     """The same tensor, row-major, with axes stored the other way round, and with channels last."""
+    if array.ndim == 1:
+        return [gleed.from_numpy(array).to(dtype)] * 3
     around = np.ascontiguousarray(array.T).T
     last = np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 1, -1)), -1, 1)
     return [gleed.from_numpy(a).to(dtype) for a in (array, around, last)]
@@ -108,6 +110,46 @@ def test_gradients(name: str, dtype: Any) -> None:
             got = (gradient.numpy() * step).sum()
             scale = np.linalg.norm(along) * np.linalg.norm(y.numpy())
             assert got == pytest.approx(wanted, rel=0, abs=unit * scale)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_pixels_of_single_channels(seed: int, transposed: bool) -> None:
+    """Of random sizes, with channels last: as row-major, which is compared with the definition, and
+    the same bits from any number of threads."""
+    draw = np.random.default_rng(seed)
+    axes, channels = int(draw.integers(2, 4)), int(draw.choice([1, 3, 8, 16, 17, 40, 64, 130]))
+
+    def each(*of: int) -> list[int]:
+        return [int(n) for n in draw.choice(of, axes)]
+
+    kernel = each(*((1, 2, 3, 3, 4, 5, 9) if axes == 2 else (1, 2, 3)))
+    options: dict[str, Any] = {"stride": each(1, 1, 2, 3), "padding": each(0, 1, 3)}
+    options |= {"dilation": each(1, 1, 2), "groups": channels}
+    size = each(*((17, 19, 22, 33) if axes == 2 else (5, 6, 7)))
+    if transposed:
+        options["padding"] = 0
+    convolve = getattr(F, f"conv{'_transpose' * transposed}{axes}d")
+    shapes = (int(draw.integers(1, 4)), channels, *size), (channels, 1, *kernel), (channels,)
+    arrays = [numbers(seed + i, shape) for i, shape in enumerate(shapes)]
+
+    def results(layout: int, threads: int, dtype: Any) -> list[Any]:
+        gleed.set_num_threads(threads)
+        leaves = [layouts(a, dtype)[layout].detach().requires_grad_() for a in arrays]
+        y = convolve(*leaves, **options)
+        g = layouts(numbers(seed + 3, tuple(y.shape)), dtype)[layout]
+        return [y.detach(), *gleed.autograd.grad(y, leaves, g)]
+
+    before = gleed.get_num_threads()
+    try:
+        wanted = results(0, 1, gleed.float64)
+        for dtype in (gleed.float32, gleed.float64):
+            one, two = (results(2, threads, dtype) for threads in (1, 2))
+            for got, again, exact in zip(one, two, wanted, strict=True):
+                assert gleed.equal(got, again)
+                close(got, exact.numpy(), dtype)
+    finally:
+        gleed.set_num_threads(before)
 
 
 def test_second_gradients_of_large_ones() -> None:

@@ -74,6 +74,9 @@ LARGE = {
     "conv2d-channelwise": lambda d: F.conv2d(
         large(9, 50, 33, 40, dtype=d), large(50, 1, 3, 3, dtype=d), groups=50
     ),
+    "conv2d-pixels": lambda d: F.conv2d(
+        large(9, 33, 40, 50, dtype=d).permute(0, 3, 1, 2), large(50, 1, 3, 3, dtype=d), groups=50
+    ),
     "conv_transpose2d": lambda d: F.conv_transpose2d(
         large(5, 33, 20, 21, dtype=d), large(33, 19, 3, 3, dtype=d), stride=2
     ),

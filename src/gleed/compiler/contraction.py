@@ -10,6 +10,7 @@ what it does not find in its table it asks for here, by kind:
     copy, transpose     pack panels of `columns` lanes (contraction_pack)
     plane, plane_weight     convolution of a plane, and its gradient for the taps
                         (convolution_plane); the numbers of `Taps` in place of the two
+    pixel, pixel_weight     the same where channels are neighbours (convolution_pixel); of `Block`
     winograd_input, winograd_weight, winograd_output
                         transforms around the products of a convolution (convolution_winograd)
 

@@ -6,6 +6,7 @@ from gleed.compiler.contraction_dot import emit_dot
 from gleed.compiler.contraction_family import ATTRIBUTES, DTYPES, Family, advance, family
 from gleed.compiler.contraction_pack import emit_copy, emit_transpose
 from gleed.compiler.contraction_tile import emit_tile
+from gleed.compiler.convolution_pixel import Block, emit_pixel, emit_pixel_weight
 from gleed.compiler.convolution_plane import Taps, emit_plane, emit_plane_weight
 from gleed.compiler.convolution_winograd import emit_winograd
 from gleed.compiler.kernel import KernelError
@@ -14,7 +15,7 @@ from gleed.compiler.target import Target
 
 KINDS = (
     "family", "tile", "ragged", "dot", "copy", "transpose", "plane", "plane_weight",
-    "winograd_input", "winograd_weight", "winograd_output",
+    "pixel", "pixel_weight", "winograd_input", "winograd_weight", "winograd_output",
 )  # fmt: skip
 
 
@@ -31,6 +32,10 @@ def emit_contraction(
         return emit_plane(tiles, symbol, Taps(*shape))
     if kind == "plane_weight":
         return emit_plane_weight(tiles, symbol, Taps(*shape))
+    if kind == "pixel":
+        return emit_pixel(tiles, symbol, Block(*shape))
+    if kind == "pixel_weight":
+        return emit_pixel_weight(tiles, symbol, Block(*shape))
     if kind.startswith("winograd_"):
         return emit_winograd(tiles, symbol, kind.removeprefix("winograd_"))
     rows, columns = shape

@@ -7,11 +7,12 @@ rows above and below it are read from a row of zeros.
 Arguments, 8 bytes each; strides in bytes:
     x, x_row, x_rows, x_columns     the input
     zeros                           `x_columns` zeros
-    w, w_row, w_column              the taps; of the gradient: a vector of sums for each, packed
+    w, w_row, w_column              the taps; of the gradient: a vector of sums for each
     y, y_row, y_rows, y_columns     the result, or its cotangent
     top, left                       the place in the input of the first tap of the first output
     bias                            where sums begin
     add                             nonzero: they are added to what y holds
+    x_column, y_column, channels    where lanes are channels (convolution_pixel)
 """
 
 from __future__ import annotations
@@ -56,13 +57,14 @@ def emit_plane_weight(family: Family, symbol: str, taps: Taps) -> str:
     return _Weight(family, taps).emit(symbol)
 
 
-class _Plane:
-    vectors = 2  # of outputs at once in a row
+class ByChannel:
+    """A kernel of convolutions where every group has one channel: what it is called with."""
 
     def __init__(self, family: Family, taps: Taps) -> None:
         self.taps, self.lanes, self.dtype = taps, family.lanes, family.dtype
+        self.sum_dtype = family.sum_dtype
         self.item = item_size(family.dtype)
-        self.kind = value_type(family.dtype, family.lanes)
+        self.kind = value_type(family.sum_dtype, family.lanes)
         self.code = code = Code()
         fields = Arguments(code, "%arguments")
         self.x, self.x_row = fields.take("ptr"), fields.take()
@@ -72,7 +74,20 @@ class _Plane:
         self.y_rows, self.y_columns = fields.take(), fields.take()
         self.top, self.left = fields.take(), fields.take()
         self.bias, self.add = fields.take("ptr"), fields.take()
+        self.x_column, self.y_column, self.channels = fields.take(), fields.take(), fields.take()
         self.places = [(t, j) for t in range(taps.rows) for j in range(taps.columns)]
+
+    def fma(self, x: str, y: str, total: str) -> str:
+        """x · y + total."""
+        name = f"llvm.fma.{suffix(value_type(self.sum_dtype, 1), self.lanes)}"
+        return self.code.call(name, self.kind, *((self.kind, v) for v in (x, y, total)))
+
+
+class _Plane(ByChannel):
+    vectors = 2  # of outputs at once in a row
+
+    def __init__(self, family: Family, taps: Taps) -> None:
+        super().__init__(family, taps)
         self.state: State = {}
         self.types: State = {}
 
@@ -178,10 +193,6 @@ class _Plane:
         line = advance(self.code, self.to, self.code.op(f"mul i64 {number}, {self.y_row}"))
         vectors = vector * self.taps.column_every + part
         return advance(self.code, line, vectors * self.lanes * self.item)
-
-    def fma(self, x: str, y: str, total: str) -> str:
-        name = f"llvm.fma.{suffix(value_type(self.dtype, 1), self.lanes)}"
-        return self.code.call(name, self.kind, *((self.kind, v) for v in (x, y, total)))
 
     def begin(self) -> None:
         raise NotImplementedError

@@ -183,9 +183,11 @@ def _apply(function: Any, x: Tensor, weight: Tensor, bias: Tensor | None, **wind
         return _by_pixels(x, weight, bias)
     sums = "f32" if x.dtype in ("f16", "bf16") else x.dtype
     factors = x.dtype if x.dtype == "bf16" else sums  # of which there may be products of pairs
-    # Planes of single channels are computed row-major.
-    planes = last and window["groups"] > 1 and weight.shape[1] == 1
-    x = p.compact(x) if planes else x
+    single = last and window["groups"] > 1 and weight.shape[1] == 1
+    # Pixels of single channels are neighbours; planes, of which one gives several, are row-major.
+    pixels = single and weight.shape[0] == window["groups"]
+    planes = single and not pixels
+    x = _compact_last(x) if pixels else p.compact(x) if planes else x
     y = function(
         convert(x, factors),
         convert(weight, factors),
@@ -196,6 +198,11 @@ def _apply(function: Any, x: Tensor, weight: Tensor, bias: Tensor | None, **wind
     if planes:
         return copied("", convert(y, x.dtype), channels_last if y.ndim == 4 else channels_last_3d)
     return p.channels_second(convert(y, x.dtype), last)
+
+
+def _compact_last(x: Tensor) -> Tensor:
+    """With channels side by side."""
+    return p.channels_second(p.compact(p.permute(x, axes=inner_axes(x.ndim))), True)
 
 
 def _channels_last(x: Tensor) -> bool:

@@ -46,9 +46,9 @@ def _sum_channels(g: Any, bias: tuple[Any, ...], last: bool) -> tuple[Any, ...]:
 
 
 def _cotangent(g: Any, like: Any, last: bool, groups: int) -> Any:
-    """As a factor of sums; single channels are read as planes."""
-    h = channels_second(_as(g, like), last)
-    return compact(h) if groups > 1 and not last else h
+    """As a factor of sums; single channels are read as planes, or as neighbours."""
+    h = _as(g, like)
+    return channels_second(compact(h) if groups > 1 else h, last)
 
 
 def channels_second(x: Any, last: bool) -> Any:
