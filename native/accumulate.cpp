@@ -53,7 +53,7 @@ Tensor* ones_like(const Tensor* t) {
   return one;
 }
 
-static bool same_strides(const Layout& a, const Layout& b) {
+bool same_strides(const Layout& a, const Layout& b) {
   if (a.contiguous && b.contiguous) return true;
   for (int i = 0; i < a.ndim; ++i) {
     if (a.strides[i] != b.strides[i] && a.sizes[i] != 1) return false;

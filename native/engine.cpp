@@ -121,21 +121,29 @@ void Run::discover() {
   }
 }
 
-// Whether an input that was asked for lies behind a node. Edges lead to nodes that were made
-// earlier (or to accumulators, which have none), so one pass in order of making sees every node
-// after those behind it.
+// Whether an input that was asked for lies behind a node: seen in one pass over all nodes, each
+// after those that its edges lead to. (Age does not tell: a view that was written to gets its
+// history when it is next used, which is by a node that is older then.)
 void Run::mark_needed() {
-  std::vector<uint32_t> order(tasks.size());
-  for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), earlier());
-  for (const Capture& capture : captures) tasks[capture.task].captures = true;
-  for (uint32_t index : order) {
-    Task& task = tasks[index];
-    for (uint32_t i = 0; i < task.node->edge_count && !task.needed; ++i) {
-      uint32_t behind = edge_tasks[task.first_edge + i];
-      task.needed = behind != kNone && (tasks[behind].needed || tasks[behind].captures);
+  std::vector<uint32_t> order, pending;
+  for (uint32_t i = 0; i < tasks.size(); ++i) {
+    pending.push_back(tasks[i].pending);
+    if (!pending[i]) order.push_back(i);
+  }
+  const auto edges = [this](uint32_t task) {
+    return std::span(edge_tasks).subspan(tasks[task].first_edge, tasks[task].node->edge_count);
+  };
+  for (size_t k = 0; k < order.size(); ++k) {
+    for (uint32_t behind : edges(order[k])) {
+      if (behind != kNone && --pending[behind] == 0) order.push_back(behind);
     }
   }
+  for (const Capture& capture : captures) tasks[capture.task].captures = true;
+  std::for_each(order.rbegin(), order.rend(), [&](uint32_t index) {
+    for (uint32_t behind : edges(index)) {
+      tasks[index].needed |= behind != kNone && (tasks[behind].needed || tasks[behind].captures);
+    }
+  });
 }
 
 void Run::enqueue(uint32_t task) {
@@ -159,10 +167,12 @@ bool Run::deliver(uint32_t task, uint32_t slot, Tensor* gradient) {
     return true;
   }
   // A sum that is ours alone is built up in place; otherwise whatever else holds it would change.
+  // It is laid out as what came first, whoever holds that.
   EngineOp op = EngineOp::kAdd;
   if (!options.create_graph && exclusive(known)) {
     op = EngineOp::kAddInplace;
-  } else if (!options.create_graph && exclusive(gradient)) {
+  } else if (!options.create_graph && exclusive(gradient) &&
+             same_strides(known->layout, gradient->layout)) {
     op = EngineOp::kAddInplace;
     std::swap(known, gradient);
   }

@@ -44,6 +44,8 @@ Tensor* zeros(std::span<const int64_t> sizes, DType dtype);
 Tensor* ones_like(const Tensor* t);  // for tensors of one element
 // Whether nobody but the holder of the one reference can see this memory.
 bool exclusive(const Tensor* t);
+// Whether the strides that mean something are equal.
+bool same_strides(const Layout& a, const Layout& b);
 
 // Runs hooks (a dict id -> callable) over a cotangent, which each may replace. In place; false with
 // an exception set.

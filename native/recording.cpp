@@ -73,8 +73,10 @@ bool record_outputs(const Binding& binding, Tensor* const* outputs) {
   return tell("after", {tuple_of(std::span<Tensor* const>{outputs, binding.outputs.size()})});
 }
 
-bool record_node(const void* node) {
-  return tell("node", {PyLong_FromVoidPtr(const_cast<void*>(node))});
+bool record_node(const Binding& binding, const void* node) {
+  PyObject* program = binding.plan->program;
+  return tell("node", {Py_NewRef(program ? program : Py_None),
+                       PyLong_FromVoidPtr(const_cast<void*>(node))});
 }
 
 PyObject* record_sizes(Tensor* t) {

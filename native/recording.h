@@ -31,7 +31,7 @@ PyObject* exchange_recorder(PyObject* next);
 // These are false with an exception set, and to be called only while recording.
 bool record_inputs(const Binding& binding, const Call& call);
 bool record_outputs(const Binding& binding, Tensor* const* outputs);
-bool record_node(const void* node);
+bool record_node(const Binding& binding, const void* node);
 bool record_read(Tensor* t, const char* what);
 bool record_grad(Tensor* t, bool assigned);
 // New references; null with an exception set, or (the last two) without one: nothing is special.

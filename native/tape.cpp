@@ -239,7 +239,7 @@ bool record_operation(GradRecord& record, const Binding& binding, const Call& ca
   if (ok && !written_inputs(binding).empty()) {
     ok = check_written_returned(record, binding, call, outputs);
   }
-  if (ok && recording()) ok = record_node(node);
+  if (ok && recording()) ok = record_node(binding, node);
   drop(node);
   return ok;
 }

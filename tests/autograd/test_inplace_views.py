@@ -278,3 +278,13 @@ def test_anomaly_mode_refuses_nan():
     with autograd.detect_anomaly(check_nan=False):
         ((x * 0) / x).sum().backward()
     assert not autograd.is_anomaly_enabled()
+
+
+def test_grad_reaches_inputs_behind_a_view_that_was_written() -> None:
+    x = gleed.ones(4, 3, requires_grad=True)
+    y = x * 2
+    column = y[:, 0]
+    column.mul_(3)
+    result = column * 2  # older than the history that it gives the view
+    (gradient,) = gleed.autograd.grad(result.sum(), x)
+    assert gradient.tolist() == [[12, 0, 0]] * 4

@@ -52,7 +52,6 @@ class Calls:
         last = self.all[-1] if self.all else None
         return last is not None and last.phase == "backward" and last.place == place
 
-    def node(self, number: int) -> None:
-        """The call that has run has made a node."""
-        if self.all:
-            self._nodes[number] = self.all[-1]
+    def node(self, number: int, call: Call) -> None:
+        """A call has made a node."""
+        self._nodes[number] = call

@@ -238,11 +238,15 @@ def history_of(recorder: Recorder, tensors: list[Any]) -> History:
             True,
             True,  # inputs may depend on one another: how is not this program's
         )
-    except GradientError:
+    except GradientError as error:
+        if "retain_graph" not in str(error):
+            raise Unfollowed(f"the gradient of what it returns must exist; {error}") from None
         return History({}, [], {})  # the function itself has used the history up
     finally:
         _C.set_recorder(previous)
         _C.set_dry_runs(dry)
+    if recorder.reason is not None:
+        raise recorder.reason
     gradients = {
         k: recorder.memory.read(place_of(g))
         for k, g in zip(sources, found, strict=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from gleed import _C, primitives
 from gleed.capture import integers_and_numbers
-from gleed.captured.calls import Calls
+from gleed.captured.calls import Call, Calls
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Memory, Part, Place, place_of
 from gleed.captured.subscript import Parts, basic_index
@@ -66,6 +66,7 @@ class Recorder:
         self.numbers: dict[tuple[int, str, Origin], int] = {}
         self.unfollowed: set[Origin] = set()  # of them those that must be what they are
         self.live = True
+        self.reason: Unfollowed | None = None  # for having given up
         self.scope = self.trace.scope
         self.held: list[Any] = []  # objects that numbers are the addresses of
         # By id: a tensor, its .grad before, whether the function needs that.
@@ -76,7 +77,8 @@ class Recorder:
         self.known, self.varying, self.followed = known, varying, followed
         # By node what its backward gets: integers as sizes of the graph, the origins of numbers.
         self._nodes: dict[int, tuple[list[Size], Sequence[Origin]]] = {}
-        self._last: tuple[Program, list[Standin], Sequence[Size], Sequence[Origin]] | None = None
+        # By program that has run with what it did so last, for the node that it makes.
+        self._ran: dict[Program, tuple[list[Standin], Sequence[Size], Sequence[Origin], Call]] = {}
         self._give_up = give_up
         self.count = 0
         self.begun = place_of(_C.tensor_from_data(0.0, None))[0]
@@ -93,11 +95,12 @@ class Recorder:
         """It has run."""
         return self._try(self._after, outputs)
 
-    def node(self, number: int) -> None:
-        """What has run has made a node for its backward."""
-        self.story.node(number)
-        if self._last is not None:
-            program, values, ints, origins = self._last
+    def node(self, program: Any, number: int) -> None:
+        """A plan that has run has made a node for its backward; another may have run since, which
+        gave a history to what this one read."""
+        if program in self._ran:
+            values, ints, origins, call = self._ran.pop(program)
+            self.story.node(number, call)
             sizes = (values[k].shape[axis] for k, axis in program.sizes)
             self._nodes[number] = [*ints, *sizes], origins
 
@@ -124,7 +127,13 @@ class Recorder:
         sizes: list[Any] = []
         done = self.shape(tensor, "is_contiguous")
         done = done and self._try(lambda: sizes.extend(self._sizes(tensor)))
-        return done and tuple(product(tuple(sizes[axis + 1 :])) for axis in range(tensor.ndim))
+        found: tuple[Any, ...] = tuple(
+            product(tuple(sizes[axis + 1 :])) for axis in range(tensor.ndim)
+        )
+        hints = [n.hint if is_followed(n) else n for n in found]
+        if hints != [*tensor.stride()]:  # where an axis has no second element
+            return self.shape(tensor, "stride") and None
+        return done and found
 
     def index(self, tensor: Any, index: Any) -> Parts | bool | None:
         """A basic index of a tensor, if there is something to follow in it."""
@@ -169,7 +178,7 @@ class Recorder:
 
     def give_up(self, reason: Unfollowed) -> None:
         """Give up for a reason that was raised."""
-        self.live = False
+        self.live, self.reason = False, reason
         self._give_up(reason)
 
     # ---- numbers that Python sees
@@ -209,7 +218,7 @@ class Recorder:
                 "use gleed.where() in place of masks, or compute it outside",
             )
         self.held += [x for x in arguments if isinstance(x, _C.Generator)]
-        places = [self.place(tensor) for tensor in tensors]
+        places = [self._operand(program, k, tensor) for k, tensor in enumerate(tensors)]
         values = [self.memory.read(place) for place in places]
         origins: Sequence[Origin]
         if origin in self._nodes:
@@ -221,7 +230,8 @@ class Recorder:
     def _after(self, outputs: Sequence[Any]) -> None:
         assert self._pending is not None
         program, places, values, ints, scalars, origins = self._pending
-        self._pending, self._last = None, (program, values, ints, origins)
+        self._pending = None
+        self._ran[program] = values, ints, origins, self.story.all[-1]
         # The same computed again is computed once.
         symbols = (o.symbol if isinstance(o, FollowedSize) else o for o in origins)
         numbers = *scalars, *map(identity, (*ints, *symbols))
@@ -400,6 +410,18 @@ class Recorder:
         else:
             self._constant(tensor, place)
         return place
+
+    def _operand(self, program: Program, k: int, tensor: Any) -> Place:
+        """Where operand `k` of a program is. New memory that is overwritten unread holds zeros."""
+        place = place_of(tensor)
+        new = place[0] > self.begun and not self.memory.knows(place)
+        if new and k in program.written.values():
+            graph = program.graph
+            read = {v for node in graph.nodes for v in node.inputs}
+            if graph.inputs[k] not in read:
+                zeros = self.trace.full(tuple(tensor.shape), 0, place[1])
+                self.memory.add(place, zeros)
+        return self.place(tensor)
 
     def _external(self, tensor: Any, place: Place) -> None:
         """A tensor that was there before becomes an input."""

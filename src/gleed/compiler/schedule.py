@@ -252,7 +252,9 @@ class Schedule:
         scalars = tuple(v.node.attrs["key"] for v in node.inputs if v.node.op == "param")
         sources = tuple(map(self.real, operands))
         known = len(node.outputs) - node.primitive.attributes.get("dynamic", 0)
-        like = [[self.real(v)] for v in lenders if self.is_real(v)]
+        # In a program of many operations the movements of a result are the order of its strides.
+        moved = MOVEMENTS if self._calls is not None else ()
+        like = [[self.real(v)] for v in lenders if self.is_real(v) or v.node.kind in moved]
         like += [self._rows(operands[i]) for i in node.primitive.attributes.get("rows_like", ())]
         like += [[]] * (len(node.outputs) - len(like))
         there = targets or {}
