@@ -1,16 +1,22 @@
 // Attention by blocks: the routines "attention" and "attention_gradient".
 //
-//   ("library", "attention", (q, k, v, scale[, mask], out, lse), (causal,), ())
+//   ("library", "attention", (q, k, v, scale[, mask], out, lse[, rest]), (causal,), ())
 //   ("library", "attention_gradient",
 //    (q, k, v, scale, g, lse, delta[, mask], dq, dk, dv), (causal,), ())
 //
-// q is [..., L, E], k [..., S, E], v [..., S, Ev], mask [..., L, S] with equal leading axes (a pair
-// of matrices for each is a *head*) and any strides; scale is a number. Of the weights
+// q is [..., L, E], k [..., S, E], v [..., S, Ev], mask [..., L, S] with any strides and equal
+// leading axes (a q for each is a *head*), but that the last of them may be smaller in k and v, of
+// which each then serves a *group* of neighbouring heads. scale is a number. Of the weights
 //   p = softmax(q · kᵀ · scale + mask)     (causal: query i sees keys 0 … i)
 // only a block exists at a time. out = p · v; lse [..., L] is the logarithm of what softmax divides
 // by, +inf for a query that sees nothing. From these the gradient computes its block of p again:
 //   dv = pᵀ · g    s = p ∘ (g · vᵀ − delta) · scale    dq = s · k    dk = sᵀ · q
 // where delta [..., L] is the sum of g ∘ out over a row.
+//
+// A mask of bools says what is seen. Where q, k and v are 16-bit floats so are results, g and what
+// gradients are of; the other operands, and all that is computed, are float32. Numbers are widened
+// as they are packed, or read in pairs where tiles multiply bfloat16; results are rounded once. The
+// rest, which `out` lost then, makes for an exact delta.
 //
 // Products run on the register tiles of matrix multiplication, what is between them on kernels of
 // gleed/compiler/attention.py. Keys are taken `block` at a time, which fit the second-level cache
@@ -19,7 +25,10 @@
 #pragma once
 
 #include <span>
+#include <string_view>
+#include <utility>
 
+#include "contraction.h"
 #include "contraction_pack.h"
 #include "kernel.h"
 #include "library.h"
@@ -29,26 +38,34 @@ namespace gleed {
 constexpr int64_t kQueryBlock = 48;  // rows of whole tiles
 
 struct AttentionShape {
-  DType dtype;
-  int64_t item;
-  int64_t heads, queries, keys, depth, columns;
+  DType dtype, sums;   // of q, k and v; of what is computed
+  int64_t item, wide;  // their bytes
+  int64_t heads, group, queries, keys, depth, columns;
   bool causal, masked;
 
+  bool narrow() const { return dtype != sums; }
   int64_t key_block() const;
   double work() const;  // multiplications of q · kᵀ and p · v
 };
 
-// Reads and checks the operands, of which there are `count` without a mask, whose place is `mask`.
-// False with an exception set.
-bool describe_attention(const RoutineGeometry& g, size_t count, size_t mask, AttentionShape& shape);
+// Reads and checks the operands, whose dtypes `kinds` tells: "n" that of q, "w" that of sums, "m"
+// the mask, which may be missing. False with an exception set.
+bool describe_attention(const RoutineGeometry& g, std::string_view kinds, AttentionShape& shape);
 
-// How items, each a head or one of the equal `parts` of it, are divided into tasks.
+// How items, each one of `count` or one of the equal `parts` of it, are divided into tasks.
 struct AttentionTasks {
   int64_t parts, tasks;
   size_t each;  // bytes of workspace of a task
 
   AttentionTasks() = default;
-  AttentionTasks(const AttentionShape& shape, int64_t blocks, size_t each);
+  AttentionTasks(const AttentionShape& shape, int64_t count, int64_t blocks, size_t each);
+};
+
+// Places in the workspace of a task, one after another.
+struct Places {
+  size_t used = 0;  // bytes
+
+  size_t take(size_t bytes) { return std::exchange(used, used + round_up(bytes, 64)); }
 };
 
 // A matrix of one head; strides in bytes. A vector is a column.
@@ -61,11 +78,29 @@ struct Matrix {
 Matrix matrix_of(const RoutineCall& call, size_t operand, int64_t head, int axes = 2);
 void clear(Matrix x, int64_t rows, int64_t row_bytes);
 
-// An operand b of a product, packed in panels: lanes are its columns.
+// Rows of an operand a, some at a time: where they lie, or copies as wide as sums.
+class Rows {
+ public:
+  // For an operand and up to so many rows of so many columns; false with an exception set.
+  bool init(const AttentionShape& shape, const Layout& x, int64_t rows, int64_t columns);
+  // `copy` has room for bytes().
+  Matrix operator()(Matrix x, int64_t rows, char* copy) const;
+  size_t bytes() const { return bytes_; }
+  DType tiles() const { return tiles_; }  // the dtype of the tiles that read them
+
+ private:
+  DType tiles_;
+  KernelFunction widen_ = nullptr;
+  int64_t columns_, wide_;
+  size_t bytes_ = 0;
+};
+
+// An operand b of a product, packed in panels for the tiles of a dtype: lanes are its columns.
 class Panels {
  public:
   // For strides in bytes and up to so many lanes and steps; false with an exception set.
-  bool init(DType dtype, int64_t lane_stride, int64_t step_stride, int64_t lanes, int64_t steps);
+  bool init(DType dtype, DType tiles, int64_t lane_stride, int64_t step_stride, int64_t lanes,
+            int64_t steps);
   void pack(const char* source, int64_t lanes, int64_t steps, char* target) const;
   size_t bytes() const { return bytes_; }
   int64_t width() const { return width_; }
@@ -77,7 +112,7 @@ class Panels {
   size_t bytes_;
 };
 
-// c = a · b, or c += a · b, on tiles.
+// c = a · b, or c += a · b, on tiles. c has the dtype of their sums.
 class TileProduct {
  public:
   // `rows`, `columns`: what the sizes of products may be, but for whole blocks less. `padded`: c
@@ -97,11 +132,16 @@ class TileProduct {
   MicroKernel ragged_[kMaxRows + 1][kMaxVectors + 1] = {};
 };
 
-// A kernel of gleed/compiler/attention.py for these classes of strides; null with an exception set.
-KernelFunction attention_kernel(const char* name, DType dtype, Orientation orientation,
-                                const char* classes);
-// The class of a stride, in bytes.
-char stride_class(int64_t stride, int64_t item);
+// A kernel of gleed/compiler/attention.py on sums for these classes of strides; `other` is the
+// dtype of what it reads or writes besides. Null with an exception set.
+KernelFunction attention_kernel(const char* name, DType sums, Orientation orientation,
+                                const char* classes, DType other);
+inline KernelFunction attention_kernel(const char* name, DType sums, Orientation orientation,
+                                       const char* classes) {
+  return attention_kernel(name, sums, orientation, classes, sums);
+}
+// The one that adds a mask to scores.
+KernelFunction mask_kernel(const AttentionShape& shape, const RoutineOperand& mask);
 
 // Runs a kernel over rows × columns of its operands.
 void launch(KernelFunction kernel, int64_t rows, int64_t columns,

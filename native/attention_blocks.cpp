@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "attention.h"
-#include "contraction.h"
 #include "errors.h"
 
 namespace nb = nanobind;
@@ -16,11 +15,15 @@ namespace {
 
 constexpr int64_t kKeyBlock = 384;       // whole tiles as rows and as columns
 constexpr int64_t kBlockBytes = 400000;  // of keys and values of a block, at most
-constexpr int64_t kEnoughHeads = 16;     // fewer are divided themselves
+constexpr int64_t kEnoughItems = 16;     // fewer are divided themselves
 constexpr size_t kWorkspace = 8 << 20;
 constexpr int kMaxOperands = 8;
 
-PyObject* provider = nullptr;  // find(name, dtype) -> Kernel. Kept until the process ends.
+PyObject* provider = nullptr;  // find(name, sums, other) -> Kernel. Kept until the process ends.
+
+char stride_class(int64_t stride, int64_t item) {
+  return stride == item ? '1' : stride == 0 ? '0' : 's';
+}
 
 bool reject(const char* rule) {
   raise("ValueError", "attention: %s; the plan gives other operands", rule);
@@ -30,7 +33,7 @@ bool reject(const char* rule) {
 }  // namespace
 
 int64_t AttentionShape::key_block() const {
-  const int64_t most = kBlockBytes / ((depth + columns + 1) * item);
+  const int64_t most = kBlockBytes / ((depth + columns + 1) * wide);
   return std::clamp(most / kQueryBlock * kQueryBlock, kQueryBlock, kKeyBlock);
 }
 
@@ -39,25 +42,31 @@ double AttentionShape::work() const {
   return heads * pairs * (depth + columns);
 }
 
-bool describe_attention(const RoutineGeometry& g, size_t count, size_t mask,
-                        AttentionShape& shape) {
-  const size_t given = g.operands.size();
-  if (given != count && given != count + 1) return reject("an operand is missing or too many");
+bool describe_attention(const RoutineGeometry& g, std::string_view kinds, AttentionShape& shape) {
+  const size_t given = g.operands.size(), mask = kinds.find('m');
+  const bool masked = given == kinds.size();
+  if (!masked && given + 1 != kinds.size()) return reject("an operand is missing or too many");
   if (g.dims.size() != 1) return reject("there is one dim, causal");
   const DType dtype = g.operands[0].dtype;
-  if (dtype != DType::kFloat32 && dtype != DType::kFloat64) return reject("float32 or float64");
-  for (const RoutineOperand& operand : g.operands) {
-    if (operand.dtype != dtype) return reject("all operands have one dtype");
+  if (!info(dtype).floating) return reject("real numbers");
+  const DType sums = dtype == DType::kFloat64 ? dtype : DType::kFloat32;
+  for (size_t i = 0; i < given; ++i) {
+    const char kind = kinds[i < mask || masked ? i : i + 1];
+    const DType own = g.operands[i].dtype;
+    const bool fits = own == (kind == 'w' ? sums : dtype);
+    if (!fits && (kind != 'm' || (own != DType::kBool && own != sums))) return reject("dtypes");
   }
   const Layout &q = *g.operands[0].layout, &k = *g.operands[1].layout, &v = *g.operands[2].layout;
   const int d = q.ndim;
   if (d < 2 || k.ndim != d || v.ndim != d) return reject("q, k and v have as many axes");
-  shape = {dtype,          itemsize(dtype), 1,
-           q.sizes[d - 2], k.sizes[d - 2],  q.sizes[d - 1],
-           v.sizes[d - 1], g.dims[0] != 0,  given > count};
+  shape = {
+      dtype,          sums,           itemsize(dtype), itemsize(sums), 1,     1, q.sizes[d - 2],
+      k.sizes[d - 2], q.sizes[d - 1], v.sizes[d - 1],  g.dims[0] != 0, masked};
   if (k.sizes[d - 1] != shape.depth || v.sizes[d - 2] != shape.keys) return reject("sizes agree");
   for (int i = 0; i < d - 2; ++i) {
-    if (k.sizes[i] != q.sizes[i] || v.sizes[i] != q.sizes[i]) return reject("heads agree");
+    if (i == d - 3 && k.sizes[i]) shape.group = q.sizes[i] / k.sizes[i];
+    const int64_t shared = i == d - 3 ? shape.group : 1;
+    if (k.sizes[i] * shared != q.sizes[i] || v.sizes[i] != k.sizes[i]) return reject("heads agree");
     shape.heads *= q.sizes[i];
   }
   if (shape.masked) {
@@ -69,13 +78,14 @@ bool describe_attention(const RoutineGeometry& g, size_t count, size_t mask,
   return true;
 }
 
-AttentionTasks::AttentionTasks(const AttentionShape& shape, int64_t blocks, size_t bytes) {
-  const int64_t wanted = task_count(shape.work()), heads = std::max<int64_t>(1, shape.heads);
+AttentionTasks::AttentionTasks(const AttentionShape& shape, int64_t count, int64_t blocks,
+                               size_t bytes) {
+  const int64_t wanted = task_count(shape.work()), items = std::max<int64_t>(1, count);
   parts =
-      std::clamp<int64_t>(std::min(wanted, kEnoughHeads) / heads, 1, std::max<int64_t>(1, blocks));
+      std::clamp<int64_t>(std::min(wanted, kEnoughItems) / items, 1, std::max<int64_t>(1, blocks));
   each = round_up(bytes, 64);
   const int64_t fit = std::max<int64_t>(2, kWorkspace / each);
-  tasks = std::min({wanted, heads * parts, fit});
+  tasks = std::min({wanted, items * parts, fit});
 }
 
 Matrix matrix_of(const RoutineCall& call, size_t operand, int64_t head, int axes) {
@@ -90,15 +100,37 @@ Matrix matrix_of(const RoutineCall& call, size_t operand, int64_t head, int axes
           axes == 2 ? item * x.strides[x.ndim - 1] : 0};
 }
 
-bool Panels::init(DType dtype, int64_t lane_stride, int64_t step_stride, int64_t lanes,
-                  int64_t steps) {
-  const TileFamily* family = tile_family(dtype);
+bool Rows::init(const AttentionShape& shape, const Layout& x, int64_t rows, int64_t columns) {
+  const TileFamily* family = tile_family(shape.dtype);
   if (!family) return false;
-  item_ = itemsize(dtype);
+  const int64_t stride = shape.item * x.strides[x.ndim - 1];
+  const bool pairs = family->pairs && columns % 2 == 0 && stride == shape.item;
+  tiles_ = pairs ? shape.dtype : shape.sums;
+  if (tiles_ == shape.dtype) return true;
+  columns_ = columns;
+  wide_ = shape.wide;
+  bytes_ = rows * columns * wide_;
+  const char classes[] = {stride_class(stride, shape.item), '1', 0};
+  widen_ = attention_kernel("widen", shape.sums, Orientation::kMap, classes, shape.dtype);
+  return widen_ != nullptr;
+}
+
+Matrix Rows::operator()(Matrix x, int64_t rows, char* copy) const {
+  if (!widen_) return x;
+  const Matrix wide = {copy, columns_ * wide_, wide_};
+  launch(widen_, rows, columns_, {x, wide});
+  return wide;
+}
+
+bool Panels::init(DType dtype, DType tiles, int64_t lane_stride, int64_t step_stride, int64_t lanes,
+                  int64_t steps) {
+  const TileFamily* family = tile_family(tiles);
+  if (!family) return false;
+  item_ = packed_size(tiles);
   lane_stride_ = lane_stride;
   step_stride_ = step_stride;
   width_ = family->lanes * std::clamp<int64_t>(ceil_div(lanes, family->lanes), 1, family->vectors);
-  stride_ = width_ * round_up(steps, 16) * item_;
+  stride_ = width_ * round_up(packed_steps(*family, steps), 16) * item_;
   bytes_ = ceil_div(lanes, width_) * stride_;
   return pack_.init(dtype, *family, lane_stride, step_stride, width_);
 }
@@ -114,7 +146,7 @@ bool TileProduct::init(DType dtype, std::span<const int64_t> rows, int64_t colum
   const TileFamily* family = tile_family(dtype);
   if (!family) return false;
   family_ = *family;
-  item_ = itemsize(dtype);
+  item_ = packed_size(dtype);
   padded_ = padded;
   for (int64_t count : rows) {
     if (count >= family_.rows && !find(dtype, family_.rows, columns)) return false;
@@ -146,10 +178,11 @@ void TileProduct::run(Matrix a, const Panels& panels, const char* b, char* c, in
                       int64_t rows, int64_t columns, int64_t depth, bool add) const {
   TileArguments t = {};
   t.a_row = a.row;
-  t.a_step = a.column;
+  t.a_step = family_.pairs ? 2 * a.column : a.column;
   t.b_step = panels.width() * item_;
   t.c_row = t.before_row = c_row;
-  t.steps = depth;
+  t.steps = packed_steps(family_, depth);
+  t.raw = true;
   for (int64_t column = 0; column < columns; column += panels.width(), b += panels.stride()) {
     const int64_t here = std::min(panels.width(), columns - column);
     const int64_t vectors = ceil_div(here, family_.lanes);
@@ -165,13 +198,14 @@ void TileProduct::run(Matrix a, const Panels& panels, const char* b, char* c, in
   }
 }
 
-KernelFunction attention_kernel(const char* name, DType dtype, Orientation orientation,
-                                const char* classes) {
+KernelFunction attention_kernel(const char* name, DType sums, Orientation orientation,
+                                const char* classes, DType other) {
   if (!provider) {
     raise("RuntimeError", "attention: no kernels are set; import gleed, not gleed._C");
     return nullptr;
   }
-  PyObject* kernel = PyObject_CallFunction(provider, "ss", name, info(dtype).kernel_name);
+  PyObject* kernel =
+      PyObject_CallFunction(provider, "sss", name, info(sums).kernel_name, info(other).kernel_name);
   if (!kernel) return nullptr;
   KernelFunction function = nullptr;
   if (Py_TYPE(kernel) == KernelType) {
@@ -183,8 +217,10 @@ KernelFunction attention_kernel(const char* name, DType dtype, Orientation orien
   return function;
 }
 
-char stride_class(int64_t stride, int64_t item) {
-  return stride == item ? '1' : stride == 0 ? '0' : 's';
+KernelFunction mask_kernel(const AttentionShape& shape, const RoutineOperand& mask) {
+  const int64_t item = itemsize(mask.dtype), last = mask.layout->ndim - 1;
+  const char classes[] = {'1', '0', stride_class(item * mask.layout->strides[last], item), '1', 0};
+  return attention_kernel("shift", shape.sums, Orientation::kMap, classes, mask.dtype);
 }
 
 void launch(KernelFunction kernel, int64_t rows, int64_t columns,
@@ -217,7 +253,7 @@ void bind_attention(nb::module_& m) {
   m.def(
       "set_attention_kernels", [](nb::callable find) { provider = find.release().ptr(); },
       nb::arg("find"),
-      "Set what finds the kernels of attention: find(name, dtype) returns a Kernel.");
+      "Set what finds the kernels of attention: find(name, sums, other) returns a Kernel.");
 }
 
 }  // namespace gleed

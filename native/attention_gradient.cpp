@@ -1,10 +1,10 @@
-// The routine "attention_gradient" (attention.h). A task takes some keys of a head and goes through
-// the queries; the shares of dq of several tasks are added in the order of the keys.
+// The routine "attention_gradient" (attention.h). A task takes some keys and goes through the
+// queries of the heads that they serve; the shares of dq of several tasks are added in the order of
+// the keys. Of narrow results the sums are kept aside: dq of a group, dk and dv of a block.
 #include <algorithm>
 #include <cstring>
 
 #include "attention.h"
-#include "contraction.h"
 #include "threads.h"
 
 namespace gleed {
@@ -18,73 +18,115 @@ struct Gradient {
   AttentionTasks tasks;
   int64_t block;  // of keys
   // For q · kᵀ, g · vᵀ, s · k, sᵀ · q and pᵀ · g.
+  Rows query_rows, cotangent_rows;
   Panels keys_turned, values_turned, keys, queries, cotangents;
-  TileProduct to_scores, to_queries, to_keys, to_values;
-  KernelFunction shift = nullptr, weights, add;
+  TileProduct to_scores, to_slopes, to_queries, to_keys, to_values;
+  KernelFunction shift = nullptr, weights, add, round;
   int64_t score_row;  // bytes
   size_t values_turned_at, keys_at, queries_at, cotangents_at, weights_at, slopes_at;
-  size_t shares_at;  // in the workspace, after those of the tasks: dq of each part
+  size_t query_rows_at, cotangent_rows_at, dk_at, dv_at;
+  size_t shares_at;  // in the workspace, after those of the tasks: sums of dq
+
+  bool shares() const { return shape.narrow() || tasks.parts > 1; }
+  int64_t share_row() const { return shape.depth * shape.wide; }
+  int64_t share_bytes() const { return shape.queries * share_row(); }  // of a head
 };
 
-// One head, some of its keys.
-class Head {
+void round(const Gradient& a, Matrix sums, Matrix result, int64_t rows, int64_t columns) {
+  const Matrix one = {const_cast<char*>(one_of(a.shape.sums)), 0, 0};
+  launch(a.round, rows, columns, {sums, one, result});
+}
+
+// Some of the keys that serve a group of heads.
+class Keys {
  public:
-  Head(const Gradient& gradient, const RoutineCall& call, int64_t head, char* workspace)
-      : a_(gradient), s_(gradient.shape), work_(workspace) {
+  // `share` takes what is added to dq of each of the group; null: dq itself does.
+  Keys(const Gradient& gradient, const RoutineCall& call, int64_t number, char* workspace,
+       char* share)
+      : a_(gradient),
+        s_(gradient.shape),
+        call_(call),
+        number_(number),
+        work_(workspace),
+        share_(share) {
     const size_t first = call.geometry.operands.size() - 3;
-    q_ = matrix_of(call, kQ, head);
-    k_ = matrix_of(call, kK, head);
-    v_ = matrix_of(call, kV, head);
-    g_ = matrix_of(call, kG, head);
-    lse_ = matrix_of(call, kLse, head, 1);
-    delta_ = matrix_of(call, kDelta, head, 1);
-    mask_ = s_.masked ? matrix_of(call, kMask, head) : Matrix{};
-    dq_ = matrix_of(call, first, head);
-    dk_ = matrix_of(call, first + 1, head);
-    dv_ = matrix_of(call, first + 2, head);
+    k_ = matrix_of(call, kK, number);
+    v_ = matrix_of(call, kV, number);
+    dk_ = matrix_of(call, first + 1, number);
+    dv_ = matrix_of(call, first + 2, number);
     scale_ = {call.pointers[kScale], 0, 0};
   }
 
-  // `share` takes the part of dq; null: dq itself does.
-  void run(Range blocks, char* share) {
-    const int64_t row_bytes = s_.depth * s_.item;
-    if (share) dq_ = {share, row_bytes, s_.item};
-    clear(dq_, s_.queries, row_bytes);
+  void run(Range blocks) {
+    for (int64_t member = 0; member < s_.group; ++member) {
+      select(member);
+      clear(dq_, s_.queries, a_.share_row());
+    }
     for (int64_t b = blocks.begin; b < blocks.end; ++b) {
       const int64_t first = b * a_.block, count = std::min(a_.block, s_.keys - first);
-      clear({dk_.to(first), dk_.row, s_.item}, count, row_bytes);
-      clear({dv_.to(first), dv_.row, s_.item}, count, s_.columns * s_.item);
+      start(dk_sums_, dk_, first, count, s_.depth, a_.dk_at);
+      start(dv_sums_, dv_, first, count, s_.columns, a_.dv_at);
       a_.keys_turned.pack(k_.to(first), count, s_.depth, work_);
       a_.values_turned.pack(v_.to(first), count, s_.columns, work_ + a_.values_turned_at);
       a_.keys.pack(k_.to(first), s_.depth, count, work_ + a_.keys_at);
-      const int64_t begin = s_.causal ? first / kQueryBlock * kQueryBlock : 0;
-      for (int64_t i = begin; i < s_.queries; i += kQueryBlock) {
-        step(i, std::min(kQueryBlock, s_.queries - i), first, count);
+      for (int64_t member = 0; member < s_.group; ++member) {
+        select(member);
+        const int64_t begin = s_.causal ? first / kQueryBlock * kQueryBlock : 0;
+        for (int64_t i = begin; i < s_.queries; i += kQueryBlock) {
+          step(i, std::min(kQueryBlock, s_.queries - i), first, count);
+        }
       }
+      finish(dk_sums_, dk_, first, count, s_.depth);
+      finish(dv_sums_, dv_, first, count, s_.columns);
     }
   }
 
  private:
+  void select(int64_t member) {
+    const int64_t head = number_ * s_.group + member;
+    q_ = matrix_of(call_, kQ, head);
+    g_ = matrix_of(call_, kG, head);
+    lse_ = matrix_of(call_, kLse, head, 1);
+    delta_ = matrix_of(call_, kDelta, head, 1);
+    if (s_.masked) mask_ = matrix_of(call_, kMask, head);
+    dq_ = matrix_of(call_, call_.geometry.operands.size() - 3, head);
+    if (share_) dq_ = {share_ + member * a_.share_bytes(), a_.share_row(), s_.wide};
+  }
+
+  // The sums for some rows of a result: where they lie, or at a place in the workspace.
+  void start(Matrix& sums, Matrix result, int64_t first, int64_t rows, int64_t columns,
+             size_t place) const {
+    sums = {result.to(first), result.row, s_.wide};
+    if (s_.narrow()) sums = {work_ + place, columns * s_.wide, s_.wide};
+    clear(sums, rows, columns * s_.wide);
+  }
+
+  void finish(Matrix sums, Matrix result, int64_t first, int64_t rows, int64_t columns) const {
+    if (s_.narrow()) round(a_, sums, {result.to(first), result.row, result.column}, rows, columns);
+  }
+
   // Queries from `i` on and keys from `first` on.
   void step(int64_t i, int64_t rows, int64_t first, int64_t count) const {
     const int64_t seen = s_.causal ? std::min(count, i + rows - first) : count;
     if (seen <= 0) return;
-    const Matrix weights = {work_ + a_.weights_at, a_.score_row, s_.item};
-    const Matrix slopes = {work_ + a_.slopes_at, a_.score_row, s_.item};
-    const Matrix q = {q_.to(i), q_.row, q_.column}, g = {g_.to(i), g_.row, g_.column};
+    const Matrix weights = {work_ + a_.weights_at, a_.score_row, s_.wide};
+    const Matrix slopes = {work_ + a_.slopes_at, a_.score_row, s_.wide};
+    const Matrix q = a_.query_rows({q_.to(i), q_.row, q_.column}, rows, work_ + a_.query_rows_at);
+    const Matrix g =
+        a_.cotangent_rows({g_.to(i), g_.row, g_.column}, rows, work_ + a_.cotangent_rows_at);
     a_.to_scores.run(q, a_.keys_turned, work_, weights.at, weights.row, rows, seen, s_.depth,
                      false);
-    a_.to_scores.run(g, a_.values_turned, work_ + a_.values_turned_at, slopes.at, slopes.row, rows,
+    a_.to_slopes.run(g, a_.values_turned, work_ + a_.values_turned_at, slopes.at, slopes.row, rows,
                      seen, s_.columns, false);
     weigh(i, rows, first, seen, weights, slopes);
-    a_.queries.pack(q.at, s_.depth, rows, work_ + a_.queries_at);
-    a_.cotangents.pack(g.at, s_.columns, rows, work_ + a_.cotangents_at);
+    a_.queries.pack(q_.to(i), s_.depth, rows, work_ + a_.queries_at);
+    a_.cotangents.pack(g_.to(i), s_.columns, rows, work_ + a_.cotangents_at);
     a_.to_queries.run(slopes, a_.keys, work_ + a_.keys_at, dq_.to(i), dq_.row, rows, s_.depth, seen,
                       true);
-    a_.to_keys.run(turned(slopes), a_.queries, work_ + a_.queries_at, dk_.to(first), dk_.row, seen,
-                   s_.depth, rows, true);
-    a_.to_values.run(turned(weights), a_.cotangents, work_ + a_.cotangents_at, dv_.to(first),
-                     dv_.row, seen, s_.columns, rows, true);
+    a_.to_keys.run(turned(slopes), a_.queries, work_ + a_.queries_at, dk_sums_.at, dk_sums_.row,
+                   seen, s_.depth, rows, true);
+    a_.to_values.run(turned(weights), a_.cotangents, work_ + a_.cotangents_at, dv_sums_.at,
+                     dv_sums_.row, seen, s_.columns, rows, true);
   }
 
   // From scores and their cotangents to weights and gradients of scores, zero beyond the diagonal.
@@ -94,7 +136,7 @@ class Head {
     if (s_.masked) {
       const Matrix mask = {mask_.to(i) + first * mask_.column, mask_.row, mask_.column};
       launch(a_.shift, rows, seen, {weights, scale_, mask, weights});
-      factor.at = const_cast<char*>(one_of(s_.dtype));
+      factor.at = const_cast<char*>(one_of(s_.sums));
     }
     launch(a_.weights, rows, seen,
            {weights,
@@ -108,9 +150,9 @@ class Head {
     if (!s_.causal) return;
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t visible = std::clamp<int64_t>(i + row + 1 - first, 0, seen);
-      const size_t bytes = (seen - visible) * s_.item;
-      std::memset(weights.to(row) + visible * s_.item, 0, bytes);
-      std::memset(slopes.to(row) + visible * s_.item, 0, bytes);
+      const size_t bytes = (seen - visible) * s_.wide;
+      std::memset(weights.to(row) + visible * s_.wide, 0, bytes);
+      std::memset(slopes.to(row) + visible * s_.wide, 0, bytes);
     }
   }
 
@@ -118,21 +160,23 @@ class Head {
 
   const Gradient& a_;
   const AttentionShape& s_;
-  char* work_;
-  Matrix q_, k_, v_, g_, lse_, delta_, mask_, dq_, dk_, dv_, scale_;
+  const RoutineCall& call_;
+  int64_t number_;
+  char *work_, *share_;
+  Matrix q_, g_, lse_, delta_, mask_, dq_;  // of one of the group
+  Matrix k_, v_, dk_, dv_, scale_;
+  Matrix dk_sums_, dv_sums_;  // of a block
 };
 
-// dq of a head from the shares of its parts.
-void gather(const Gradient& a, const RoutineCall& call, int64_t head) {
+// dq of a head from the shares of its parts, of which `at` is the first.
+void gather(const Gradient& a, const RoutineCall& call, int64_t head, char* at) {
   const AttentionShape& s = a.shape;
-  const int64_t row_bytes = s.depth * s.item, bytes = s.queries * row_bytes;
-  const Matrix dq = matrix_of(call, call.geometry.operands.size() - 3, head);
-  Matrix share = {call.workspace + a.shares_at + head * a.tasks.parts * bytes, row_bytes, s.item};
-  for (int64_t i = 0; i < s.queries; ++i) std::memcpy(dq.to(i), share.to(i), row_bytes);
+  const Matrix sum = {at, a.share_row(), s.wide};
   for (int64_t i = 1; i < a.tasks.parts; ++i) {
-    share.at += bytes;
-    launch(a.add, s.queries, s.depth, {dq, share, dq});
+    at += s.group * a.share_bytes();
+    launch(a.add, s.queries, s.depth, {sum, {at, sum.row, sum.column}, sum});
   }
+  round(a, sum, matrix_of(call, call.geometry.operands.size() - 3, head), s.queries, s.depth);
 }
 
 void execute(const RoutineCall& call) {
@@ -140,31 +184,49 @@ void execute(const RoutineCall& call) {
   const AttentionShape& s = gradient.shape;
   const AttentionTasks& t = gradient.tasks;
   const int64_t blocks = ceil_div(s.keys, gradient.block);
+  // Of a group, or of one of its parts.
+  const auto share = [&](int64_t i) {
+    return call.workspace + gradient.shares_at + i * s.group * gradient.share_bytes();
+  };
   parallel_for(t.tasks, [&](int64_t task) {
-    const Range mine = part(s.heads * t.parts, t.tasks, task);
+    const Range mine = part(s.heads / s.group * t.parts, t.tasks, task);
     for (int64_t i = mine.begin; i < mine.end; ++i) {
-      char* share = call.workspace + gradient.shares_at + i * s.queries * s.depth * s.item;
-      Head(gradient, call, i / t.parts, call.workspace + task * t.each)
-          .run(part(blocks, t.parts, i % t.parts), t.parts > 1 ? share : nullptr);
+      char* sums = gradient.shares() ? share(t.parts > 1 ? i : task) : nullptr;
+      const int64_t number = i / t.parts;
+      Keys(gradient, call, number, call.workspace + task * t.each, sums)
+          .run(part(blocks, t.parts, i % t.parts));
+      for (int64_t member = 0; sums && t.parts == 1 && member < s.group; ++member) {
+        gather(gradient, call, number * s.group + member, sums + member * gradient.share_bytes());
+      }
     }
   });
   if (t.parts == 1) return;
-  parallel_for(s.heads, [&](int64_t head) { gather(gradient, call, head); });
+  parallel_for(s.heads, [&](int64_t head) {
+    char* first = share(head / s.group * t.parts) + head % s.group * gradient.share_bytes();
+    gather(gradient, call, head, first);
+  });
 }
 
 bool find_panels(const RoutineGeometry& g, Gradient& a) {
   const AttentionShape& s = a.shape;
   const int d = g.operands[kQ].layout->ndim;
-  const auto init = [&](Panels& panels, int operand, bool turn, int64_t lanes, int64_t steps) {
+  const auto turned = [&](Panels& panels, int operand, DType tiles, int64_t lanes, int64_t steps) {
     const Layout& x = *g.operands[operand].layout;
-    const int64_t row = s.item * x.strides[d - 2], column = s.item * x.strides[d - 1];
-    return panels.init(s.dtype, turn ? row : column, turn ? column : row, lanes, steps);
+    return panels.init(s.dtype, tiles, s.item * x.strides[d - 2], s.item * x.strides[d - 1], lanes,
+                       steps);
+  };
+  const auto straight = [&](Panels& panels, int operand, int64_t lanes, int64_t steps) {
+    const Layout& x = *g.operands[operand].layout;
+    return panels.init(s.dtype, s.sums, s.item * x.strides[d - 1], s.item * x.strides[d - 2], lanes,
+                       steps);
   };
   const int64_t keys = std::min(a.block, s.keys), rows = std::min(kQueryBlock, s.queries);
-  return init(a.keys_turned, kK, true, keys, s.depth) &&
-         init(a.values_turned, kV, true, keys, s.columns) &&
-         init(a.keys, kK, false, s.depth, keys) && init(a.queries, kQ, false, s.depth, rows) &&
-         init(a.cotangents, kG, false, s.columns, rows);
+  return a.query_rows.init(s, *g.operands[kQ].layout, rows, s.depth) &&
+         a.cotangent_rows.init(s, *g.operands[kG].layout, rows, s.columns) &&
+         turned(a.keys_turned, kK, a.query_rows.tiles(), keys, s.depth) &&
+         turned(a.values_turned, kV, a.cotangent_rows.tiles(), keys, s.columns) &&
+         straight(a.keys, kK, s.depth, keys) && straight(a.queries, kQ, s.depth, rows) &&
+         straight(a.cotangents, kG, s.columns, rows);
 }
 
 bool find_kernels(const RoutineGeometry& g, Gradient& a) {
@@ -173,21 +235,17 @@ bool find_kernels(const RoutineGeometry& g, Gradient& a) {
   const int64_t by_query[] = {std::min(s.queries, kQueryBlock), s.queries % kQueryBlock};
   // Beside the diagonal a block of keys ends where the last queries do.
   const int64_t by_key[] = {keys, s.keys % a.block, s.causal ? s.queries : 0};
-  if (!a.to_scores.init(s.dtype, by_query, keys, true) ||
-      !a.to_queries.init(s.dtype, by_query, s.depth, false) ||
-      !a.to_keys.init(s.dtype, by_key, s.depth, false) ||
-      !a.to_values.init(s.dtype, by_key, s.columns, false)) {
+  if (!a.to_scores.init(a.query_rows.tiles(), by_query, keys, true) ||
+      !a.to_slopes.init(a.cotangent_rows.tiles(), by_query, keys, true) ||
+      !a.to_queries.init(s.sums, by_query, s.depth, false) ||
+      !a.to_keys.init(s.sums, by_key, s.depth, false) ||
+      !a.to_values.init(s.sums, by_key, s.columns, false)) {
     return false;
   }
-  if (s.masked) {
-    const Layout& mask = *g.operands[kMask].layout;
-    const char moves = stride_class(s.item * mask.strides[mask.ndim - 1], s.item);
-    const char classes[] = {'1', '0', moves, '1', 0};
-    a.shift = attention_kernel("shift", s.dtype, Orientation::kMap, classes);
-    if (!a.shift) return false;
-  }
-  return (a.weights = attention_kernel("weights", s.dtype, Orientation::kMap, "11000011")) &&
-         (a.add = attention_kernel("add", s.dtype, Orientation::kMap, "111"));
+  if (s.masked && !(a.shift = mask_kernel(s, g.operands[kMask]))) return false;
+  return (a.weights = attention_kernel("weights", s.sums, Orientation::kMap, "11000011")) &&
+         (a.add = attention_kernel("add", s.sums, Orientation::kMap, "111")) &&
+         (a.round = attention_kernel("scale", s.sums, Orientation::kMap, "101", s.dtype));
 }
 
 bool prepare(const RoutineGeometry& g, RoutinePlan& plan) {
@@ -195,30 +253,28 @@ bool prepare(const RoutineGeometry& g, RoutinePlan& plan) {
   Gradient& a = *state;
   AttentionShape& s = a.shape;
   plan.state = state;
-  if (!describe_attention(g, 10, kMask, s)) return false;
+  if (!describe_attention(g, "nnnwnwwmnnn", s)) return false;
   a.block = s.key_block();
   if (!find_panels(g, a) || !find_kernels(g, a)) return false;
-  size_t used = 0;
-  const auto take = [&](size_t bytes) {
-    const size_t at = used;
-    used += round_up(bytes, 64);
-    return at;
-  };
-  a.score_row = (round_up(std::min(a.block, s.keys), 64) + 16) * s.item;
-  take(a.keys_turned.bytes());
-  a.values_turned_at = take(a.values_turned.bytes());
-  a.keys_at = take(a.keys.bytes());
-  a.queries_at = take(a.queries.bytes());
-  a.cotangents_at = take(a.cotangents.bytes());
-  a.weights_at = take(kQueryBlock * a.score_row);
-  a.slopes_at = take(kQueryBlock * a.score_row);
-  a.tasks = AttentionTasks(s, ceil_div(s.keys, a.block), used);
+  const int64_t keys = std::min(a.block, s.keys), heads = s.heads / s.group;
+  Places places;
+  a.score_row = (round_up(keys, 64) + 16) * s.wide;
+  places.take(a.keys_turned.bytes());
+  a.values_turned_at = places.take(a.values_turned.bytes());
+  a.keys_at = places.take(a.keys.bytes());
+  a.queries_at = places.take(a.queries.bytes());
+  a.cotangents_at = places.take(a.cotangents.bytes());
+  a.query_rows_at = places.take(a.query_rows.bytes());
+  a.cotangent_rows_at = places.take(a.cotangent_rows.bytes());
+  a.weights_at = places.take(kQueryBlock * a.score_row);
+  a.slopes_at = places.take(kQueryBlock * a.score_row);
+  a.dk_at = places.take(s.narrow() ? keys * s.depth * s.wide : 0);
+  a.dv_at = places.take(s.narrow() ? keys * s.columns * s.wide : 0);
+  a.tasks = AttentionTasks(s, heads, ceil_div(s.keys, a.block), places.used);
   a.shares_at = a.tasks.tasks * a.tasks.each;
-  plan.workspace = a.shares_at;
-  if (a.tasks.parts > 1) {
-    plan.workspace += s.heads * a.tasks.parts * s.queries * s.depth * s.item;
-  }
-  plan.nanoseconds = 0.05 * s.work() * (s.dtype == DType::kFloat64 ? 2 : 1);
+  const int64_t shares = a.tasks.parts > 1 ? heads * a.tasks.parts : a.tasks.tasks;
+  plan.workspace = a.shares_at + (a.shares() ? shares * s.group * a.share_bytes() : 0);
+  plan.nanoseconds = 0.05 * s.work() * (s.sums == DType::kFloat64 ? 2 : 1);
   return true;
 }
 

@@ -107,7 +107,8 @@ bool has_micro_kernels(DType dtype);
 
 // Null with a Python exception set on failure. The GIL is held. Addresses stay valid for good.
 const TileFamily* tile_family(DType dtype);
-// Tiles and what serves them have rows and columns for a shape, planes the numbers of their taps.
+// Tiles have rows and columns for a shape, packing whether in pairs and columns, planes the numbers
+// of their taps.
 MicroKernel micro_kernel(Micro kind, DType dtype, const std::vector<int64_t>& shape);
 inline MicroKernel micro_kernel(Micro kind, DType dtype, int64_t rows, int64_t columns) {
   return micro_kernel(kind, dtype, {rows, columns});

@@ -34,7 +34,7 @@ bool Packer::init(DType dtype, const TileFamily& family, int64_t lane_stride, in
              : depth_stride == itemsize_ ? Packing::kTransposed
                                          : Packing::kGathered;
   const Micro kind = packing_ == Packing::kTransposed ? Micro::kTranspose : Micro::kCopy;
-  kernel_ = micro_kernel(kind, dtype, 0, width);
+  kernel_ = micro_kernel(kind, dtype, pairs_, width);
   return kernel_ != nullptr;
 }
 

@@ -28,6 +28,7 @@ SIZES = [
     (0, 5, 3, 2),
 ]
 OPTIONS = ("plain", "causal", "bool", "float", "row", "scale", "negative", "zero")
+HALVES = ("float16", "bfloat16")
 
 
 def numbers(*shape: int, seed: int = 0) -> np.ndarray:
@@ -129,13 +130,63 @@ def test_rows_that_see_nothing_have_no_gradient() -> None:
     assert all(x.grad.isfinite().all() for x in xs)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_halves(dtype: str) -> None:
-    xs = tensors((2,), (20, 30, 8, 5), getattr(gleed, dtype))
-    got = attention(*xs, is_causal=True)
-    wanted = attention(*(x.float() for x in xs), is_causal=True)
-    assert got.dtype is xs[0].dtype
-    assert (got == wanted.to(got.dtype)).all()
+def assert_rounded(got: Any, wanted: Any, roundings: int = 1) -> None:
+    """Whether 16-bit results are what float32 gives but for so many roundings."""
+    assert got.dtype in (gleed.float16, gleed.bfloat16)
+    step = roundings * 2.0 ** (-11 if got.dtype is gleed.float16 else -8)
+    found, wanted = (x.detach().float().numpy() for x in (got, wanted))
+    near = 1e-5 * np.abs(wanted).max(initial=0) + 1e-7  # of float32; of small float16
+    np.testing.assert_allclose(found, wanted, rtol=1.01 * step, atol=near)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("sizes", SIZES)
+def test_halves(sizes: tuple[int, ...], option: str, dtype: str) -> None:
+    kind = getattr(gleed, dtype)
+    xs = [x.requires_grad_() for x in tensors((2,), sizes, kind)]
+    wide = [x.detach().float().requires_grad_() for x in xs]
+    chosen = options(option, *sizes[:2], kind)
+    same = {n: x.float() if option in ("float", "row") else x for n, x in chosen.items()}
+    got, wanted = attention(*xs, **chosen), attention(*wide, **same)
+    assert_rounded(got, wanted)
+    g = gleed.tensor(numbers(*wanted.shape, seed=9), dtype=kind)
+    found = gleed.autograd.grad(got, xs, g)
+    for x, y in zip(found, gleed.autograd.grad(wanted, wide, g.float()), strict=True):
+        assert_rounded(x, y)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_halves_lie_anywhere(dtype: str) -> None:
+    """Operands whose rows are no neighbours, and of odd depth, are widened, not read in pairs."""
+    kind = getattr(gleed, dtype)
+    for depth in (6, 7):
+        xs = [gleed.tensor(numbers(2, depth, n), dtype=kind).mT for n in (50, 60, 60)]
+        plain = [x.contiguous().requires_grad_() for x in xs]
+        turned = [x.detach().requires_grad_() for x in xs]
+        g = gleed.tensor(numbers(2, depth, 50, seed=3), dtype=kind).mT
+        got, wanted = attention(*turned), attention(*plain)
+        assert_rounded(got, wanted, 2)
+        found = gleed.autograd.grad(got, turned, g)
+        for x, y in zip(found, gleed.autograd.grad(wanted, plain, g), strict=True):
+            assert_rounded(x, y, 2)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_second_gradients_of_halves(dtype: str) -> None:
+    found = []
+    kind = getattr(gleed, dtype)
+    for wide in (False, True):
+        xs = tensors((2, 4), (5, 6, 4, 3), kind)
+        xs[1:] = (x[:, :2] for x in xs[1:])
+        xs = [(x.float() if wide else x.detach()).requires_grad_() for x in xs]
+        y = attention(*xs, gleed.tensor(numbers(5, 6), dtype=xs[0].dtype), enable_gqa=True)
+        first = gleed.autograd.grad((y * y).sum(), xs, create_graph=True)
+        total = sum((g * g).sum() for g in first)
+        found.append(gleed.autograd.grad(total, xs))
+    for x, y in zip(*found, strict=True):
+        error = (x.float() - y).abs().max() / y.abs().max()
+        assert error < (4e-3 if dtype == "float16" else 3e-2)
 
 
 def test_views_are_read_where_they_lie() -> None:
@@ -170,6 +221,33 @@ def test_shared_heads() -> None:
     np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=1e-14)
 
 
+@pytest.mark.parametrize("option", ["plain", "causal", "bool"])
+@pytest.mark.parametrize("lead", [(), (1, 2), (9,)])  # some divided between tasks
+def test_gradients_of_shared_heads(lead: tuple[int, ...], option: str) -> None:
+    q, k, v = tensors((*lead, 6), (90, 800, 3, 2), gleed.float64)
+    mine = [x.requires_grad_() for x in (q, k[..., :2, :, :], v[..., :2, :, :])]
+    theirs = [x.detach().clone().requires_grad_() for x in mine]
+    chosen = options(option, 90, 800, gleed.float64)
+    got = attention(*mine, **chosen, enable_gqa=True)
+    whole = [x.repeat_interleave(3, -3) for x in theirs[1:]]
+    wanted = attention(theirs[0], *whole, **chosen)
+    g = gleed.tensor(numbers(*wanted.shape, seed=9))
+    np.testing.assert_allclose(got.detach().numpy(), wanted.detach().numpy(), rtol=1e-12)
+    found = gleed.autograd.grad(got, mine, g)
+    for x, y in zip(found, gleed.autograd.grad(wanted, theirs, g), strict=True):
+        np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_shared_heads_have_second_gradients() -> None:
+    q, k, v = tensors((2, 4), (3, 4, 3, 2), gleed.float64)
+    xs = [x.requires_grad_() for x in (q, k[:, :2].clone(), v[:, :2].clone())]
+    mask = gleed.tensor(numbers(3, 4)) > -1
+    mask[:, :1] = True
+    for chosen in ({"is_causal": True}, {"attn_mask": mask}):
+        call = lambda *xs, chosen=chosen: attention(*xs, enable_gqa=True, **chosen)  # noqa: E731
+        assert gleed.autograd.gradgradcheck(call, xs)
+
+
 @pytest.fixture
 def restored_threads() -> Iterator[None]:
     before = _C.get_num_threads()
@@ -177,22 +255,59 @@ def restored_threads() -> Iterator[None]:
     _C.set_num_threads(before)
 
 
+@pytest.mark.parametrize("dtype", ["float32", *HALVES])
 @pytest.mark.parametrize("lead", [(1,), (3, 8)])
-def test_threads_do_not_change_a_bit(lead: tuple[int, ...], restored_threads: None) -> None:
+def test_threads_do_not_change_a_bit(
+    lead: tuple[int, ...], dtype: str, restored_threads: None
+) -> None:
     found = []
     for count in (1, 2):
         _C.set_num_threads(count)
-        xs = [x.requires_grad_() for x in tensors(lead, (400, 800, 16, 16), gleed.float32)]
+        xs = [x.requires_grad_() for x in tensors(lead, (400, 800, 16, 16), getattr(gleed, dtype))]
         y = attention(*xs, is_causal=True)
         y.sum().backward()
-        found.append([z.detach().numpy().tobytes() for z in (y, *(x.grad for x in xs))])
+        results = (y, *(x.grad for x in xs))
+        found.append([z.detach().float().numpy().tobytes() for z in results])
     assert found[0] == found[1]
 
 
-def test_memory_grows_with_the_length_alone() -> None:
+@pytest.mark.parametrize("dtype", ["float32", *HALVES])
+def test_memory_grows_with_the_length_alone(dtype: str) -> None:
     length = 3000
-    xs = [x.requires_grad_() for x in tensors((1,), (length, length, 8, 8), gleed.float32)]
+    xs = [x.requires_grad_() for x in tensors((1,), (length, length, 8, 8), getattr(gleed, dtype))]
     _C.reset_peak_memory()
     before = _C.memory_stats()["peak"]
     attention(*xs, is_causal=True).sum().backward()
     assert _C.memory_stats()["peak"] - before < 4 * length * length / 2
+
+
+WORKSPACE = 10 << 20  # of tasks
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("heads", [8, 2])
+def test_operands_are_never_widened_whole(heads: int, dtype: str) -> None:
+    shape = (16, 8, 512, 64)
+    xs = [gleed.randn(16, n, 512, 64).to(getattr(gleed, dtype)) for n in (8, heads, heads)]
+    each = 2 * np.prod(shape)
+    _C.reset_peak_memory()
+    before = _C.memory_stats()["peak"]
+    attention(*xs, enable_gqa=True)
+    assert _C.memory_stats()["peak"] - before < each + WORKSPACE
+    xs = [x.requires_grad_() for x in xs]
+    y = attention(*xs, enable_gqa=True)
+    g = gleed.ones_like(y)
+    _C.reset_peak_memory()
+    before = _C.memory_stats()["peak"]
+    gleed.autograd.grad(y, xs, g)
+    assert _C.memory_stats()["peak"] - before < 3 * each + 1.5 * WORKSPACE
+
+
+@pytest.mark.parametrize("dtype", [gleed.bool, gleed.bfloat16])
+def test_masks_are_read_as_they_are(dtype: Any) -> None:
+    xs = [gleed.randn(16, 2000, 4).bfloat16() for _ in range(3)]
+    mask = gleed.ones(16, 2000, 2000, dtype=dtype)
+    _C.reset_peak_memory()
+    before = _C.memory_stats()["peak"]
+    attention(*xs, mask)
+    assert _C.memory_stats()["peak"] - before < WORKSPACE

@@ -7,7 +7,8 @@ what it does not find in its table it asks for here, by kind:
     tile       register tile of `rows` × `columns` vectors (contraction_tile)
     ragged     the same with a partly valid last vector
     dot        rows × columns dot products (contraction_dot)
-    copy, transpose     pack panels of `columns` lanes (contraction_pack)
+    copy, transpose     pack panels of `columns` lanes (contraction_pack); `rows` is 1 where tiles
+                        read pairs
     plane, plane_weight     convolution of a plane, and its gradient for the taps
                         (convolution_plane); the numbers of `Taps` in place of the two
     pixel, pixel_weight     the same where channels are neighbours (convolution_pixel); of `Block`

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gleed.compiler.contraction_dot import emit_dot
 from gleed.compiler.contraction_family import ATTRIBUTES, DTYPES, Family, advance, family
 from gleed.compiler.contraction_pack import emit_copy, emit_transpose
@@ -41,10 +43,9 @@ def emit_contraction(
     rows, columns = shape
     if kind == "dot":
         return emit_dot(tiles, symbol, rows, columns)
-    if kind == "copy":
-        return emit_copy(tiles, symbol, columns)
-    if kind == "transpose":
-        return emit_transpose(tiles, symbol, columns)
+    if kind in ("copy", "transpose"):
+        packing = emit_copy if kind == "copy" else emit_transpose
+        return packing(replace(tiles, pairs=bool(rows)), symbol, columns)
     return emit_tile(tiles, symbol, rows, columns, ragged=kind == "ragged")
 
 

@@ -119,8 +119,8 @@ def _compile(ir: k.Kernel, orientation: str, strides: str) -> tuple[Code, str]:
 
 
 @cache
-def _attention_kernel(name: str, dtype: str) -> Any:
-    return _kernel(attention_kernel(name, dtype))
+def _attention_kernel(name: str, sums: str, other: str) -> Any:
+    return _kernel(attention_kernel(name, sums, other))
 
 
 _C.set_batch_compiler(compile_together)

@@ -245,18 +245,21 @@ class Schedule:
 
     def _library(self, node: Node, targets: dict[Value, int] | None = None) -> None:
         """A routine's step. Run-time numbers go to it as they are; `lent`: the first input only
-        lends the result its stride order. `targets`: memory that some results have already."""
+        lends the result its stride order. `targets`: memory that some results have. After those
+        that are `needed` it makes what is used."""
         assert node.primitive is not None  # so have leaves only
         lenders = node.inputs[: node.attrs.get("lent", 0)]
         operands = [v for v in node.inputs[len(lenders) :] if v.node.op != "param"]
         scalars = tuple(v.node.attrs["key"] for v in node.inputs if v.node.op == "param")
         sources = tuple(map(self.real, operands))
-        known = len(node.outputs) - node.primitive.attributes.get("dynamic", 0)
+        attributes, outputs = node.primitive.attributes, enumerate(node.outputs)
+        made = [v for i, v in outputs if i < attributes.get("needed", i + 1) or v in self._used]
+        known = len(made) - attributes.get("dynamic", 0)
         # In a program of many operations the movements of a result are the order of its strides.
         moved = MOVEMENTS if self._calls is not None else ()
         like = [[self.real(v)] for v in lenders if self.is_real(v) or v.node.kind in moved]
-        like += [self._rows(operands[i]) for i in node.primitive.attributes.get("rows_like", ())]
-        like += [[]] * (len(node.outputs) - len(like))
+        like += [self._rows(operands[i]) for i in attributes.get("rows_like", ())]
+        like += [[]] * (len(made) - len(like))
         there = targets or {}
         results = tuple(
             there[v]
@@ -264,13 +267,13 @@ class Schedule:
             else self._alloc(v, like[i])
             if i < known
             else self._new(v.dtype, v.shape)
-            for i, v in enumerate(node.outputs)
+            for i, v in enumerate(made)
         )
         cells = tuple(map(self.cells, numbers(node.attrs.values())))
-        routine = node.primitive.attributes.get("routine", node.op)
+        routine = attributes.get("routine", node.op)
         self.steps.append(("library", routine, (*sources, *results), cells, scalars))
         self.launches.append((self.steps[-1], node))
-        self._numbers |= dict(zip(node.outputs, results, strict=True))
+        self._numbers |= dict(zip(made, results, strict=True))
 
     def _rows(self, value: Value) -> list[int]:
         """What memory must be like whose rows lie in the order of a value's, each in one piece."""

@@ -40,7 +40,8 @@ def scaled_dot_product_attention(
     1/√E if None. A query that attends to nothing gets zeros.
 
     Without dropout memory grows with L + S, not with L · S, forward and backward (Dao et al.,
-    "FlashAttention", 2022; Rabe and Staats, 2021). float16 and bfloat16 are computed in float32.
+    "FlashAttention", 2022; Rabe and Staats, 2021). float16 and bfloat16 are computed in float32
+    block by block, and rounded once.
 
     >>> q, k, v = gleed.tensor([[1.0]]), gleed.zeros(2, 1), gleed.tensor([[1.0], [3.0]])
     >>> gleed.nn.functional.scaled_dot_product_attention(q, k, v)
@@ -53,29 +54,34 @@ def scaled_dot_product_attention(
     factor = p.rsqrt(convert(query.trace.size(query.shape[-1]), wide))
     if scale is not None:
         factor = p.copy(convert(scale, wide))
-    mask = None if attn_mask is None else _additive(attn_mask, wide)
-    q, k, v = (convert(x, wide) for x in (query, key, value))
+    q, k, v = query, key, value
     if enable_gqa:
+        _check_heads(q, k, v)
+    shared = enable_gqa and not dropout_p and k.shape[-3] == v.shape[-3]
+    if enable_gqa and not shared:
         k, v = _for_every_head(k, q), _for_every_head(v, q)
-    lead = broadcast_shapes(NAME, q.shape[:-2], k.shape[:-2], v.shape[:-2])
-    q, k, v = (expand_to(x, (*lead, *x.shape[-2:])) for x in (q, k, v))
-    if mask is not None:
-        mask = _fitted(mask, (*lead, q.shape[-2], k.shape[-2]))
+    own = -3 if shared else -2
+    lead = broadcast_shapes(NAME, q.shape[:own], k.shape[:own], v.shape[:own])
+    q, k, v = (expand_to(x, (*lead, *x.shape[own:])) for x in (q, k, v))
+    weights = (*q.shape[:-1], k.shape[-2])
+    masks = [] if attn_mask is None else [_fitted(attn_mask, weights)]
     if dropout_p:
-        y = p.matmul(_weights(q, k, factor, mask, is_causal, dropout_p), v)
-    else:
-        masks = () if mask is None else (mask,)
-        y, _ = p.attention(q, k, v, factor, *masks, causal=is_causal)
-    return convert(y, query.dtype)
+        q, k, v = (convert(x, wide) for x in (q, k, v))
+        added = [_additive(mask, wide) for mask in masks]
+        shares = _weights(q, k, factor, *added, causal=is_causal, dropout_p=dropout_p)
+        return convert(p.matmul(shares, v), query.dtype)
+    masks = [x if x.dtype in ("bool", q.dtype) else convert(x, wide) for x in masks]
+    y, *_ = p.attention(q, k, v, factor, *masks, causal=is_causal)
+    return y
 
 
 def _weights(
-    q: Tensor, k: Tensor, factor: Tensor, mask: Tensor | None, causal: bool, dropout_p: float
+    q: Tensor, k: Tensor, factor: Tensor, *masks: Tensor, causal: bool, dropout_p: float
 ) -> Tensor:
     """How much of each value goes into each result, some dropped."""
     scores = p.matmul(q, transposed(k))
     scores = scores * expand_to(factor, scores.shape)
-    if mask is not None:
+    for mask in masks:
         scores = scores + mask
     if causal:
         row, column = (scores.trace.iota(scores.shape, scores.ndim + i) for i in (-2, -1))
@@ -111,15 +117,20 @@ def _fitted(mask: Tensor, shape: Any) -> Tensor:
 
 def _for_every_head(x: Tensor, query: Tensor) -> Tensor:
     """The heads of a key or value, each repeated for the queries that share it."""
-    if x.ndim < 3 or query.ndim < 3 or not query.shape[-3] % x.shape[-3] == 0:
-        raise ShapeError(
-            f"{NAME}: with enable_gqa dim -3 of key and value must divide that of query; got query "
-            f"{shape_text(query.shape)} beside {shape_text(x.shape)}; make the numbers of heads fit"
-        )
     *lead, heads, rows, columns = x.shape
     shared = p.reshape(x, shape=(*lead, heads, 1, rows, columns))
     shared = expand_to(shared, (*lead, heads, query.shape[-3] // heads, rows, columns))
     return p.reshape(shared, shape=(*lead, query.shape[-3], rows, columns))
+
+
+def _check_heads(query: Tensor, *others: Tensor) -> None:
+    for x in others:
+        if x.ndim < 3 or query.ndim < 3 or not query.shape[-3] % x.shape[-3] == 0:
+            raise ShapeError(
+                f"{NAME}: with enable_gqa dim -3 of key and value must divide that of query; got "
+                f"query {shape_text(query.shape)} beside {shape_text(x.shape)}; make the numbers "
+                "of heads fit"
+            )
 
 
 def _check_dtypes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:

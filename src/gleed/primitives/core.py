@@ -79,7 +79,8 @@ class Primitive:
     kind: "pointwise" (scalar code in `kernel`), "reduce", "scan", "broadcast", "permute",
     "reshape", "movement" (a view, by `movement`), "compact", "insert", "concat", "gather",
     "scatter", "iota" or "library" (a routine of the core).
-    attributes: what the kind needs besides; "inner": the graphs inside a node.
+    attributes: what the kind needs besides; "inner": the graphs inside a node; "needed": how many
+    results a routine makes in any case.
     """
 
     name: str
