@@ -67,6 +67,7 @@ struct Contents {
   bool differentiable = false;
   std::vector<std::pair<Py_ssize_t, Py_ssize_t>> gradients;  // input, output or -1 for None
   std::vector<Py_ssize_t> needs_none, needs_some;
+  std::vector<bool> tracked;  // by input, whether it requires grad
   std::vector<Result> tensors_returned;
 };
 
@@ -281,6 +282,10 @@ bool holds(const Contents& entry, PyObject* inputs) {
   for (Py_ssize_t k : entry.needs_some) {
     if (!has_grad(PyTuple_GET_ITEM(inputs, k))) return false;
   }
+  // A program whose results have no history runs without gradients, so that its key is silent here.
+  for (size_t k = 0; entry.grad && k < entry.tracked.size(); ++k) {
+    if (requires_grad(as_tensor(PyTuple_GET_ITEM(inputs, k))) != entry.tracked[k]) return false;
+  }
   return true;
 }
 
@@ -475,8 +480,11 @@ PyObject* entry_new(PyTypeObject* type, PyObject* args, PyObject*) {
        Reader::pairs(gradients,
                      [&](Py_ssize_t a, Py_ssize_t b) { c.gradients.emplace_back(a, b); }) &&
        Reader::pairs(needs,
-                     [&](Py_ssize_t input, Py_ssize_t some) {
-                       (some ? c.needs_some : c.needs_none).push_back(input);
+                     [&](Py_ssize_t input, Py_ssize_t what) {
+                       if (what > 1)
+                         c.tracked.push_back(what > 2);
+                       else
+                         (what ? c.needs_some : c.needs_none).push_back(input);
                      }) &&
        Reader::pairs(returned, [&](Py_ssize_t output, Py_ssize_t number) {
          c.tensors_returned.push_back({output != 0, number});

@@ -1,8 +1,8 @@
-"""Branches, and loops whose number of turns is found as they run, as operations of a graph.
+"""Branches as operations of a graph.
 
-What a branch or a turn computes is a *body*, as in `gleed.loop`: called with stand-ins it gives its
-outputs. It is hashable, equal to another if it computes the same, closed over no stand-ins, and
-says in `draws` whether it draws random numbers.
+What a branch computes is a *body*, as in `gleed.loop`: called with stand-ins it gives its outputs.
+It is hashable, equal to another if it computes the same, closed over no stand-ins, and says in
+`draws` whether it draws random numbers.
 """
 
 from __future__ import annotations
@@ -15,8 +15,16 @@ from typing import Any, Protocol
 from gleed.compiler.graph import Graph, Inner, Node, Value
 from gleed.compiler.stored import Part
 from gleed.gradient import substitute
-from gleed.loop import BatchedBody, gradients_of, is_zero, standin_for, trace_for, zeros_like
-from gleed.primitives import broadcast, permute, reduce_any, where
+from gleed.loop import (
+    BatchedBody,
+    gradients_of,
+    is_zero,
+    kept,
+    standin_for,
+    trace_for,
+    zeros_like,
+)
+from gleed.primitives import broadcast, permute, where
 from gleed.primitives.core import Batch, Primitive, Types, require, same_shape
 from gleed.primitives.movement import inverse
 from gleed.trace import Standin, Trace, copy_calls, replay
@@ -50,7 +58,7 @@ class Chosen:
         return self.body(*(inputs[i] for i in self.places))
 
 
-def _graph(values: Sequence[Value], body: Body) -> tuple[Graph, dict[Value, int]]:
+def graph_of(values: Sequence[Value], body: Body) -> tuple[Graph, dict[Value, int]]:
     """What a body computes of values like these, and its results of operations."""
     trace = trace_for(n for v in values for n in v.shape)
     with trace.active():
@@ -60,7 +68,6 @@ def _graph(values: Sequence[Value], body: Body) -> tuple[Graph, dict[Value, int]
     return Graph(values, [y.value for y in outputs], trace.draws()), trace.calls
 
 
-# ---- branches
 def branch(
     predicate: Standin, inputs: Sequence[Standin], bodies: tuple[Body, Body], results: int
 ) -> tuple[Standin, ...]:
@@ -80,7 +87,7 @@ def _ways(values: Sequence[Value], bodies: tuple[Body, Body], results: int) -> l
     parts: list[Part] = []
     first = results
     for body in bodies:
-        graph, calls = _graph(values[1:], body)
+        graph, calls = graph_of(values[1:], body)
         kept = len(graph.outputs) - results
         places = [*range(results), *range(first, first + kept)]
         parts.append(Part(graph, dict(zip(places, graph.outputs, strict=True)), calls))
@@ -88,6 +95,7 @@ def _ways(values: Sequence[Value], bodies: tuple[Body, Body], results: int) -> l
     return parts
 
 
+@kept
 def _branch_types(*values: Value, bodies: tuple[Body, Body], results: int) -> Types:
     one, other = _ways(values, bodies, results)
     for i in range(results):
@@ -99,7 +107,7 @@ def _branch_types(*values: Value, bodies: tuple[Body, Body], results: int) -> Ty
 
 
 @dataclass(frozen=True)
-class _Gradient:
+class Gradient:
     """The body that is the gradient of `body`.
 
     Of its inputs the first are those of `body`; `outputs` are the places of what that returned,
@@ -172,10 +180,10 @@ def _branch_rule(
     given = [i for i, x in enumerate(g) if x is not None and not is_zero(x)]
     where = {i: len(inputs) + len(y) + k for k, i in enumerate(given)}
     everything = [*inputs, *y, *(g[i] for i in given)]
-    gradients: list[_Gradient] = []
+    gradients: list[Gradient] = []
     for body, part in zip(bodies, _ways(values, bodies, results), strict=True):
         outputs = tuple(len(inputs) + i for i in part.results)
-        gradients.append(_Gradient(body, len(inputs), outputs, tuple(map(where.get, part.results))))
+        gradients.append(Gradient(body, len(inputs), outputs, tuple(map(where.get, part.results))))
     orders, needed = _needs([x.value for x in everything], gradients)
     if not orders:
         return (None,) * (1 + len(inputs))
@@ -194,7 +202,7 @@ def _branch_rule(
 
 
 def _needs(
-    values: Sequence[Value], bodies: Sequence[_Gradient]
+    values: Sequence[Value], bodies: Sequence[Gradient]
 ) -> tuple[dict[int, tuple[int, ...]], set[int]]:
     """The inputs that have a gradient in some body, with the order of its axes in memory, and which
     inputs are read for these."""
@@ -247,11 +255,11 @@ def _branch_batch(
         else:
             one, other = ([batch.repeated(y) for y in body(*inputs)] for body in bodies)
     pairs = zip(one[:results], other, strict=False)
-    chosen = (where(_for_elements(predicate, a), a, b) for a, b in pairs)
+    chosen = (where(for_elements(predicate, a), a, b) for a, b in pairs)
     return (*chosen, *one[results:], *other[results:])
 
 
-def _for_elements(x: Standin, like: Standin) -> Standin:
+def for_elements(x: Standin, like: Standin) -> Standin:
     """Something of every example, for each of its elements."""
     return broadcast(x, shape=like.shape, axes=(0,))
 
@@ -272,107 +280,3 @@ def _branch_primitive(name: str, pure: bool) -> Primitive:
 
 _BRANCH = _branch_primitive("branch", pure=True)
 _DRAWING_BRANCH = _branch_primitive("drawing_branch", pure=False)
-
-
-# ---- loops
-def repeat(
-    starts: Sequence[Standin], constants: Sequence[Standin], condition: Body, body: Body
-) -> tuple[Standin, ...]:
-    """The states that are left when `condition(*states, *constants)`, a 0-d bool, is no longer
-    true; as long as it is, `body(*states, *constants)` gives the next ones, of the same types.
-
-    It has no gradient, for nobody knows how many states to keep for it.
-    """
-    primitive = _DRAWING_REPEAT if condition.draws or body.draws else _REPEAT
-    found = primitive(*starts, *constants, condition=condition, body=body, carried=len(starts))
-    return found if isinstance(found, tuple) else (found,)
-
-
-def _turn(values: Sequence[Value], condition: Body, body: Body, carried: int) -> tuple[Part, Part]:
-    """What decides whether there is another turn, and the turn."""
-    check, found = _graph(values, condition), _graph(values, body)
-    return Part(check[0], {}, check[1]), Part(found[0], {}, found[1])
-
-
-def _repeat_types(*values: Value, condition: Body, body: Body, carried: int) -> Types:
-    check, turn = _turn(values, condition, body, carried)
-    (again,) = check.graph.outputs
-    require(again.dtype == "bool" and not again.shape, "repeat", "a 0-d bool", (again,))
-    for start, y in zip(values, turn.graph.outputs, strict=False):
-        alike = start.dtype == y.dtype and same_shape(start.shape, y.shape)
-        require(alike, "repeat", "a state keeps its type", (start, y))
-    return [(v.dtype, v.shape) for v in values[:carried]]
-
-
-@dataclass(frozen=True)
-class _SomeGoOn:
-    """The condition of a loop over a batch."""
-
-    condition: BatchedBody
-
-    @property
-    def draws(self) -> bool:
-        """Whether it draws random numbers."""
-        return self.condition.draws
-
-    def __call__(self, *inputs: Standin) -> list[Standin]:
-        """Whether some example has a turn left."""
-        return [reduce_any(self.condition(*inputs)[0], axes=(0,))]
-
-
-@dataclass(frozen=True)
-class _Going:
-    """A turn of a loop over a batch."""
-
-    condition: BatchedBody
-    body: BatchedBody
-
-    @property
-    def draws(self) -> bool:
-        """Whether it draws random numbers."""
-        return self.condition.draws or self.body.draws
-
-    def __call__(self, *inputs: Standin) -> list[Standin]:
-        """The next states of the examples that go on; the others keep theirs."""
-        (going,) = self.condition(*inputs)
-        pairs = zip(self.body(*inputs), inputs, strict=False)
-        return [where(_for_elements(going, y), y, x) for y, x in pairs]
-
-
-def _repeat_batch(
-    primitive: Primitive,
-    batch: Batch,
-    *inputs: Standin,
-    condition: Body,
-    body: Body,
-    carried: int,
-) -> Any:
-    """Turns for all, until no example has one left."""
-    starts = batch.of(*range(carried)).whole(inputs[:carried])
-    mapped = (*(True for _ in starts), *batch.mapped[carried:])
-    check, turn = (BatchedBody(b, mapped, batch.randomness) for b in (condition, body))
-    return primitive(
-        *(*starts, *inputs[carried:]),
-        condition=_SomeGoOn(check),
-        body=_Going(check, turn),
-        carried=carried,
-    )
-
-
-def _repeat_primitive(name: str, pure: bool) -> Primitive:
-    def parts(node: Node) -> tuple[Part, Part]:
-        return _turn(node.inputs, **node.attrs)
-
-    def inner(node: Node) -> Inner:
-        named = zip(("condition", "body"), parts(node), strict=True)
-        return {name: [(part.graph, part.calls)] for name, part in named}
-
-    return Primitive(
-        *(name, "while", _repeat_types, None, None, _repeat_batch),
-        pure=pure,
-        attributes={"parts": parts, "inner": inner},
-    )
-
-
-_REPEAT = _repeat_primitive("repeat", pure=True)
-_DRAWING_REPEAT = _repeat_primitive("drawing_repeat", pure=False)

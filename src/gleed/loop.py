@@ -21,7 +21,7 @@ from typing import Any
 
 from gleed import primitives as p
 from gleed.batching import Batching
-from gleed.compiler.dims import Dim, Scope, Size
+from gleed.compiler.dims import Dim, Scope, Size, identity
 from gleed.compiler.graph import Graph, Inner, Node, Shape, Turns, Value
 from gleed.compiler.kernel import is_float
 from gleed.gradient import differentiate, substitute
@@ -94,6 +94,25 @@ def _turns(
     return Turns(graph, carried, sequences, values[carried].shape[0], reverse)
 
 
+def kept(rule: Callable[..., Types]) -> Callable[..., Types]:
+    """A type rule that remembers what it has found, so that bodies in bodies are not traced again
+    and again. Whatever a body decides about sizes has been decided the first time."""
+
+    def types(*values: Value, **attrs: Any) -> Types:
+        scope = next((n.scope for v in values for n in v.shape if isinstance(n, Dim)), None)
+        if scope is None:
+            return rule(*values, **attrs)
+        inputs = ((v.dtype, v.node.op == "param", *map(identity, v.shape)) for v in values)
+        key = (rule, *inputs, *attrs.values())
+        if key not in scope.kept:
+            scope.kept[key] = rule(*values, **attrs)
+        found: Types = scope.kept[key]
+        return found
+
+    return types
+
+
+@kept
 def _types(*values: Value, **attrs: Any) -> Types:
     turns = _turns(values, **attrs)
     outputs, carried = turns.graph.outputs, turns.carried

@@ -337,3 +337,35 @@ def test_disabled_functions() -> None:
     assert lines == [0, 1, 2]
     with pytest.raises(gleed.errors.TraceError, match=r"marked by compiler\.disable"):
         gleed.compile(double, fullgraph=True)(gleed.ones(1))
+
+
+def test_a_program_is_for_tensors_that_require_gradients_or_for_such_that_do_not() -> None:
+    compiled = gleed.compile(lambda x: x * 3)
+    for _ in range(3):
+        compiled(gleed.ones(2))
+    x = gleed.ones(2, requires_grad=True)
+    compiled(x).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+    assert not compiled(gleed.ones(2)).requires_grad
+    with gleed.no_grad():
+        assert not compiled(x).requires_grad
+
+
+def test_parameters_are_frozen_between_steps() -> None:
+    found = []
+    for captured in (False, True):
+        gleed.manual_seed(0)
+        net = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+        optimizer = gleed.optim.SGD(net.parameters(), lr=0.1)
+
+        def step(x: Any, net: Any = net, optimizer: Any = optimizer) -> None:
+            optimizer.zero_grad()
+            net(x).square().mean().backward()
+            optimizer.step()
+
+        run = gleed.compile(step, fullgraph=True) if captured else step
+        for i in range(6):
+            net[0].weight.requires_grad_(i not in (3, 4))
+            run(gleed.ones(4, 3))
+        found.append([p.detach().numpy().tobytes() for p in net.parameters()])
+    assert found[0] == found[1]

@@ -8,6 +8,7 @@ structure  nested arguments and results
 program    results, writes and gradients become a plan
 body       functions become bodies of branches and loops
 control_flow  `cond`, `while_loop`, `scan` and `map`
+zeros      gradients of zeros for what was not used
 calls      the operations in it, and where they came from
 listing    programs for people
 report     what runs, and why

@@ -2,7 +2,8 @@
 
 Eagerly `cond` and `while_loop` look at the value that decides and run the Python function. While a
 function is captured they record all functions instead, and become one operation of the program.
-`scan` and `map` do so in both modes: their function is run once, on tensors that stand for a step.
+`zeros` gives what did not run the same gradients in both modes. `scan` and `map` are operations in
+both: their function is run once, on tensors that stand for a step.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import place_of
 from gleed.captured.recorder import Recorder, row_major
 from gleed.captured.structure import Branch, Fixed, Form, build, take_apart
+from gleed.captured.zeros import moment, read_by, unreached, with_zeros
 from gleed.errors import ArgumentError, DTypeError, ShapeError
-from gleed.flow import Body, Chosen, branch, repeat
+from gleed.flow import Body, Chosen, branch
 from gleed.loop import loop, row_of
 from gleed.memory_formats import contiguous_format, format_strides
 from gleed.ops.record import OPS, Op, Overload, Parameter
 from gleed.primitives import copy, reshape
 from gleed.primitives.core import require, same_shape
+from gleed.repeat import repeat
 from gleed.trace import Standin
 
 Parts = tuple[list[Any], Form]  # tensors and what holds them together
@@ -43,7 +46,8 @@ def cond(
     one that `pred` says; both must return the same structure of tensors then, of the same dtypes
     and shapes. The functions may use other tensors than their operands, and draw random numbers;
     captured they must not write to tensors that were there before. Gradients are those of the
-    function that ran; captured, a tensor that only the other one uses gets zeros.
+    function that ran, and zeros for what only the other one uses: to find out what that is, it is
+    run without computing anything, unless under `no_grad()`.
 
     Args:
         pred: a Python number or a bool tensor with one element.
@@ -72,7 +76,12 @@ def cond(
         captured = _captured(lambda outer: _branch(outer, pred, true_fn, false_fn, operands))
         if captured is not None:
             return captured[0]
-    return _results("cond", true_fn if pred.item() else false_fn, operands)
+    chosen, other = (true_fn, false_fn) if pred.item() else (false_fn, true_fn)
+    if not _C.is_grad_enabled():
+        return _results("cond", chosen, operands)
+    unused, since = read_by(other, operands), moment()
+    made, form = _made("cond", chosen, operands)
+    return build(form, with_zeros(made, unused, since))
 
 
 def while_loop(
@@ -80,9 +89,11 @@ def while_loop(
 ) -> tuple[Any, ...]:
     """Run `carried = body_fn(*carried)` as long as `cond_fn(*carried)` is true; returns `carried`.
 
-    In a function under `gleed.compile` this is one loop of the program. Eagerly it has gradients as
-    any Python loop; captured it has none, for nobody knows how many steps to keep: use `scan` over
-    the greatest number of steps for that.
+    In a function under `gleed.compile` this is one loop of the program. Its gradient keeps no
+    states: it runs the turns again, three times where there are up to 1024, and more often before
+    the last of more. `scan`, which keeps what it needs, is faster where the number of turns is
+    known. Captured, a loop that draws random numbers has no gradient. A tensor that no turn used
+    has gradients of zeros.
 
     Args:
         cond_fn: returns a bool, or a bool tensor with one element.
@@ -95,6 +106,13 @@ def while_loop(
     >>> start = gleed.tensor(0), gleed.tensor([5.0, 3.0])
     >>> gleed.while_loop(lambda n, x: x.max() > 1, halve, start)
     (tensor(3), tensor([0.6250, 0.3750]))
+    >>> @gleed.compile(fullgraph=True)
+    ... def power(x, n):
+    ...     turn = lambda i, y: (i + 1, y * x)
+    ...     return gleed.while_loop(lambda i, y: i < n, turn, (gleed.tensor(1), x))[1]
+    >>> x = gleed.tensor(3.0, requires_grad=True)
+    >>> gleed.autograd.grad(power(x, gleed.tensor(4)), x)
+    (tensor(108.),)
     """
     _require_functions("while_loop", cond_fn=cond_fn, body_fn=body_fn)
     if not isinstance(carried_inputs, tuple | list) or not carried_inputs:
@@ -108,12 +126,20 @@ def while_loop(
         captured = _captured(lambda outer: _repeated(outer, cond_fn, body_fn, carried))
         if captured is not None:
             return tuple(captured[0])
-    parts = _made("while_loop", lambda *now: now, carried)
-    states: tuple[Any, ...] = build(parts[1], parts[0])
+    tensors, form = first = _made("while_loop", lambda *now: now, carried)
+    states: tuple[Any, ...] = build(form, tensors)
+    since = moment() if _C.is_grad_enabled() else None
+    unused: list[Any] | None = None
     while _decided(cond_fn(*states)):
         following = _made("while_loop", partial(_turned, body_fn), states)
-        _require_like("while_loop", "body_fn", following, "carried_inputs", parts)
-        parts, states = following, build(parts[1], following[0])
+        _require_like("while_loop", "body_fn", following, "carried_inputs", first)
+        tensors = following[0]
+        if since is not None and unused is None:  # later turns know the later states alone
+            unused = unreached(tensors, [t for t in first[0] if t.requires_grad], since)
+        states = build(form, tensors)
+    if since is not None:
+        unused = read_by(body_fn, states) if unused is None else unused
+        states = build(form, with_zeros(tensors, unused, since))
     return states
 
 
@@ -444,9 +470,8 @@ def _repeated(
 ) -> Callable[[], Any]:
     starts, form = take_apart(carried)
     sizes = [place_of(t)[3] for t in starts]
-    states = [
-        _stand_in(t, n, _dense(n), t.requires_grad) for t, n in zip(starts, sizes, strict=True)
-    ]
+    grad = _C.is_grad_enabled()
+    states = [_stand_in(t, n, _dense(n), grad) for t, n in zip(starts, sizes, strict=True)]
     given = build(form, states)
 
     def decision() -> Any:
@@ -462,24 +487,28 @@ def _repeated(
 
     check = record(decision, states, outer, differentiate=False)
     run = partial(_results, "while_loop", partial(_turned, body_fn), given)
-    turn = record(run, states, outer, differentiate=False)
+    turn = record(run, states, outer, differentiate=grad)
     _require_like("while_loop", "body_fn", (turn.made, turn.form), "carried_inputs", (states, form))
-    if any(t.requires_grad for t in turn.made):
-        raise Unfollowed(
-            "a captured while_loop has no gradient, for nobody knows how many steps to keep for it",
-            "use gleed.scan over the greatest number of steps, or detach() what it computes with",
-        )
     tensors, numbers, (condition, body) = _together(outer, (check, turn), len(states))
-    operation = _repeat_operation(condition, body, len(states), len(numbers))
     inputs = [*starts, *tensors[len(states) :]]
+    differentiable = grad and any(t.requires_grad for t in inputs)
+    if differentiable and (condition.draws or body.draws):
+        raise Unfollowed(
+            "a captured while_loop that draws random numbers has no gradient, which would run its "
+            "turns again",
+            "draw before the loop, or use gleed.scan over the greatest number of steps",
+        )
+    operation = _repeat_operation(condition, body, len(states), len(numbers), differentiable)
     return lambda: build(form, _tuple(operation(inputs, *numbers)))
 
 
 @lru_cache(_REMEMBERED)
-def _repeat_operation(condition: Body, turn: Body, carried: int, numbers: int) -> Any:
+def _repeat_operation(
+    condition: Body, turn: Body, carried: int, numbers: int, differentiable: bool
+) -> Any:
     def body(tensors: list[Standin], *numbers: Standin) -> Any:
         constants = [*tensors[carried:], *numbers]
-        found = repeat(tensors[:carried], constants, condition, turn)
+        found = repeat(tensors[:carried], constants, condition, turn, counted=differentiable)
         return found if carried > 1 else found[0]
 
     return _operation("while_loop", body, numbers)

@@ -14,6 +14,7 @@ from gleed.captured.structure import Branch, Fixed, Form, Leaf, build, other_num
 # What the core calls the kinds of forms, cells and sources.
 _TENSOR, _FIXED, _SEQUENCE, _DICT, _FIELDS, _NUMBER = range(6)
 _CELLS = {"item": 0, "attribute": 1, "index": 2, "length": 3, "keys": 4, "content": 5}
+_NO_GRADIENT, _GRADIENT, _UNTRACKED, _TRACKED = range(4)  # what an input must be
 _SOURCES = {"argument": 0, "cell": 1, "grad": 2, "constant": 3}
 
 
@@ -72,7 +73,9 @@ class Entry:
         form = _coded(captured.form) if self._plain else (_SEQUENCE, tuple, tensors)
         slots = {position: len(shapes) + i for i, position in enumerate(sorted(numbers))}
         origins = {argument_origin(position): ~slot for position, slot in slots.items()}
-        needs = [(k, 0) for k in captured.needs_none] + [(k, 1) for k in captured.needs_some]
+        needs = [(k, _NO_GRADIENT) for k in captured.needs_none]
+        needs += [(k, _GRADIENT) for k in captured.needs_some]
+        needs += [(k, _TRACKED if t else _UNTRACKED) for k, t in enumerate(captured.tracked)]
         self._core = _C.Entry(
             _coded_arguments(arguments, slots),
             len(shapes) + len(slots),

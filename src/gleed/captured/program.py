@@ -50,6 +50,7 @@ class Captured:
     results: for each tensor among the results, ("output", k) or ("input", k). differentiable: how
     many of the outputs have a history. gradients: pairs of an input and what becomes its `.grad`:
     an output, or None. needs_none, needs_some: inputs that must not or must have a `.grad` before.
+    tracked: by input, whether it requires a gradient.
     calls: the operations in it, results_of: by result the number of the call.
     backward: pairs of an input and its gradient, if results have a history, in the same graph.
     recording, passes: how many seconds they took.
@@ -64,6 +65,7 @@ class Captured:
     gradients: list[tuple[int, int | None]]
     needs_none: list[int]
     needs_some: list[int]
+    tracked: list[bool]
     held: list[Any]  # what the numbers are the addresses of
     generators: tuple[int, ...]  # numbers that stand for those that it draws from
     plan: Any
@@ -121,6 +123,7 @@ def capture(recorder: Recorder, result: Any) -> Captured:
         gradients,
         needs_none,
         needs_some,
+        [tensor.requires_grad for tensor in recorder.inputs],
         recorder.held,
         (0, *map(id, recorder.held)) if recorder.trace.draws() else (),
         plan,

@@ -160,6 +160,7 @@ class Scope:
 
     def __init__(self) -> None:
         self.guards: list[tuple[str, Size, Size]] = []
+        self.kept: dict[object, Any] = {}  # what others have found out for sizes of it
         self._interned: dict[Expression, Dim] = {}
         self._replaced: dict[Dim, Size] = {}
         self._decided: dict[tuple[str, int, int], bool] = {}

@@ -1,0 +1,245 @@
+"""Gradients of captured `while_loop`s, and gradients of zeros: the same bits as eagerly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import gleed
+from gleed import nn
+from gleed.autograd import grad, gradcheck, gradgradcheck
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    gleed.manual_seed(0)
+
+
+def bits(tensors: Any) -> list[Any]:
+    return [None if t is None else t.detach().double().numpy().tobytes() for t in tensors]
+
+
+def turns(count: Any, turn: Callable[..., Any], *states: Any) -> Any:
+    """`turn` run `count` times."""
+    return gleed.while_loop(
+        lambda n, *_: n < count, lambda n, *now: (n + 1, *turn(*now)), (gleed.tensor(0), *states)
+    )[1:]
+
+
+def require_same(
+    function: Callable[..., Any], inputs: list[Any], *others: Any, exact: bool = True
+) -> Any:
+    """Check that results and gradients have the bits that they have eagerly; gradients that add up
+    in another order need not (exact)."""
+    compiled = gleed.compile(function, fullgraph=True)
+    expected, found = function(*others), compiled(*others)
+    assert bits(found) == bits(expected)
+    real = [i for i, y in enumerate(expected) if y.requires_grad]
+    assert real == [i for i, y in enumerate(found) if y.requires_grad]
+    cotangents = [gleed.randn(expected[i].shape).to(expected[i].dtype) for i in real]
+    wanted, got = (
+        grad([ys[i] for i in real], inputs, cotangents, allow_unused=True)
+        for ys in (expected, found)
+    )
+    if exact:
+        assert bits(got) == bits(wanted)
+    for a, b in zip(got, wanted, strict=True):
+        assert gleed.allclose(a, b, rtol=1e-5, atol=1e-6)
+    return compiled
+
+
+@pytest.mark.parametrize("dtype", [gleed.float32, gleed.float64, gleed.bfloat16, gleed.float16])
+@pytest.mark.parametrize("count", [0, 1, 2, 31, 32, 33, 200])
+def test_gradients_of_loops(count: int, dtype: Any) -> None:
+    weight = (gleed.randn(3, 3) * 0.4).to(dtype).requires_grad_()
+    bias = gleed.randn(3).to(dtype).requires_grad_()
+    x = gleed.randn(2, 3).to(dtype).requires_grad_()
+
+    def run(count: Any) -> Any:
+        return turns(count, lambda y: [(y @ weight + bias).tanh() * 1.25], x)
+
+    require_same(run, [x, weight, bias], gleed.tensor(count))
+
+
+@pytest.mark.parametrize("count", [1023, 1024, 1025, 2100])
+def test_gradients_of_long_loops(count: int) -> None:
+    factor = gleed.tensor([0.999, 1.001], requires_grad=True)
+    x = gleed.randn(2).requires_grad_()
+
+    def run(count: Any) -> Any:
+        return turns(count, lambda y: [(y * factor).sin() * 1.1], x)
+
+    require_same(run, [x, factor], gleed.tensor(count))
+
+
+def test_states_that_begin_without_a_gradient_and_whole_numbers() -> None:
+    x = gleed.randn(4, 3, requires_grad=True)
+
+    def run(count: Any) -> Any:
+        start = {"i": gleed.tensor([0, 1]), "sum": gleed.zeros(3)}
+
+        def turn(state: Any, last: Any) -> Any:
+            row = x[state["i"]].sum(0)
+            return {"i": (state["i"] + 1) % 4, "sum": state["sum"] * 0.5 + row}, last + row.mean()
+
+        states, last = turns(count, turn, start, gleed.tensor(1.0))
+        return states["sum"], states["i"], last
+
+    compiled = require_same(run, [x], gleed.tensor(7))
+    assert compiled(gleed.tensor(0))[1].tolist() == [0, 1]
+
+
+def test_loops_with_branches_and_loops_in_them() -> None:
+    weight = gleed.randn(3, requires_grad=True)
+    x = gleed.randn(2, 3, requires_grad=True)
+
+    def run(count: Any) -> Any:
+        def turn(y: Any) -> Any:
+            (y,) = turns(gleed.tensor(3), lambda z: [(z + weight).sin()], y)
+            return [gleed.cond(y.sum() > 0, lambda y: y * weight, lambda y: y - x, (y,))]
+
+        return turns(count, turn, x)
+
+    require_same(run, [x, weight], gleed.tensor(6), exact=False)
+
+
+def test_a_loop_in_a_scan() -> None:
+    weight = gleed.randn(3, requires_grad=True)
+    xs = gleed.randn(4, 3, requires_grad=True)
+
+    def run(count: Any) -> Any:
+        def step(carry: Any, x: Any) -> Any:
+            (y,) = turns(count, lambda y: [(y * weight).cos()], carry + x)
+            return y, y.sum()
+
+        return gleed.scan(step, gleed.zeros(3), xs)
+
+    require_same(run, [xs, weight], gleed.tensor(5))
+
+
+def test_second_gradients() -> None:
+    count = gleed.tensor(3)
+    weight = (gleed.randn(2, 2, dtype=gleed.float64) * 0.5).requires_grad_()
+    x = gleed.randn(2, dtype=gleed.float64, requires_grad=True)
+    compiled = gleed.compile(lambda x, w: turns(count, lambda y: [(y @ w).tanh()], x)[0])
+    assert gradcheck(compiled, (x, weight))
+    assert gradgradcheck(compiled, (x, weight))
+
+
+def test_each_example_of_a_batch_has_turns_of_its_own() -> None:
+    weight = gleed.randn(3, 3, dtype=gleed.float64) * 0.4
+    xs, counts = gleed.randn(5, 3, dtype=gleed.float64), gleed.tensor([0, 1, 3, 2, 40])
+
+    def total(x: Any, w: Any, count: Any) -> Any:
+        return turns(count, lambda y: [(y @ w).tanh()], x)[0].sum()
+
+    slopes = gleed.func.grad(total, argnums=(0, 1))
+    one = gleed.compile(gleed.func.vmap(slopes, in_dims=(0, None, 0)), fullgraph=True)
+    mapped = gleed.func.vmap(total, in_dims=(0, None, 0))
+    other = gleed.compile(
+        lambda x, w, n: gleed.func.grad(lambda x, w: mapped(x, w, n).sum(), argnums=(0, 1))(x, w),
+        fullgraph=True,
+    )
+    expected = [slopes(x, weight, n) for x, n in zip(xs, counts, strict=True)]
+    of_x, of_w = one(xs, weight, counts)
+    assert gleed.allclose(of_x, gleed.stack([a for a, _ in expected]), rtol=1e-12)
+    assert gleed.allclose(of_w, gleed.stack([b for _, b in expected]), rtol=1e-12, atol=1e-14)
+    together = other(xs, weight, counts)
+    assert gleed.allclose(together[0], of_x, rtol=1e-12)
+    assert gleed.allclose(together[1], of_w.sum(0), rtol=1e-12, atol=1e-14)
+
+
+# ---- zeros
+def test_what_the_other_branch_uses_has_gradients_of_zeros() -> None:
+    a, b = gleed.randn(3, requires_grad=True), gleed.randn(3, requires_grad=True)
+    x = gleed.randn(3, requires_grad=True)
+
+    def run(sign: Any) -> Any:
+        y = x.abs() * sign
+        return gleed.cond(sign > 0, lambda: (y * a, a.exp().detach()), lambda: (y, b * 2))
+
+    for sign in (gleed.tensor(1.0), gleed.tensor(-1.0)):
+        require_same(run, [x, a, b], sign)
+        found = grad(run(sign)[0].sum(), [a, b])
+        assert bits([found[sign > 0]]) == bits([gleed.zeros(3)])
+
+
+def test_a_result_without_history_has_one_by_the_other_branch() -> None:
+    a = gleed.randn(3, requires_grad=True)
+    y = gleed.cond(gleed.tensor(True), lambda: gleed.ones(2), lambda: a[:2] * 2)
+    assert y.requires_grad and bits(grad(y.sum(), a)) == bits([gleed.zeros(3)])
+    with gleed.no_grad():
+        y = gleed.cond(gleed.tensor(True), lambda: gleed.ones(2), lambda: a[:2] * 2)
+    assert not y.requires_grad
+
+
+def test_looking_at_the_other_branch_changes_nothing() -> None:
+    a, kept = gleed.randn(3, requires_grad=True), gleed.zeros(2)
+    state = gleed.get_rng_state()
+
+    def other() -> Any:
+        kept.add_(1)
+        return a[:2] + gleed.rand(2)
+
+    y = gleed.cond(gleed.tensor(True), lambda: gleed.ones(2), other)
+    assert kept.tolist() == [0.0, 0.0] and (gleed.get_rng_state() == state).all()
+    assert bits(grad(y.sum(), a)) == bits([gleed.zeros(3)])
+    for fails in (lambda: a[5], lambda: a * a.sum().item(), lambda: a.backward()):
+        y = gleed.cond(gleed.tensor(True), lambda: gleed.ones(2), fails)
+        assert not y.requires_grad
+
+
+def test_a_loop_without_turns_has_gradients_of_zeros() -> None:
+    a, x = gleed.randn(3, requires_grad=True), gleed.randn(3, requires_grad=True)
+    run = lambda count: turns(count, lambda y: [y * a], x)  # noqa: E731
+    require_same(run, [a, x], gleed.tensor(0))
+    assert bits(grad(run(gleed.tensor(0))[0].sum(), [a, x])) == bits(
+        [gleed.zeros(3), gleed.ones(3)]
+    )
+
+
+def test_a_start_that_no_turn_uses_has_gradients_of_zeros() -> None:
+    a, x = gleed.randn(3, requires_grad=True), gleed.randn(3, requires_grad=True)
+    for count in (0, 1, 3):
+        require_same(
+            lambda count: turns(count, lambda y, z: [a * 2, z + 1], x, x * 1.0),
+            [a, x],
+            gleed.tensor(count),
+        )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: gleed.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
+        lambda p: gleed.optim.AdamW(p, lr=0.01),
+    ],
+)
+def test_steps_of_training_are_the_same(make: Any) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other = nn.Linear(3, 2), nn.Linear(3, 2)
+
+        def forward(self, x: Any) -> Any:
+            return gleed.cond(x.sum() > 0, self.one, self.other, (x,))
+
+    data = [gleed.randn(4, 3) * (1 if i % 3 else -1) + (0.5 if i % 3 else -0.5) for i in range(8)]
+    found = []
+    for captured in (False, True):
+        gleed.manual_seed(3)
+        net = Net()
+        optimizer = make(net.parameters())
+
+        def step(x: Any, net: Any = net, optimizer: Any = optimizer) -> None:
+            optimizer.zero_grad()
+            net(x).square().mean().backward()
+            optimizer.step()
+
+        run = gleed.compile(step, fullgraph=True) if captured else step
+        for x in data:
+            run(x)
+        found.append(bits(net.parameters()))
+    assert found[0] == found[1]
