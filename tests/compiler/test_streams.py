@@ -48,6 +48,15 @@ def test_every_alignment(any_machine, dtype, heavy):
             assert_same(*outs, dtype, f"{size} points from {shift}")
 
 
+def test_memory_that_is_not_aligned_to_elements(any_machine):
+    rng, kernel = np.random.default_rng(5), picked("f32", heavy=False)
+    inputs = [make_array(rng, "f32", (1, 2, 130)) for _ in range(2)]
+    outs = [np.ndarray((1, 2, 130), "f", bytearray(1 + 4 * 260), 1) for _ in range(2)]
+    any_machine.run(kernel, "map", [*inputs, outs[0]], streamed=2)
+    any_machine.interpret(kernel, "map", [*inputs, outs[1]])
+    assert_same(*outs, "f32", "a byte off")
+
+
 def test_another_result_and_a_narrow_one(machine):
     """Of two results only one is written so; vectors of bools are as many bytes as lanes."""
     rng, x = np.random.default_rng(3), k.load(0, "f32")

@@ -212,12 +212,16 @@ class RowEmitter(OnlineEmitter):
         return self._masked(now, start, end, state)
 
     def _aligned(self, k: int, end: str) -> str:
-        """The first point of a line, or `end`, from which vectors of operand k lie evenly."""
+        """The first point of a line from which vectors of operand k lie evenly; `end` where none
+        is, as where memory from outside is not even aligned to elements."""
         size = item_size(self.kernel.operands[k].dtype)
         address = self.code.op(f"ptrtoint ptr {self.address(k, Place.LINE)} to i64")
         before = self.code.op(f"sub i64 0, {address}")
         before = self.code.op(f"and i64 {before}, {self.lanes * size - 1}")
         points = self.code.op(f"udiv i64 {before}, {size}")
+        part = self.code.op(f"and i64 {before}, {size - 1}")
+        whole = self.code.op(f"icmp eq i64 {part}, 0")
+        points = self.code.op(f"select i1 {whole}, i64 {points}, i64 {end}")
         return self.code.call("llvm.smin.i64", "i64", ("i64", points), ("i64", end))
 
     def _masked(self, now: Pass, start: str, end: str, state: State) -> State:
