@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from gleed import primitives
 from gleed.compiler.dims import Dim, Scope, Size, product
 from gleed.compiler.graph import Graph, Node, Shape, Value
+from gleed.compiler.pipeline import enabled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 Operator = Callable[[Any, Any], Any]
+_COMPUTING = ("pointwise", "reduce", "scan", "gather")
 
 
 def _operator(name: str) -> Operator:
@@ -217,11 +219,12 @@ class Trace:
             return inputs[0]
         call = self.call if primitive.kind in ("reduce", "pointwise") else 0
         key = (primitive, call, *map(id, values), *(_key(v) for v in attrs.values()))
-        node = self._known.get(key) if primitive.pure else None
+        once = primitive.pure and (primitive.kind not in _COMPUTING or enabled("equal"))
+        node = self._known.get(key) if once else None
         if node is None:
             types = primitive.type(*values, **attrs)
             node = Node(primitive.name, primitive, values, attrs, types)
-            self._known[key if primitive.pure else node] = node
+            self._known[key if once else node] = node
         weak = primitive.kind == "pointwise" and all(x.weak for x in inputs)
         outputs = tuple(Standin(self, v, weak) for v in node.outputs)
         if self.tape is not None and node not in self.tape:

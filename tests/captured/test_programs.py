@@ -25,8 +25,17 @@ def strides(tensor: Any) -> list[int]:
     return [s for n, s in pairs if n > 1 and tensor.numel()]
 
 
+def bits(tensor: Any) -> bytes:
+    """The elements of a tensor; of NaN there is one."""
+    tensor = tensor.detach()
+    if tensor.is_floating_point():
+        tensor = tensor.masked_fill(tensor.isnan(), float("nan"))
+    exact = tensor.float() if tensor.dtype == gleed.bfloat16 else tensor
+    return exact.contiguous().numpy().tobytes()
+
+
 def seen(tensors: Any) -> list[Any]:
-    return [(t.dtype, t.shape, strides(t), t.detach().numpy().tobytes()) for t in tensors]
+    return [(t.dtype, t.shape, strides(t), bits(t)) for t in tensors]
 
 
 def aliases(tensors: Any) -> list[int]:

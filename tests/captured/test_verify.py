@@ -1,4 +1,4 @@
-"""The verifier of programs: captured ones pass, and every rule can be broken."""
+"""The verifiers of programs and plans: captured ones pass, and every rule can be broken."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import gleed
 from gleed.compiler.graph import Graph, Node
 from gleed.compiler.verify_graph import GraphError, verify_program
+from gleed.compiler.verify_plan import PlanError, verify_plan
 
 from .programs import Program
 
@@ -23,7 +24,8 @@ def test_captured_programs_are_sound() -> None:
             warnings.simplefilter("ignore")
             compiled(*program.arguments(requires_grad=seed % 2 == 1))
         for entry in compiled._entries:
-            verify_program(entry.captured.program)
+            program = verify_program(entry.captured.program)
+            verify_plan(program, program.schedule())
 
 
 def sound() -> Any:
@@ -52,3 +54,43 @@ def test_every_rule_can_be_broken() -> None:
         verify_program(program)
     node.serial = kept
     verify_program(program)
+
+
+def test_every_rule_of_plans_can_be_broken() -> None:
+    program = sound()
+
+    def broken(rule: str, change: Any) -> None:
+        schedule = program.schedule()
+        change(schedule)
+        with pytest.raises(PlanError, match=rule):
+            verify_plan(program, schedule)
+
+    def of_kernel(part: int, made: Any) -> Any:
+        def change(schedule: Any) -> None:
+            (*_, i) = (i for i, s in enumerate(schedule.steps) if s[0] == "kernel")
+            whole = schedule.steps[i]
+            schedule.steps[i] = (*whole[:part], made(whole[part]), *whole[part + 1 :])
+
+        return change
+
+    def first(made: Any) -> Any:
+        return of_kernel(4, lambda operands: (made(operands[0]), *operands[1:]))
+
+    broken("value 1 is used before it is made", lambda s: s.steps.reverse())
+    broken("outputs .* are never made", lambda s: s.steps.clear())
+    broken("cell 0: add.* refers to later", lambda s: s.cells.table.insert(0, ("add", 0, 1)))
+    broken("there is no such step", lambda s: s.steps.append(("jump", 0)))
+    broken("a kernel gets its operands", of_kernel(4, lambda operands: operands[1:]))
+    broken("a kernel gets its operands", of_kernel(5, lambda params: (*params, ("dim", 0))))
+    broken("needs axes to reduce", of_kernel(3, lambda parallel: 2))
+    broken("cannot lie along", first(lambda o: (o[0], (5, 1))))
+    broken("moves along reduced axes if", first(lambda o: (o[0], (0, -1))))
+    broken("kind in is bound to index", first(lambda o: ("index", (0, 0), 0)))
+
+    def other_dtype(schedule: Any) -> None:
+        schedule.values[0] = ("f64", schedule.values[0][1])
+
+    broken("is f64; the kernel takes it for f32", other_dtype)
+    broken("a predicate is bool", lambda s: s.steps.append(("branch", 0, (), ())))
+    unknown = ("loop", 0, ((9, 8, 0, 1),), ())
+    broken("value 8 is used before it is made", lambda s: s.steps.append(unknown))

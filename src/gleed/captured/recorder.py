@@ -21,6 +21,7 @@ from gleed.compiler.dims import RELATIONS, Dim, Size, hint, identity, product, t
 from gleed.compiler.fuse import written_out
 from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import HALVES
+from gleed.compiler.pipeline import enabled
 from gleed.compiler.planning import Program
 from gleed.compiler.schedule import MOVEMENTS
 from gleed.followed import FollowedInt, FollowedNumber, FollowedSize, fixed, is_followed
@@ -236,7 +237,8 @@ class Recorder:
         symbols = (o.symbol if isinstance(o, FollowedSize) else o for o in origins)
         numbers = *scalars, *map(identity, (*ints, *symbols))
         same = program, tuple(v.value for v in values), numbers
-        self.trace.call = self._done.setdefault(same, self.count)
+        done = self._done if enabled("calls") else {}
+        self.trace.call = done.setdefault(same, self.count)
         results = self._replayed(program, places, values, ints, scalars, origins)
         self.count += 1
         for value in results:

@@ -238,7 +238,7 @@ class Emitter:
         kind, flags = value_type(node.dtype, lanes), self.get(condition, lanes, u)
 
         def branch() -> State:
-            for inner in self.rare[node]:
+            for inner in self.rare.get(node, ()):
                 key = (inner, u) if inner in self.varying else inner
                 self.scope_of(inner).values[key] = self.compute(inner, lanes, u)
             x, y = self.get(rare, lanes, u), self.get(usual, lanes, u)

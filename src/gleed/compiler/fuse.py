@@ -17,6 +17,7 @@ from typing import Any
 from gleed.compiler import kernel as k
 from gleed.compiler.dims import Dim, Size, identity
 from gleed.compiler.graph import Shape, Value
+from gleed.compiler.pipeline import enabled
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
 
 def written_out(value: Value) -> list[tuple[Fixed, ...]]:
     """The places on the axes of a reduction that is short enough to be written out, in order."""
-    if value.node.kind != "reduce" or value.node.looped:
+    if value.node.kind != "reduce" or value.node.looped or not enabled("short"):
         return []
     sizes = [value.node.inputs[0].shape[a] for a in value.node.attrs["axes"]]
     if any(isinstance(n, Dim) for n in sizes) or math.prod(map(int, sizes)) > _WRITTEN_OUT:

@@ -34,6 +34,7 @@ from typing import Any
 from gleed import _C
 from gleed.compiler.kernel import Kernel, Variant
 from gleed.compiler.kernel_text import print_kernel
+from gleed.compiler.pipeline import left_out
 from gleed.compiler.target import host, host_identity
 from gleed.lazy import lazy
 
@@ -133,7 +134,7 @@ def cache_directory() -> Path:
 
 
 def _key(kernel: Kernel, variant: Variant) -> bytes:
-    return named_key(f"{print_kernel(kernel)}\n{variant}")
+    return named_key(f"{print_kernel(kernel)}\n{variant}{left_out('rare', 'keep')}")
 
 
 @cache

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gleed.compiler.kernel import Check, Kernel, Node, Store
+from gleed.compiler.pipeline import enabled
 
 # Keeping a value costs a store and a load, so it must replace at least this much arithmetic.
 _DEAR = 8
@@ -116,7 +117,7 @@ def _choose_keep(
 ) -> Keep | None:
     """The dearest value of the last pass that an earlier one computes too, provided an output of
     its dtype can hold it and nothing is read afterwards that this output might overwrite."""
-    if len(sinks) < 2 or kernel.sequential:
+    if len(sinks) < 2 or kernel.sequential or not enabled("keep"):
         return None
     computed = [set(_needed(kernel, pass_sinks, None)) for pass_sinks in sinks]
     places = {

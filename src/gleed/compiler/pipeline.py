@@ -1,11 +1,12 @@
 """What is done to captured programs beyond what their operations need, and can be switched off.
 
-GLEED_WITHOUT, read when gleed is imported, names what to leave out: `GLEED_WITHOUT=fusion,reuse`.
-Results have the same bits with and without.
+GLEED_WITHOUT, read when gleed is imported, names what to leave out: `GLEED_WITHOUT=fusion,reuse`;
+`GLEED_WITHOUT=all` leaves out everything. Captured results have the bits that the same operations
+give eagerly, with and without. `tools/bisect_passes.py` finds the pass that a fault is in.
 
 >>> from gleed.compiler.pipeline import PASSES
->>> sorted(PASSES)
-['fusion', 'reuse']
+>>> [*PASSES]
+['fusion', 'equal', 'calls', 'companions', 'short', 'split', 'online', 'rare', 'keep', 'reuse']
 """
 
 from __future__ import annotations
@@ -16,6 +17,14 @@ from gleed import _C
 
 PASSES = {
     "fusion": "results that one operation alone computes with get no memory (`stored`)",
+    "equal": "what a call computes twice is computed once (`trace`)",
+    "calls": "what equal calls compute is computed once (`captured.recorder`)",
+    "companions": "results over one iteration space come from one kernel (`schedule`)",
+    "short": "reductions over a few places are written out (`fuse`)",
+    "split": "long reductions are done in chunks, which threads can share (`split`)",
+    "online": "long rows are summed in the pass that finds their maximum (`online`)",
+    "rare": "what is rarely needed is computed under a branch (`rare`)",
+    "keep": "values that a later pass over a row needs again are kept (`passes`)",
     "reuse": "temporaries have the memory of others that are not needed any more (the core)",
 }
 _without: set[str] = set()
@@ -26,11 +35,11 @@ def switch_off(names: str) -> None:
 
     Raises ValueError for a name that there is not.
     """
-    chosen = {name.strip() for name in names.split(",")} - {""}
+    chosen = set(PASSES) if names == "all" else {name.strip() for name in names.split(",")} - {""}
     if not chosen <= PASSES.keys():
         raise ValueError(
-            f"GLEED_WITHOUT: it takes {', '.join(PASSES)}, divided by commas; got {names!r}; "
-            "check the spelling"
+            f"GLEED_WITHOUT: it takes {', '.join(PASSES)}, divided by commas, or all; got "
+            f"{names!r}; check the spelling"
         )
     _without.clear()
     _without.update(chosen)
@@ -40,6 +49,11 @@ def switch_off(names: str) -> None:
 def enabled(name: str) -> bool:
     """Whether something is done."""
     return name not in _without
+
+
+def left_out(*names: str) -> str:
+    """Those of the names that are left out; part of the name of what is made without them."""
+    return ",".join(name for name in names if name in _without)
 
 
 switch_off(os.environ.get("GLEED_WITHOUT", ""))

@@ -16,6 +16,7 @@ from gleed.compiler.graph import Graph, Value
 from gleed.compiler.kernel import Variant
 from gleed.compiler.objects import Code, compile_together, object_for
 from gleed.compiler.online import online
+from gleed.compiler.pipeline import enabled
 from gleed.compiler.schedule import Schedule
 from gleed.compiler.split import accumulator_dtypes, split
 
@@ -103,7 +104,8 @@ def _with_machine_code(step: Step) -> Step:
 @cache
 def core_kernel(ir: k.Kernel) -> Any:
     """The core's kernel for an IR; one per IR, so that variants are compiled once."""
-    halves, long = split(ir), online(ir)
+    halves = split(ir) if enabled("split") else None
+    long = online(ir) if enabled("online") else None
     parts = halves and (*map(_kernel, halves), accumulator_dtypes(ir))
     return _kernel(ir, parts, long and _kernel(long))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gleed.compiler.kernel import Kernel, Node, topological
+from gleed.compiler.pipeline import enabled
 
 # Leaves and reductions are computed where their operands are known to be valid.
 _STAY = ("param", "load", "index", "gather", "reduce", "scan", "running")
@@ -12,7 +13,7 @@ _STAY = ("param", "load", "index", "gather", "reduce", "scan", "running")
 
 def rare_nodes(kernel: Kernel) -> dict[Node, tuple[Node, ...]]:
     """For each `rarely` node the nodes to compute in its branch, arguments first."""
-    if not any(node.op == "rarely" for node in kernel.nodes):
+    if not enabled("rare") or not any(node.op == "rarely" for node in kernel.nodes):
         return {}
     usual = _usually_needed(kernel.roots)
     usual |= _usually_needed(n for n in kernel.nodes if n.op in _STAY and n not in usual)

@@ -17,6 +17,7 @@ from gleed.compiler.cells import Cells, Step, is_whole, movement_arguments, numb
 from gleed.compiler.dims import Size, minimum
 from gleed.compiler.fuse import KernelBuilder, Mapping, Space, inner_mapping, space_of
 from gleed.compiler.graph import Graph, Node, Shape, Turns, Value, shared_reductions
+from gleed.compiler.pipeline import enabled
 from gleed.compiler.stored import Part, program_order
 from gleed.compiler.writes import OPERANDS_AT_ONCE, divided, in_order
 
@@ -244,9 +245,9 @@ class Schedule:
         self._launch(builder, "scatter_" + attrs["mode"])
 
     def _library(self, node: Node, targets: dict[Value, int] | None = None) -> None:
-        """A routine's step. Run-time numbers go to it as they are; `lent`: the first input only
-        lends the result its stride order. `targets`: memory that some results have. After those
-        that are `needed` it makes what is used."""
+        """A routine's step. Run-time numbers go to it as they are. `lent`: the first input only lends
+        the result its stride order (in a program of many, by its movements). `targets`: memory that
+        some results have. After those that are `needed` it makes what is used."""
         assert node.primitive is not None  # so have leaves only
         lenders = node.inputs[: node.attrs.get("lent", 0)]
         operands = [v for v in node.inputs[len(lenders) :] if v.node.op != "param"]
@@ -255,7 +256,6 @@ class Schedule:
         attributes, outputs = node.primitive.attributes, enumerate(node.outputs)
         made = [v for i, v in outputs if i < attributes.get("needed", i + 1) or v in self._used]
         known = len(made) - attributes.get("dynamic", 0)
-        # In a program of many operations the movements of a result are the order of its strides.
         moved = MOVEMENTS if self._calls is not None else ()
         like = [[self.real(v)] for v in lenders if self.is_real(v) or v.node.kind in moved]
         like += [self._rows(operands[i]) for i in attributes.get("rows_like", ())]
@@ -431,7 +431,7 @@ class Schedule:
         for value, place in group.items():
             builder.build(value, place)  # first what must become real by steps of its own
         self._begun -= group.keys()
-        if not targets:
+        if not targets and enabled("companions"):
             group |= self._companions(values[0], space, mapping)
         for value, place in group.items():
             builder.build(value, place)  # what is read comes before what is written
