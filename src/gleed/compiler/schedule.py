@@ -245,9 +245,9 @@ class Schedule:
         self._launch(builder, "scatter_" + attrs["mode"])
 
     def _library(self, node: Node, targets: dict[Value, int] | None = None) -> None:
-        """A routine's step. Run-time numbers go to it as they are. `lent`: the first input only lends
-        the result its stride order (in a program of many, by its movements). `targets`: memory that
-        some results have. After those that are `needed` it makes what is used."""
+        """A routine's step. Run-time numbers go to it as they are. `lent`: the first input only
+        lends the result its stride order (in a program of many, by movements). `targets`: memory
+        that some results have. After those that are `needed` it makes what is used."""
         assert node.primitive is not None  # so have leaves only
         lenders = node.inputs[: node.attrs.get("lent", 0)]
         operands = [v for v in node.inputs[len(lenders) :] if v.node.op != "param"]
