@@ -146,3 +146,23 @@ def test_edges_cross_no_more_than_they_must():
     layout = arrange(Graph(5, [(0, 3), (1, 2), (2, 4), (3, 4)]), [10] * 5, GAP)
     above, below = layout.layers[:2]
     assert [{0: 3, 1: 2}[node] for node in above] == below
+
+
+def test_bodies_are_drawn_before_what_they_are_of(tmp_path):
+    path = tmp_path / "graph.svg"
+
+    def f(x):
+        return gleed.cond(x.sum() > 0, lambda x: x.sin(), lambda x: x.exp(), (x,))
+
+    gleed.graph.draw(f, gleed.ones(3), path=path)
+    text = path.read_text()
+    assert text.count('class="body"') == 2
+    assert "if %1: float32[3]" in text and "else: float32[3]" in text
+
+    with gleed.graph.Graph().as_default():
+        x = gleed.graph.placeholder("float32", [None], name="x")
+        rows = gleed.graph.map_fn(lambda r: gleed.graph.cond(r > 0, lambda: r * 2, lambda: -r), x)
+        gleed.graph.draw(rows, path=path)
+    text = path.read_text()
+    for name in ("map/f/gt", "map/f/cond/true_fn/mul", "map/f/cond/false_fn/neg", "map/f/cond"):
+        assert f">{name}<" in text

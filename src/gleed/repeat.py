@@ -78,7 +78,7 @@ def _repeat_types(*values: Value, condition: Body, body: Body, carried: int) -> 
 class _Counting:
     """A turn with one state more, behind the `carried` others: the number of turns before."""
 
-    body: Body
+    body: Chosen
     carried: int
 
     @property
@@ -138,7 +138,7 @@ class _Turns:
             _uncounted(self.body, self.carried, self.inputs), self.carried, self.inputs + 1
         )
         states = [*states, first]
-        found = repeat(states, [last, *constants], _Before(len(states)), body)
+        found = repeat(states, [last, *constants], _Before(len(states)), body, counted=False)
         return found[: self.carried]
 
     def gradient(
@@ -278,20 +278,26 @@ def _repeat_rule(
 ) -> tuple[Standin | None, ...]:
     """A loop over the stretches, the last one first."""
     g, y = (g, y) if isinstance(y, tuple) else ((g,), (y,))
-    starts, constants = inputs[:carried], inputs[carried:]
-    if not isinstance(body, _Counting):
+    places = [*range(len(inputs))]
+    if isinstance(body, _Counting):
+        carried -= 1
+        count = p.sub(y[carried], inputs[carried])
+        body = body.body.body
+        del places[carried]
+    else:
         counting = _counting(body, carried, len(inputs))
         check = _uncounted(condition, carried, len(inputs))
-        zero = inputs[0].trace.const(0, "i64")
-        y = repeat([*starts, zero], constants, check, counting, counted=False)
-    states = tuple(i for i, x in enumerate(starts) if is_float(x.dtype))
+        starts = [*inputs[:carried], inputs[0].trace.const(0, "i64")]
+        count = repeat(starts, inputs[carried:], check, counting, counted=False)[-1]
+    inputs, total = tuple(inputs[i] for i in places), len(inputs)
+    states = tuple(i for i in range(carried) if is_float(inputs[i].dtype))
     reached = _reached(body, inputs, carried, states)
     turns = _Turns(body, carried, len(inputs), states, reached)
-    totals = [zeros_like(starts[i]) if g[i] is None or is_zero(g[i]) else g[i] for i in states]
+    totals = [zeros_like(inputs[i]) if g[i] is None or is_zero(g[i]) else g[i] for i in states]
     totals += [zeros_like(inputs[i]) for i in reached]
-    found = repeat([*totals, y[-1]], inputs, _SomeLeft(len(totals) + 1), _Stretch(turns))
-    gradients = dict(zip((*states, *reached), found, strict=False))
-    return tuple(gradients.get(i) for i in range(len(inputs)))
+    found = repeat([*totals, count], inputs, _SomeLeft(len(totals) + 1), _Stretch(turns))
+    gradients = {places[i]: x for i, x in zip((*states, *reached), found, strict=False)}
+    return tuple(map(gradients.get, range(total)))
 
 
 def _reached(

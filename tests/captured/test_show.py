@@ -110,3 +110,48 @@ def test_what_has_no_program_is_refused() -> None:
         graph.show(3)  # type: ignore[arg-type]
     with pytest.raises(TraceError, match="the value of a tensor is known only when"):
         graph.show(lambda x: x.item(), gleed.ones(()))
+
+
+def test_bodies_stand_under_branches_and_loops(capsys: Any) -> None:
+    w = gleed.ones(2)
+
+    def f(x: Any) -> Any:
+        y = gleed.cond(x.sum() > 0, lambda x: x * w, lambda x: (x / w).exp(), (x,))
+        _, z = gleed.while_loop(
+            lambda n, z: z.max() > 1, lambda n, z: (n + 1, z / 2), (gleed.tensor(0), y)
+        )
+        one = gleed.ones(())
+        return gleed.scan(lambda c, t: (gleed.cond(c > 2, lambda: c * t, lambda: t), t), one, z)[0]
+
+    with gleed.no_grad():
+        text = shown(capsys, f, gleed.tensor([3.0, 4.0]))
+    lines = [re.sub(r"  +", "  ", line.rstrip()) for line in text.splitlines()]
+    start = lines.index("  %2 = branch(%1, x, w)  float32[2]  # cond")
+    assert lines[start + 1 : start + 8] == [
+        *("  if %1", "  %2.1 = mul(x, w)  float32[2]", "  give %2.1"),
+        *("  else", "  %2.2 = div(x, w)  float32[2]", "  %2.3 = exp(%2.2)  float32[2]"),
+        "  give %2.3",
+    ]
+    start = lines.index("  %3, %4 = repeat(0, %2)  int64[], float32[2]  # while_loop")
+    assert lines[start + 1 : start + 9] == [
+        *("  while", "  %3.1 = reduce_max(%4, axes=(0,))  float32[]"),
+        *("  %3.2 = gt(%3.1, 1)  bool[]", "  give %3.2"),
+        *("  do", "  %3.3 = add(%3, 1)  int64[]", "  %3.4 = div(%4, 2)  float32[2]"),
+        "  give %3.3, %3.4",
+    ]
+    assert "  for every t" in lines and "  if %6.1" in lines
+    assert "  %6.2.1 = mul(%6, %4[t])  float32[]" in lines
+    assert [len(line) - len(line.lstrip()) for line in text.splitlines() if "give" in line] == [
+        *(6, 6, 6, 6, 10, 10, 6)
+    ]
+
+
+def test_gradients_of_loops_are_shown(capsys: Any) -> None:
+    x = gleed.ones(2, requires_grad=True)
+    text = shown(
+        capsys,
+        lambda x: gleed.while_loop(lambda x: x.sum() < 9, lambda x: x * x + 1, (x,)),
+        x,
+    )
+    assert "while, " not in text and "for every t, the last one first" in text
+    assert "gradient of x: " in text

@@ -4,6 +4,7 @@ recorder   what the core runs becomes one graph
 memory     views and writes, as values of that graph
 subscript  indices with sizes that are followed; lengths does so for len(x)
 reach      the Python state that a function can read, which must stay the same
+holders    what objects of Python's own hold of that
 structure  nested arguments and results
 program    results, writes and gradients become a plan
 body       functions become bodies of branches and loops

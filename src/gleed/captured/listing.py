@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
+from itertools import count, takewhile
 from typing import Any
 
 from gleed import _C
@@ -16,13 +17,22 @@ from gleed.captured.entry import Entry, Source
 from gleed.captured.recorder import argument_origin
 from gleed.captured.structure import Branch, Form, Leaf, given
 from gleed.compiler.dims import Dim, Scope, Size
-from gleed.compiler.graph import Node, Value, topological
+from gleed.compiler.graph import Graph, Node, Value, inner_graphs, topological
 from gleed.dtypes import dtype_text
 
 _LEAVES = ("const", "param", "dim")
 _REPEATING = ("cast", "broadcast")
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%"}
 _INDENT = "  "
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A body of a branch or a loop: when it runs, its graph, its steps."""
+
+    title: str
+    graph: Graph
+    steps: list[Node]
 
 
 class Listing:
@@ -54,6 +64,7 @@ class Listing:
         for node in (*self.steps, *self.gradient):
             for value in node.outputs:
                 self._numbers[value] = f"%{len(self._numbers)}"
+        self._inner: dict[Node, list[Inside]] = {}
 
     def _input_name(self, source: Source, arguments: dict[int, str]) -> str:
         if source.kind == "argument":
@@ -90,11 +101,50 @@ class Listing:
         k = bisect_left(self._starts, node.serial) - 1
         return self._captured.calls[k] if k >= 0 else None
 
+    # ---- what is in branches and loops
+    def inside(self, node: Node) -> list[Inside]:
+        """The bodies of a branch or a loop; empty for any other step."""
+        if node not in self._inner:
+            graphs = [graph for pairs in inner_graphs(node).values() for graph, _ in pairs]
+            made = [
+                Inside(title, graph, _steps(v.node for v in (*graph.outputs, *graph.kept)))
+                for title, graph in zip(self._titles(node), graphs, strict=True)
+            ]
+            number = count(1)
+            for body in made:
+                self._numbers.update(zip(body.graph.inputs, self._seen_inside(node), strict=True))
+                for value in (v for step in body.steps for v in step.outputs):
+                    self._numbers[value] = f"{self.name(node.outputs[0])}.{next(number)}"
+            self._inner[node] = made
+        return self._inner[node]
+
+    def _titles(self, node: Node) -> list[str]:
+        """When the bodies of a node run."""
+        if node.kind == "branch":
+            return [f"if {self.name(node.inputs[0])}", "else"]
+        if node.kind == "while":
+            return ["while", "do"]
+        backwards = ", the last one first" if node.attrs.get("reverse") else ""
+        return [f"for every t{backwards}"] if node.kind == "loop" else []
+
+    def _seen_inside(self, node: Node) -> list[str]:
+        """The names that the inputs of a node have in its bodies: states that of what they become,
+        sequences that of their present row."""
+        if node.kind == "branch":
+            return [self.name(v) for v in node.inputs[1:]]
+        carried = node.attrs["carried"]
+        rows = range(carried, carried + node.attrs.get("sequences", 0))
+        states = [self.name(v) for v in node.outputs[:carried]]
+        others = enumerate(map(self.name, node.inputs[carried:]), carried)
+        return states + [f"{name}[t]" if i in rows else name for i, name in others]
+
     # ---- texts
     def name(self, value: Value) -> str:
         """A value in the text of a step: a name, or a number."""
         if value in self.inputs:
             return self.inputs[value][0]
+        if value in self._numbers:
+            return self._numbers[value]
         node = value.node
         if node.op == "input":
             return "cotangent"
@@ -104,7 +154,7 @@ class Listing:
             return repr(node.attrs["key"])
         if node.op == "dim":
             return self.size(node.attrs["key"])
-        return self._param(node) if node.op == "param" else self._numbers[value]
+        return self._param(node)
 
     def _param(self, node: Node) -> str:
         k = node.attrs["key"]
@@ -136,6 +186,10 @@ class Listing:
         """What a node computes."""
         operands = [self.name(v) for v in node.inputs]
         shape = node.outputs[0].shape
+        if inner_graphs(node):  # its bodies tell the rest
+            carried = node.attrs.get("carried")
+            operands = [x for x in operands[:carried] if carried or x.isidentifier() or "%" in x]
+            return f"{node.op}({', '.join(operands)})"
         operands += [f"{k}={self._attribute(v)}" for k, v in node.attrs.items() if v is not shape]
         return f"{node.op}({', '.join(operands)})"
 
@@ -166,14 +220,26 @@ class Listing:
         width = min(max((len(left) for _, left, _ in rows), default=0), 64)
         heading = None
         previous: Call | None = None
-        for call, left, right in rows:
+        for node, (call, left, right) in zip(steps, rows, strict=True):
             title = _heading(call)
             if title != heading:
                 heading = title
                 yield title
             note = "" if call is None or call is previous else f"  # {_note(call)}"
             yield f"{_INDENT}{left:{width}}  {right}{note}"
+            yield from self._bodies(node, 2 * _INDENT)
             previous = call
+
+    def _bodies(self, node: Node, indent: str) -> Iterator[str]:
+        """The bodies of a step, under it."""
+        for body in self.inside(node):
+            yield f"{indent}{body.title}"
+            rows = [(step, self._left(step), self._right(step)) for step in body.steps]
+            width = min(max((len(left) for _, left, _ in rows), default=0), 64)
+            for step, left, right in rows:
+                yield f"{indent}{_INDENT}{left:{width}}  {right}"
+                yield from self._bodies(step, indent + 2 * _INDENT)
+            yield f"{indent}{_INDENT}give {', '.join(map(self.name, body.graph.outputs))}"
 
     def _left(self, node: Node) -> str:
         return f"{', '.join(map(self.name, node.outputs))} = {self.expression(node)}"

@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import builtins
 import dis
+import re
 import sys
 import types
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partialmethod
 from typing import Any
 
 from gleed import _C
 from gleed._C import Tensor
 from gleed.captured.errors import Unfollowed
+from gleed.captured.holders import SEQUENCES, Snapshot, named_in, parts, shows_all
 from gleed.captured.structure import Fixed
 
 MISSING = object()
@@ -32,6 +34,13 @@ _HEAP_TYPE = 1 << 9  # the flag of classes made by Python code
 _LIBRARY = ("gleed.nn", "gleed.optim", "gleed.amp", "gleed.utils", "gleed.func")
 _WIDENING = ("getattr", "vars", "__dict__", "__getattr__", "__getattribute__", "globals", "locals")
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL")
+# Methods of users' classes that run without being named.
+_IMPLICIT = re.compile(r"__\w+__")
+_UNUSED = {
+    *("__repr__", "__str__", "__format__", "__del__", "__copy__", "__deepcopy__", "__reduce__"),
+    *("__reduce_ex__", "__getstate__", "__setstate__", "__init_subclass__"),
+}
+_MAKING = {"__init__", "__new__", "__post_init__"}  # only where the class itself is reached
 _MODULE_NAMES = ("forward", "training", "_call_hooked", "_members", "_hooked")
 
 
@@ -129,6 +138,7 @@ class _Walk:
         self._allowed = names
         self._everything = not names.isdisjoint(_WIDENING)
         self._seen: dict[int, Any] = {}
+        self._classes: set[tuple[type, bool]] = set()
         self._codes: set[types.CodeType] = set()
         self._named_by_users: set[str] = set()
         self._floats: Counter[int] = Counter()  # how often each number was found, by its identity
@@ -168,12 +178,14 @@ class _Walk:
         elif isinstance(value, types.ModuleType):
             self._module(value, path)
         elif isinstance(value, type):
-            self._class(value)
+            self._class(value, made=True)
         elif isinstance(value, dict):
             self._dict(value, path)
-        elif isinstance(value, list | tuple | set | frozenset):
+        elif isinstance(value, (list, tuple, *SEQUENCES)):
             self._sequence(value, path)
-        elif not _is_foreign(type(value)):
+        elif _is_foreign(type(value)):
+            self._foreign(value, path)
+        else:
             self._object(value, path)
 
     def _cell(self, kind: str, holder: Any, key: Any, path: str) -> None:
@@ -247,16 +259,18 @@ class _Walk:
         for name in self._allowed & module.__dict__.keys():
             self._cell("item", module.__dict__, name, f"{path}.{name}")
 
-    def _class(self, cls: type) -> None:
+    def _class(self, cls: type, made: bool) -> None:
+        """A class; `made`: objects of it may be made."""
         for base in cls.__mro__:
-            if id(base) in self._seen and base is not cls:
+            if (base, made) in self._classes or base is object or _is_constant(base.__module__):
                 continue
-            self._seen[id(base)] = base
-            if base is object or _is_constant(base.__module__):
-                continue
+            self._classes.add((base, made))
             library = base.__module__.startswith("gleed")
             for name, value in base.__dict__.items():
-                if not self._named(name) or (name.startswith("__") and name != "__call__"):
+                implicit = _IMPLICIT.fullmatch(name) is not None and name != "__call__"
+                if implicit and (library or not self._runs(name, value, made)):
+                    continue
+                if not implicit and not self._named(name) and (library or name != "__call__"):
                     continue
                 function = value
                 if isinstance(value, staticmethod | classmethod):
@@ -265,12 +279,34 @@ class _Walk:
                     function = value.fget
                 if isinstance(function, types.FunctionType):
                     self._function(function, f"{base.__name__}.{name}")
-                if not library and not isinstance(value, staticmethod | classmethod):
+                if isinstance(value, partialmethod):
+                    self._foreign(value, f"{base.__name__}.{name}")
+                elif not library and not isinstance(value, staticmethod | classmethod):
                     self._cell("attribute", base, name, f"{base.__name__}.{name}")
 
+    @staticmethod
+    def _runs(name: str, value: Any, made: bool) -> bool:
+        """Whether a method with a name of Python's may run although nobody names it."""
+        is_code = isinstance(value, types.FunctionType | staticmethod | classmethod)
+        return is_code and name not in _UNUSED and (made or name not in _MAKING)
+
     def _object(self, value: Any, path: str) -> None:
-        self.visit(type(value), type(value).__name__)
+        self._class(type(value), made=False)
         self._attributes(value, path)
+
+    def _foreign(self, value: Any, path: str) -> None:
+        """An object whose class is not written by users."""
+        self.names.update(named_in(value))
+        for suffix, part in parts(value):
+            self.visit(part, path + suffix)
+        snapshot = Snapshot.of(value)
+        if snapshot is not None:
+            self._cell("attribute", snapshot, "content", path)
+        attributes = getattr(value, "__dict__", None)
+        if type(attributes) is dict and shows_all(type(value)):
+            self._dict(attributes, path)
+        elif attributes and not _is_gleed(type(value)):
+            self._attributes(value, path)
 
     def _attributes(self, value: Any, path: str) -> None:
         attributes = getattr(value, "__dict__", None)
@@ -301,7 +337,7 @@ class _Walk:
             self._cell("item", value, key, f"{path}[{shown!r}]")
 
     def _sequence(self, value: Any, path: str) -> None:
-        if isinstance(value, set | frozenset):
+        if isinstance(value, SEQUENCES):
             self._cell("keys", value, None, path)
             for item in value:
                 self.visit(item, path)
@@ -329,8 +365,10 @@ def _is_constant(module: str | None) -> bool:
     return (root in sys.stdlib_module_names and not own) or root == "numpy"
 
 
+def _is_gleed(cls: type) -> bool:
+    return (cls.__module__ or "").startswith("gleed")
+
+
 def _is_foreign(cls: type) -> bool:
-    """Whether objects of a class have no state that Python code could name."""
-    if cls is types.SimpleNamespace:
-        return False
+    """Whether a class is one whose code is taken not to change."""
     return not cls.__flags__ & _HEAP_TYPE or _is_constant(cls.__module__)

@@ -9,7 +9,16 @@ from typing import Any
 from gleed._C import Tensor
 from gleed.graph.defaults import current_graph
 from gleed.graph.graphs import GLOBAL_VARIABLES, Graph
-from gleed.graph.node import CONSTANT, GRADIENTS, NO_OP, PLACEHOLDER, VARIABLE, Node, Operation
+from gleed.graph.node import (
+    CONSTANT,
+    GRADIENTS,
+    NO_OP,
+    PLACEHOLDER,
+    VARIABLE,
+    Body,
+    Node,
+    Operation,
+)
 from gleed.graph.show import programs
 from gleed.visualize import tape
 from gleed.visualize.program import captured
@@ -37,6 +46,8 @@ def draw(
     - a declared `Graph`, or what a node or an operation of one depends on; None: the current
       one. What initialises variables is left out of the picture of a whole graph.
 
+    What branches and loops hold has dashed boxes before the one of the branch or the loop.
+
     Raises GradientError for a tensor without a graph, and what `show` raises for functions.
 
     >>> import gleed
@@ -62,15 +73,29 @@ def _declared(what: Graph | Node | Operation | None) -> tuple[list[Box], Edges]:
     operations = (
         _behind(what) if isinstance(what, Node | Operation) else _of(what or current_graph())
     )
-    numbers = {op: i for i, op in enumerate(operations)}
-    edges = {
-        (numbers[source], numbers[op])
-        for op in operations
-        for source in _sources(op)
-        if source in numbers
-    }
-    boxes = [Box(op.name, _detail(op), _KINDS.get(op.type, "op")) for op in operations]
+    boxes: list[Box] = []
+    edges: list[tuple[int, int]] = []
+    numbers: dict[Operation, int] = {}
+
+    def add(op: Operation, kind: str) -> None:
+        """A box, behind those of what is in its bodies."""
+        sources = [*_sources(op)]
+        for body in _bodies(op):
+            for inner in body.graph.get_operations():
+                add(inner, _KINDS.get(inner.type, "body"))
+            sources += (y.op for y in body.results)
+        found = dict.fromkeys(numbers[x] for x in sources if x in numbers)
+        edges.extend((number, len(boxes)) for number in found)
+        numbers[op] = len(boxes)
+        boxes.append(Box(op.name, _detail(op), kind))
+
+    for op in operations:
+        add(op, _KINDS.get(op.type, "op"))
     return boxes, sorted(edges)
+
+
+def _bodies(op: Operation) -> Iterator[Body]:
+    return (x for x in op.args if isinstance(x, Body))
 
 
 def _behind(target: Node | Operation) -> list[Operation]:

@@ -14,7 +14,9 @@ def show(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     """Print the program that `function` is captured as, and return the text.
 
     Every step stands under the line that has made it, with the dtype and the shape of what it
-    computes; steps of `backward()` and of optimizers are marked as such. With arguments the
+    computes; steps of `backward()` and of optimizers are marked as such. The bodies of branches and
+    loops stand under them: there a loop's result is the name of its present state, and x[t] that of
+    the present row of x. With arguments the
     function is called with them, twice if the first call makes state, as a training step does: a
     plain one is captured by that, and of a compiled one the program for this call is shown. Without
     arguments all programs that a compiled function has are shown.

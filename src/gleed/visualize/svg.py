@@ -31,6 +31,7 @@ _STYLE = f"""
   .edge {{ fill: none; stroke: #9aa3b5; stroke-width: 1.5; marker-end: url(#arrow) }}
   rect {{ stroke-width: 1.5 }}
   .op rect {{ fill: #f4f5f8; stroke: #c3c9d6 }}
+  .body rect {{ fill: #ffffff; stroke: #c3c9d6; stroke-dasharray: 5 3 }}
   .input rect {{ fill: #e4ecf9; stroke: #6f97d1 }}
   .leaf rect {{ fill: #e3f1ec; stroke: #5fae94 }}
   .backward rect {{ fill: #f7ecf6; stroke: #c490bd }}
@@ -41,8 +42,8 @@ _STYLE = f"""
 
 @dataclass(frozen=True)
 class Box:
-    """A node of the picture: what stands in it, its kind ("input", "leaf", "op", "backward",
-    "optimizer" or "result"), and a title, which viewers show under the pointer."""
+    """A node of the picture: what stands in it, its kind ("input", "leaf", "op", "body",
+    "backward", "optimizer" or "result"), and a title, which viewers show under the pointer."""
 
     name: str
     detail: str
