@@ -16,6 +16,7 @@ constexpr int64_t kMaxTasks = 256;
 constexpr int64_t kEnoughTasks = 32;   // to keep threads busy without breaking memory into pieces
 constexpr int64_t kLineElements = 64;  // chunks of an innermost loop end where cache lines do
 constexpr int64_t kMinSplitReduction = 1 << 15;
+constexpr int64_t kFewRows = 4;           // gone over once: others keep threads busy as they are
 constexpr int64_t kCacheBytes = 1 << 20;  // what a column may walk again and again
 constexpr int64_t kWideRow = 2048;        // bytes; more than a column's lanes take at a time
 constexpr int64_t kStreams = 32;          // rows that memory delivers side by side
@@ -349,12 +350,14 @@ int64_t chunk_length(const Launch& launch, int axis) {
   if (!launch.kernel->split || launch.kernel->ordered || launch.reduced == 0) return 0;
   const int64_t results = launch.count(0, launch.parallel);
   const int64_t range = launch.count(launch.parallel, launch.axes());
-  if (range >= kMinSplitReduction && results < 8 * kLineElements) {
-    const int64_t points = saturating_product(results, range);
+  const Orientation orientation = choose_orientation(launch);
+  const bool online = launch.kernel->online && orientation == Orientation::kRow;
+  if (range >= kMinSplitReduction && results < (online ? kFewRows : 8 * kLineElements)) {
+    const int64_t points = online ? range : saturating_product(results, range);
     const int64_t wanted = std::clamp<int64_t>(points / kMinSplitReduction * 2, 2, 64);
     return ceil_div(ceil_div(launch.sizes[axis], wanted), kLineElements) * kLineElements;
   }
-  if (choose_orientation(launch) != Orientation::kColumn) return 0;
+  if (orientation != Orientation::kColumn) return 0;
   const int64_t width = launch.sizes[launch.parallel - 1] * itemsize(launch.operands[0].dtype);
   const bool spills = saturating_product(width, range) > kCacheBytes;
   return width >= kWideRow && spills && launch.sizes[axis] >= 2 * kStreams ? kStreams : 0;

@@ -63,6 +63,11 @@ LARGE = {
     "softmax-columns": lambda d: large(1000, 500, dtype=d).softmax(0),
     "log_softmax-long": lambda d: large(2, 200_000, dtype=d).log_softmax(-1),
     "logsumexp": lambda d: large(1 << 19, dtype=d).logsumexp(0),
+    "logsumexp-rows": lambda d: large(3, 90_001, dtype=d).logsumexp(1),
+    "logsumexp-columns": lambda d: large(2000, 700, dtype=d).logsumexp(0),
+    "cross_entropy-row": lambda d: F.cross_entropy(
+        large(1, 200_003, dtype=d), gleed.tensor([70_000])
+    ),
     "cross_entropy": lambda d: F.cross_entropy(large(37, 20_011, dtype=d), gleed.arange(37) * 500),
     "layer_norm": lambda d: F.layer_norm(large(400, 768, dtype=d), (768,)),
     "matmul": lambda d: large(257, 301, dtype=d) @ large(301, 213, dtype=d),

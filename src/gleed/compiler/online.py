@@ -43,19 +43,11 @@ def online(kernel: Kernel) -> Kernel | None:
 
 
 def _online_sum(kernel: Kernel, node: Node) -> Node | None:
-    """What a sum over exp(x - row) becomes, if `row` depends on the greatest x and the exponentials
-    are not needed again."""
-    if node.op != "reduce" or node.attr != "sum" or node.dtype not in ("f32", "f64"):
+    """What a sum over exp(x - row) becomes, if the exponentials are not needed again."""
+    found = shifted_exponential(kernel, node)
+    if found is None or _users(kernel, node.args[0]) != 1:
         return None
-    (term,) = node.args
-    if (term.op, term.attr) != ("math", "exp") or _users(kernel, term) != 1:
-        return None
-    (difference,) = term.args
-    if difference.op != "sub":
-        return None
-    x, row = difference.args
-    if kernel.level(row) == "element" or not any(_is_greatest(m, x) for m in topological([row])):
-        return None
+    x, row = found
     greatest = k.reduce("max", x)
     reference = k.running(greatest)
     total = k.reduce("sum", k.math("exp_term", x - reference))
@@ -63,6 +55,19 @@ def _online_sum(kernel: Kernel, node: Node) -> Node | None:
     finite = k.lt(k.abs(greatest), inf)
     exponent = k.select(finite, reference, greatest) - row
     return k.select(finite, total, 1.0) * k.math("exp", exponent)
+
+
+def shifted_exponential(kernel: Kernel, node: Node) -> tuple[Node, Node] | None:
+    """x and `row` of a sum over exp(x - row) where `row` depends on the greatest x."""
+    if node.op != "reduce" or node.attr != "sum" or node.dtype not in ("f32", "f64"):
+        return None
+    (term,) = node.args
+    if (term.op, term.attr) != ("math", "exp") or term.args[0].op != "sub":
+        return None
+    x, row = term.args[0].args
+    if kernel.level(row) == "element" or not any(_is_greatest(m, x) for m in topological([row])):
+        return None
+    return x, row
 
 
 def _users(kernel: Kernel, node: Node) -> int:

@@ -105,8 +105,12 @@ def _with_machine_code(step: Step) -> Step:
 def core_kernel(ir: k.Kernel) -> Any:
     """The core's kernel for an IR; one per IR, so that variants are compiled once."""
     halves = split(ir) if enabled("split") else None
+    parts = halves and (*map(_with_online, halves), accumulator_dtypes(ir))
+    return _with_online(ir, parts)
+
+
+def _with_online(ir: k.Kernel, parts: tuple[Any, ...] | None = None) -> Any:
     long = online(ir) if enabled("online") else None
-    parts = halves and (*map(_kernel, halves), accumulator_dtypes(ir))
     return _kernel(ir, parts, long and _kernel(long))
 
 

@@ -2,11 +2,21 @@
 
 The first reduces chunks of the range to raw accumulators, the second reduces these and does what
 follows. The chunks depend on sizes only, so the result does not depend on the number of threads.
+
+A sum of exp(x - row), where `row` follows from the greatest x, is relative to the greatest of each
+chunk first, and in the second kernel to that of all (the merge of Milakov & Gimelshein, "Online
+normalizer calculation for softmax", 2018).
 """
 
 from __future__ import annotations
 
-from gleed.compiler.kernel import Check, Kernel, Node, Operand, Store, load, reduce
+from math import inf
+
+from gleed.compiler import kernel as k
+from gleed.compiler.kernel import Check, Kernel, Node, Operand, Store, load, reduce, topological
+from gleed.compiler.online import shifted_exponential
+
+Nodes = dict[Node, Node]
 
 
 def split(kernel: Kernel) -> tuple[Kernel, Kernel] | None:
@@ -20,7 +30,8 @@ def split(kernel: Kernel) -> tuple[Kernel, Kernel] | None:
             return None
         if kernel.operands[store.k].element:  # one value, repeated along the range
             return None
-    if any(node.op == "reduce" for r in reductions for node in _under(r.args[0])):
+    nested = {node: _inner(node) for node in reductions if _inner(node)}
+    if any(len(m) > 1 or shifted_exponential(kernel, node) is None for node, m in nested.items()):
         return None
     return _partial(kernel, reductions), _finish(kernel, reductions)
 
@@ -30,15 +41,9 @@ def accumulator_dtypes(kernel: Kernel) -> tuple[str, ...]:
     return tuple(node.dtype for node in kernel.nodes if node.op == "reduce")
 
 
-def _under(root: Node) -> set[Node]:
-    found: set[Node] = set()
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node not in found:
-            found.add(node)
-            stack.extend(node.args)
-    return found
+def _inner(reduction: Node) -> list[Node]:
+    """The reductions that an element of this one depends on."""
+    return [node for node in topological(reduction.args) if node.op == "reduce"]
 
 
 def _partial(kernel: Kernel, reductions: list[Node]) -> Kernel:
@@ -51,25 +56,40 @@ def _partial(kernel: Kernel, reductions: list[Node]) -> Kernel:
 def _finish(kernel: Kernel, reductions: list[Node]) -> Kernel:
     operands = [Operand(node.dtype, "in", True) for node in reductions]
     numbers: dict[int, int] = {}
-    for k, operand in enumerate(kernel.operands):
+    for number, operand in enumerate(kernel.operands):
         if operand.kind == "index" or not operand.element:
-            numbers[k] = len(operands)
+            numbers[number] = len(operands)
             operands.append(operand)
-    made: dict[Node, Node] = {
-        node: reduce(str(node.attr), load(i, node.dtype)) for i, node in enumerate(reductions)
-    }
-
-    def moved(node: Node) -> Node:
-        if node not in made:
-            attr = node.attr
-            if node.op in ("load", "index", "gather"):
-                attr = numbers[attr]
-            made[node] = Node(node.op, tuple(map(moved, node.args)), node.dtype, attr)
-        return made[node]
-
+    parts: Nodes = {node: load(i, node.dtype) for i, node in enumerate(reductions)}
+    totals: Nodes = {}
+    for node in reductions:
+        part = _relative(kernel, node, parts, totals, numbers) if _inner(node) else parts[node]
+        totals[node] = reduce(str(node.attr), part)
     stores = tuple(
-        Store(numbers[s.k], moved(s.value), None, s.mode)
+        Store(numbers[s.k], _moved(s.value, totals, numbers), None, s.mode)
         for s in kernel.stores
         if isinstance(s, Store)
     )
     return Kernel(f"{kernel.name}_total", tuple(operands), kernel.params, stores)
+
+
+def _relative(
+    kernel: Kernel, node: Node, parts: Nodes, totals: Nodes, numbers: dict[int, int]
+) -> Node:
+    """What a chunk's sum of exp(x - row) is with the row of all chunks in place of its own."""
+    found = shifted_exponential(kernel, node)
+    assert found is not None
+    (greatest,) = _inner(node)
+    own, whole = (_moved(found[1], dict(made), numbers) for made in (parts, totals))
+    # A chunk of -inf alone adds nothing; it has no sum if nothing is subtracted from it.
+    empty = k.eq(parts[greatest], -inf) & k.ne(totals[greatest], -inf)
+    return k.select(empty, 0.0, parts[node] * k.math("exp", own - whole))
+
+
+def _moved(root: Node, made: Nodes, numbers: dict[int, int]) -> Node:
+    """The same node over other operands, and over what has been made of others."""
+    if root not in made:
+        args = tuple(_moved(arg, made, numbers) for arg in root.args)
+        attr = numbers[root.attr] if root.op in ("load", "index", "gather") else root.attr
+        made[root] = Node(root.op, args, root.dtype, attr)
+    return made[root]
