@@ -129,8 +129,8 @@ def test_the_linear_regression_of_the_lectures_runs_as_it_is(tmp_path):
         (tf.nn, "rellu", "module 'tf.nn' has no attribute 'rellu'; did you mean 'relu'?"),
         (
             tf.nn,
-            "dynamic_rnn",
-            "tf.nn.dynamic_rnn is TensorFlow's, gleed has it not; unroll the st",
+            "bidirectional_dynamic_rnn",
+            "tf.nn.bidirectional_dynamic_rnn is TensorFlow's, gleed has it not; use two tf.nn.dyn",
         ),
         (
             tf.train,

@@ -26,7 +26,7 @@ from typing import Any
 
 from gleed._C import bfloat16, bool, float16, float32, float64, int8, int16, int32, int64, uint8
 from gleed._C import dtype as DType
-from gleed.compat.tensorflow import layers, losses, nn, train
+from gleed.compat.tensorflow import layers, logging, losses, nn, train
 from gleed.compat.tensorflow.absent import missing
 from gleed.compat.tensorflow.arrays import *  # noqa: F403
 from gleed.compat.tensorflow.control import (
@@ -98,8 +98,15 @@ __version__ = "1.15.0"
 compat = SimpleNamespace(v1=sys.modules[__name__])
 
 
+newaxis = None
+
+
 def disable_v2_behavior() -> None:
     """Does nothing: this is TensorFlow 1."""
+
+
+def disable_eager_execution() -> None:
+    """Does nothing: a session runs everything."""
 
 
 def __getattr__(name: str) -> Any:

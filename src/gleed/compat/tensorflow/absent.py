@@ -9,7 +9,6 @@ from gleed.graph.data import advice
 _FEEDING = "feed batches, from gleed.utils.data.DataLoader for instance"
 _FILES = "use tf.train.Saver"
 _STRINGS = "strings are no tensors here"
-_RECURRENCE = "unroll the steps in Python while building"
 
 ABSENT = {
     "FIFOQueue": _FEEDING,
@@ -34,7 +33,6 @@ ABSENT = {
     "image": "prepare images before they are fed",
     "io": _FILES,
     "keras": "use gleed.nn",
-    "logging": "use Python's logging",
     "metrics": "compute them from what session.run gives",
     "profiler": "measure with time.perf_counter",
     "py_func": "use gleed.graph.call for a function of tensors",
@@ -48,15 +46,12 @@ ABSENT = {
     "string_split": _STRINGS,
     "summary": "print or plot what session.run gives",
     "test": "use pytest",
-    "nn.bidirectional_dynamic_rnn": _RECURRENCE,
+    "nn.bidirectional_dynamic_rnn": "use two tf.nn.dynamic_rnn, one over tf.reverse(x, [1])",
     "nn.ctc_loss": "use gleed.nn.functional.ctc_loss with gleed.graph.call",
-    "nn.dynamic_rnn": _RECURRENCE,
     "nn.local_response_normalization": "use gleed.nn.functional.local_response_norm with call",
     "nn.lrn": "use gleed.nn.functional.local_response_norm with gleed.graph.call",
     "nn.nce_loss": "use softmax cross-entropy over all classes",
-    "nn.rnn_cell": _RECURRENCE,
     "nn.sampled_softmax_loss": "use softmax cross-entropy over all classes",
-    "nn.static_rnn": _RECURRENCE,
     "train.AdadeltaOptimizer": "use tf.train.AdagradOptimizer",
     "train.Coordinator": _FEEDING,
     "train.FtrlOptimizer": "use tf.train.AdagradOptimizer",

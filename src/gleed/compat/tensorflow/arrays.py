@@ -14,7 +14,7 @@ from gleed.compat.tensorflow.convert import (
     sizes,
 )
 from gleed.compat.tensorflow.convert import stack as stack
-from gleed.errors import ShapeError
+from gleed.errors import ArgumentError, ShapeError
 from gleed.graph.data import as_dtype
 from gleed.graph.node import Node, nodes_in
 from gleed.graph.shape import Shape
@@ -271,6 +271,25 @@ def one_hot(
         here = here.movedim(-1, axis)
     chosen = here if (on, off) == (1, 0) else apply(OPS["where"], None, "one_hot", here, on, off)
     return apply(OPS["_to"], name, "one_hot", chosen, kind)
+
+
+def sequence_mask(
+    lengths: Any, maxlen: int | None = None, dtype: Any = "bool", name: str = "SequenceMask"
+) -> Node:
+    """Ones before every length along a new dim of `maxlen`, zeros behind."""
+    if maxlen is None:
+        raise ArgumentError("sequence_mask: the size must be known; give maxlen")
+    counts = convert_to_tensor(lengths).unsqueeze(-1)
+    return apply(OPS["_to"], name, "SequenceMask", counts > numpy.arange(maxlen), as_dtype(dtype))
+
+
+def confusion_matrix(
+    labels: Any, predictions: Any, num_classes: int, dtype: Any = "int32", name: str | None = None
+) -> Node:
+    """How often each class (row) was taken for each (column)."""
+    rows, columns = (one_hot(x, num_classes) for x in (labels, predictions))
+    counts = rows.transpose(0, 1) @ columns
+    return apply(OPS["_to"], name, "confusion_matrix", counts, as_dtype(dtype))
 
 
 def TensorShape(dims: Any) -> Shape:

@@ -289,6 +289,20 @@ def norm(
     return apply(OPS["norm"], name, "norm", x, p, _axes(axis), bool(keepdims))
 
 
+def cumprod(x: Any, axis: int = 0, name: str | None = None) -> Node:
+    """Products of all elements up to each one along `axis`."""
+    x = convert_to_tensor(x)
+    return apply(OPS["cumprod"], name, "Cumprod", x, axis, **_own_dtype(x))
+
+
+def count_nonzero(input_tensor: Any, axis: Any = None, name: str = "count_nonzero") -> Node:
+    """How many elements are not zero."""
+    dims = () if axis is None else (_axes(axis),)
+    return apply(
+        OPS["count_nonzero"], name, "count_nonzero", convert_to_tensor(input_tensor), *dims
+    )
+
+
 def cumsum(
     x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None
 ) -> Node:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gleed.compat.tensorflow import rnn_cell as rnn_cell
 from gleed.compat.tensorflow.absent import missing
 from gleed.compat.tensorflow.arrays import gather
 from gleed.compat.tensorflow.convert import apply, convert_to_tensor, function_of
 from gleed.compat.tensorflow.math import cast, reduce_mean  # type: ignore[attr-defined]
 from gleed.compat.tensorflow.math import sigmoid as sigmoid  # type: ignore[attr-defined]
 from gleed.compat.tensorflow.math import tanh as tanh  # type: ignore[attr-defined]
+from gleed.compat.tensorflow.recurrent import dynamic_rnn as dynamic_rnn
+from gleed.compat.tensorflow.recurrent import static_rnn as static_rnn
 from gleed.errors import ArgumentError
 from gleed.graph.node import Composite, Node
 from gleed.ops.record import OPS
@@ -125,6 +128,33 @@ def sigmoid_cross_entropy_with_logits(
     op = "sigmoid_cross_entropy_with_logits"
     labels, logits = _named(op, labels, logits)
     return apply(Composite("logistic_loss", _sigmoid_cross_entropy), name, op, labels, logits)
+
+
+def weighted_cross_entropy_with_logits(
+    targets: Any, logits: Any, pos_weight: Any, name: str | None = None
+) -> Node:
+    """As `sigmoid_cross_entropy_with_logits`, where errors on ones count `pos_weight` times."""
+    x, z = convert_to_tensor(logits), convert_to_tensor(targets)
+    weight = 1 + (pos_weight - 1) * z
+    soft = (-x.abs()).exp().log1p() + (-x).clamp_min(0)
+    return apply(OPS["add"], name, "logistic_loss", (1 - z) * x, weight * soft)
+
+
+def xw_plus_b(x: Any, weights: Any, biases: Any, name: str = "xw_plus_b") -> Node:
+    """x @ weights + biases."""
+    product = convert_to_tensor(x) @ convert_to_tensor(weights)
+    return apply(OPS["add"], name, "xw_plus_b", product, convert_to_tensor(biases))
+
+
+def zero_fraction(value: Any, name: str = "zero_fraction") -> Node:
+    """The share of zeros."""
+    zero = apply(OPS["eq"], None, "zero", convert_to_tensor(value), 0)
+    return apply(OPS["mean"], name, "zero_fraction", cast(zero, "float32"))
+
+
+def swish(features: Any, name: str | None = None) -> Node:
+    """x · sigmoid(x)."""
+    return apply(OPS["silu"], name, "swish", convert_to_tensor(features))
 
 
 def l2_loss(t: Any, name: str | None = None) -> Node:

@@ -12,7 +12,14 @@ from gleed.graph.train.optimizers import (
     RMSPropOptimizer,
 )
 from gleed.graph.train.saver import Saver, latest_checkpoint
-from gleed.graph.train.schedules import exponential_decay, piecewise_constant, polynomial_decay
+from gleed.graph.train.schedules import (
+    cosine_decay,
+    exponential_decay,
+    inverse_time_decay,
+    natural_exp_decay,
+    piecewise_constant,
+    polynomial_decay,
+)
 from gleed.graph.train.steps import create_global_step, get_global_step, get_or_create_global_step
 
 __all__ = [
@@ -26,7 +33,10 @@ __all__ = [
     "clip_by_global_norm",
     "clip_by_norm",
     "create_global_step",
+    "cosine_decay",
     "exponential_decay",
+    "inverse_time_decay",
+    "natural_exp_decay",
     "get_global_step",
     "get_or_create_global_step",
     "global_norm",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,55 @@ def exponential_decay(
         turns = global_step.float() / decay_steps
         turns = turns.floor() if staircase else turns
         return graph.call(OPS["mul"], decay_rate**turns, learning_rate, name=scope)
+
+
+def natural_exp_decay(
+    learning_rate: Any,
+    global_step: Node,
+    decay_steps: Any,
+    decay_rate: Any,
+    staircase: bool = False,
+    name: str = "NaturalExpDecay",
+) -> Node:
+    """learning_rate · exp(−decay_rate · global_step / decay_steps), the fraction rounded down if
+    `staircase`."""
+    graph = global_step.graph
+    with graph.name_scope(name) as scope:
+        turns = global_step.float() / decay_steps
+        turns = turns.floor() if staircase else turns
+        return graph.call(OPS["mul"], (turns * -decay_rate).exp(), learning_rate, name=scope)
+
+
+def inverse_time_decay(
+    learning_rate: Any,
+    global_step: Node,
+    decay_steps: Any,
+    decay_rate: Any,
+    staircase: bool = False,
+    name: str = "InverseTimeDecay",
+) -> Node:
+    """learning_rate / (1 + decay_rate · global_step / decay_steps), the fraction rounded down if
+    `staircase`."""
+    graph = global_step.graph
+    with graph.name_scope(name) as scope:
+        turns = global_step.float() / decay_steps
+        turns = turns.floor() if staircase else turns
+        return graph.call(OPS["div"], learning_rate, turns * decay_rate + 1, name=scope)
+
+
+def cosine_decay(
+    learning_rate: Any,
+    global_step: Node,
+    decay_steps: Any,
+    alpha: float = 0.0,
+    name: str = "CosineDecay",
+) -> Node:
+    """Down to alpha · learning_rate in `decay_steps`, along half a period of the cosine."""
+    graph = global_step.graph
+    with graph.name_scope(name) as scope:
+        way = (global_step.float() / decay_steps).clamp(0, 1)
+        share = ((way * math.pi).cos() + 1) * (0.5 * (1 - alpha)) + alpha
+        return graph.call(OPS["mul"], share, learning_rate, name=scope)
 
 
 def polynomial_decay(
