@@ -224,6 +224,8 @@ class Formula:
         self._integers = integers
         self._forward = set(topological([y.value.node for y in outputs]))
         self._double: dict[tuple[int, int], Any] = {}
+        # By which results have a cotangent: these, and the gradients by source.
+        self._derived: dict[int, tuple[list[Standin | None], dict[Value, Standin | None]]] = {}
         self._overwritten = {self._inputs[k] for k in written.values()}
         self.partition = Partition(
             [v for v in self._inputs if v not in self._overwritten], [y.value for y in outputs]
@@ -255,13 +257,28 @@ class Formula:
     def _close(self, sources: list[Standin]) -> list[Standin | None]:
         """The gradients for cotangents of every output and residual; finds what they need."""
         while True:
-            results = self._results()
-            cotangents = [self._cotangent(y) for y in results]
-            gradients = self.differentiate(results, cotangents, sources)
+            cotangents, gradients = self._derive(~0, sources)
             starts = {g.value for g in cotangents if g is not None}
             needed = [g.value for g in gradients if g is not None]
             if not self.partition.close(self._forward, needed, starts):
                 return gradients
+
+    def _derive(
+        self, defined: int, sources: Sequence[Standin]
+    ) -> tuple[list[Standin | None], list[Standin | None]]:
+        """The cotangents of results, of those in a mask, and one gradient per source. What backward
+        plans begin with is mostly derived already when it is found out what they need."""
+        results = self._results()
+        cotangents = [
+            self._cotangent(y) if defined >> i & 1 else None for i, y in enumerate(results)
+        ]
+        key = sum(1 << i for i, g in enumerate(cotangents) if g is not None)
+        if key not in self._derived:
+            gradients = self.differentiate(results, cotangents, sources)
+            found = dict(zip((s.value for s in sources), gradients, strict=True))
+            self._derived[key] = cotangents, found
+        cotangents, found = self._derived[key]
+        return cotangents, [found[s.value] for s in sources]
 
     def differentiate(
         self,
@@ -337,11 +354,7 @@ class Formula:
     ) -> tuple[Graph, dict[Dim, Step], dict[Value, Value]]:
         """The program from defined cotangents and saved values to needed gradients, where it finds
         sizes, and which of its values are copies of which of the trace."""
-        results = self._results()
-        cotangents = [
-            self._cotangent(y) if defined >> i & 1 else None for i, y in enumerate(results)
-        ]
-        gradients = self.differentiate(results, cotangents, self.sources)
+        cotangents, gradients = self._derive(defined, self.sources)
         wanted = [
             g if g is not None else self.trace.full(x.shape, 0, x.dtype)
             for i, (g, x) in enumerate(zip(gradients, self.sources, strict=True))

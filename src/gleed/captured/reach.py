@@ -16,9 +16,9 @@ import re
 import sys
 import types
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from functools import lru_cache, partialmethod
+from functools import lru_cache, partial, partialmethod
 from typing import Any
 
 from gleed import _C
@@ -44,7 +44,7 @@ _MAKING = {"__init__", "__new__", "__post_init__"}  # only where the class itsel
 _MODULE_NAMES = ("forward", "training", "_call_hooked", "_members", "_hooked")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Cell:
     """One place of Python's state. kind: how `holder` is asked for `key`."""
 
@@ -117,31 +117,46 @@ def same(before: Any, now: Any) -> bool:
 
 def reach(function: Callable[..., Any], arguments: tuple[Any, ...] = ()) -> Reached:
     """Everything that a call of `function` can read from Python's state."""
-    names: set[str] = {*_MODULE_NAMES}
-    while True:
-        walk = _Walk(frozenset(names))
+    for everything in (False, True):
+        walk = _Walk(everything)
         walk.visit(function, getattr(function, "__qualname__", type(function).__name__))
         for i, argument in enumerate(arguments):
             walk.visit(argument, f"argument {i}")
-        if walk.names <= names:
-            walk.find_numbers()
-            return walk.reached
-        names |= walk.names
+        walk.ask_again()
+        if walk.names.isdisjoint(_WIDENING):
+            break
+    walk.find_numbers()
+    return walk.reached
 
 
 class _Walk:
-    """One walk, with attributes of these names."""
+    """One walk, with the attributes that code names, or with everything. Code that is found late
+    names attributes of what was seen early, so that is asked for them again."""
 
-    def __init__(self, names: frozenset[str]) -> None:
+    def __init__(self, everything: bool) -> None:
         self.reached = Reached()
-        self.names: set[str] = set()
-        self._allowed = names
-        self._everything = not names.isdisjoint(_WIDENING)
+        self.names: set[str] = {*_MODULE_NAMES}
+        self._everything = everything
+        self._asked: set[str] = {*_MODULE_NAMES}  # the names that all that was seen is asked for
+        self._askable: list[tuple[Callable[..., None], Any, str]] = []
+        self._of_classes: dict[type, tuple[list[str], list[str]]] = {}
         self._seen: dict[int, Any] = {}
         self._classes: set[tuple[type, bool]] = set()
         self._codes: set[types.CodeType] = set()
         self._named_by_users: set[str] = set()
         self._floats: Counter[int] = Counter()  # how often each number was found, by its identity
+
+    def ask_again(self) -> None:
+        """Ask all that was seen for the attributes that code has named since."""
+        while new := self.names - self._asked:
+            self._asked |= new
+            for look, value, path in self._askable[:]:
+                look(value, path, new, False)
+
+    def _ask(self, look: Callable[..., None], value: Any, path: str) -> None:
+        """Look up what a value has under the names known so far, and later under others."""
+        self._askable.append((look, value, path))
+        look(value, path, self._asked, True)
 
     def find_numbers(self) -> None:
         """The learning rates of optimizers. These hand them to operations as they are, so another
@@ -161,7 +176,7 @@ class _Walk:
         """Look into what a cell holds."""
         if isinstance(value, Tensor):
             if value.__class__ is not Tensor:
-                self._attributes(value, path)
+                self._ask(self._attributes, value, path)
             return
         if isinstance(value, float):
             self._floats[id(value)] += 1
@@ -176,7 +191,8 @@ class _Walk:
             self.visit(value.__func__, path)
             self.visit(value.__self__, path.rpartition(".")[0] or path)
         elif isinstance(value, types.ModuleType):
-            self._module(value, path)
+            if not (_is_constant(value.__name__) or value.__name__.startswith("gleed")):
+                self._ask(self._module, value, path)
         elif isinstance(value, type):
             self._class(value, made=True)
         elif isinstance(value, dict):
@@ -253,10 +269,9 @@ class _Walk:
                 self._literal(item)
 
     # ---- objects
-    def _module(self, module: types.ModuleType, path: str) -> None:
-        if _is_constant(module.__name__) or module.__name__.startswith("gleed"):
-            return
-        for name in self._allowed & module.__dict__.keys():
+    # What is asked looks up some names; `first`: it has not been asked for any other.
+    def _module(self, module: types.ModuleType, path: str, names: set[str], first: bool) -> None:
+        for name in names & module.__dict__.keys():
             self._cell("item", module.__dict__, name, f"{path}.{name}")
 
     def _class(self, cls: type, made: bool) -> None:
@@ -265,24 +280,30 @@ class _Walk:
             if (base, made) in self._classes or base is object or _is_constant(base.__module__):
                 continue
             self._classes.add((base, made))
-            library = base.__module__.startswith("gleed")
-            for name, value in base.__dict__.items():
-                implicit = _IMPLICIT.fullmatch(name) is not None and name != "__call__"
-                if implicit and (library or not self._runs(name, value, made)):
-                    continue
-                if not implicit and not self._named(name) and (library or name != "__call__"):
-                    continue
-                function = value
-                if isinstance(value, staticmethod | classmethod):
-                    function = value.__func__
-                elif isinstance(value, property):
-                    function = value.fget
-                if isinstance(function, types.FunctionType):
-                    self._function(function, f"{base.__name__}.{name}")
-                if isinstance(value, partialmethod):
-                    self._foreign(value, f"{base.__name__}.{name}")
-                elif not library and not isinstance(value, staticmethod | classmethod):
-                    self._cell("attribute", base, name, f"{base.__name__}.{name}")
+            self._ask(partial(self._named_in_class, made), base, base.__name__)
+
+    def _named_in_class(
+        self, made: bool, cls: type, path: str, names: set[str], first: bool
+    ) -> None:
+        library = cls.__module__.startswith("gleed")
+        wanted = {name for name in self._wanted(cls.__dict__, names, first) if not _implicit(name)}
+        if first and not library:
+            wanted |= {"__call__"} & cls.__dict__.keys()
+            wanted |= {
+                n for n, v in cls.__dict__.items() if _implicit(n) and self._runs(n, v, made)
+            }
+        for name in [name for name in cls.__dict__ if name in wanted]:
+            function = value = cls.__dict__[name]
+            if isinstance(value, staticmethod | classmethod):
+                function = value.__func__
+            elif isinstance(value, property):
+                function = value.fget
+            if isinstance(function, types.FunctionType):
+                self._function(function, f"{path}.{name}")
+            if isinstance(value, partialmethod):
+                self._foreign(value, f"{path}.{name}")
+            elif not library and not isinstance(value, staticmethod | classmethod):
+                self._cell("attribute", cls, name, f"{path}.{name}")
 
     @staticmethod
     def _runs(name: str, value: Any, made: bool) -> bool:
@@ -292,7 +313,7 @@ class _Walk:
 
     def _object(self, value: Any, path: str) -> None:
         self._class(type(value), made=False)
-        self._attributes(value, path)
+        self._ask(self._attributes, value, path)
 
     def _foreign(self, value: Any, path: str) -> None:
         """An object whose class is not written by users."""
@@ -306,28 +327,44 @@ class _Walk:
         if type(attributes) is dict and shows_all(type(value)):
             self._dict(attributes, path)
         elif attributes and not _is_gleed(type(value)):
-            self._attributes(value, path)
+            self._ask(self._attributes, value, path)
 
-    def _attributes(self, value: Any, path: str) -> None:
+    def _attributes(self, value: Any, path: str, names: set[str], first: bool) -> None:
         attributes = getattr(value, "__dict__", None)
+        overridable, slots = self._of_class(type(value))
         if type(attributes) is dict:
             members = attributes.get("_members", ()) if isinstance(value, _C.ModuleBase) else ()
-            for name in list(attributes):
-                if self._named(name) or name in members:
-                    self._cell("item", attributes, name, f"{path}.{name}")
+            wanted = [
+                name for name in self._wanted(attributes, names, first) if name not in members
+            ]
+            wanted += [name for name in members if first and name in attributes]
             # What the class has may be overridden in the object later.
-            for base in type(value).__mro__:
-                for name in self._allowed & base.__dict__.keys() - attributes.keys():
-                    if not callable(base.__dict__[name]) or name == "forward":
-                        self._cell("item", attributes, name, f"{path}.{name}")
-        for base in type(value).__mro__:
-            slots = base.__dict__.get("__slots__", ())
-            for name in (slots,) if isinstance(slots, str) else slots:
-                if self._named(name):
-                    self._cell("attribute", value, name, f"{path}.{name}")
+            wanted += [name for name in overridable if name in names and name not in attributes]
+            for name in wanted:
+                self._cell("item", attributes, name, f"{path}.{name}")
+        for name in self._wanted(slots, names, first):
+            self._cell("attribute", value, name, f"{path}.{name}")
 
-    def _named(self, name: str) -> bool:
-        return self._everything or name in self._allowed
+    def _of_class(self, cls: type) -> tuple[list[str], list[str]]:
+        """The names in a class that its objects may override, and those of their slots."""
+        found = self._of_classes.get(cls)
+        if found is None:
+            overridable: dict[str, None] = {}
+            slots: dict[str, None] = {}
+            for base in cls.__mro__:
+                for name, value in base.__dict__.items():
+                    if not callable(value) or name == "forward":
+                        overridable[name] = None
+                own = base.__dict__.get("__slots__", ())
+                slots |= dict.fromkeys((own,) if isinstance(own, str) else own)
+            found = self._of_classes[cls] = [*overridable], [*slots]
+        return found
+
+    def _wanted(self, present: Collection[str], names: set[str], first: bool) -> list[str]:
+        """Those of the names present that are asked for now."""
+        if self._everything:
+            return list(present) if first else []
+        return [name for name in present if name in names]
 
     # ---- containers
     def _dict(self, value: dict[Any, Any], path: str) -> None:
@@ -345,6 +382,11 @@ class _Walk:
         self._cell("length", value, None, f"the length of {path}")
         for i in range(len(value)):
             self._cell("index", value, i, f"{path}[{i}]")
+
+
+def _implicit(name: str) -> bool:
+    """Whether a method's name is one that Python calls by itself; of calls code tells."""
+    return name != "__call__" and _IMPLICIT.fullmatch(name) is not None
 
 
 @lru_cache(4096)

@@ -13,6 +13,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gleed.compiler.dims import Size
@@ -89,7 +90,7 @@ class Graph:
     ) -> None:
         self.inputs, self.outputs, self.kept = inputs, outputs, tuple(kept)
 
-    @property
+    @cached_property
     def nodes(self) -> list[Node]:
         """Every node under the outputs, inputs of a node before it."""
         return topological([value.node for value in (*self.outputs, *self.kept)])

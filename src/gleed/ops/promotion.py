@@ -6,6 +6,7 @@ only if it is of a higher category (bool < integer < floating point).
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from functools import reduce
 from typing import Any
@@ -86,6 +87,8 @@ def convert(x: Standin, dtype: str) -> Standin:
             low, high = integer_range(dtype)
             value = (value - low) % (high - low + 1) + low  # wraps around, as in machine code
         return x.trace.const(value, dtype)
+    if x.dtype == dtype and not x.weak:
+        return x
     return Standin(x.trace, cast(x, dtype=dtype).value)
 
 
@@ -132,10 +135,17 @@ def broadcast_shapes(name: str, *shapes: Shape) -> Shape:
 
 
 def _broadcast_pair(name: str, a: Shape, b: Shape) -> Shape:
+    if not a or _identical(a, b):
+        return b
     if len(a) < len(b):
         a, b = b, a
     lead = len(a) - len(b)
     return a[:lead] + tuple(_meet(name, m, n, a, b) for m, n in zip(a[lead:], b, strict=True))
+
+
+def _identical(a: Shape, b: Shape) -> bool:
+    """Whether shapes are equal without a decision about any size."""
+    return a is b or (len(a) == len(b) and all(map(operator.is_, a, b)))
 
 
 def _meet(name: str, m: Size, n: Size, a: Shape, b: Shape) -> Size:
@@ -153,11 +163,12 @@ def _meet(name: str, m: Size, n: Size, a: Shape, b: Shape) -> Size:
 
 def expand_to(x: Standin, shape: Shape) -> Standin:
     """`x` repeated to `shape`, which it is known to fit."""
-    lead = len(shape) - x.ndim
-    axes = tuple(range(lead, len(shape)))
     if any(n == 1 and not isinstance(n, int) for n in x.shape):
         x = reshape(x, shape=tuple(1 if n == 1 else n for n in x.shape))
-    return broadcast(x, shape=shape, axes=axes)
+    if _identical(x.shape, shape):
+        return x
+    lead = len(shape) - x.ndim
+    return broadcast(x, shape=shape, axes=tuple(range(lead, len(shape))))
 
 
 def shape_text(shape: Sequence[Size]) -> str:
