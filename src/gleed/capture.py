@@ -296,10 +296,11 @@ class Formula:
 
     # ---- sizes that the backward cannot read off its own tensors
     def _missing_sizes(self, gradients: Sequence[Value]) -> list[tuple[int, int]]:
+        nodes = topological([v.node for v in (*gradients, *(x.value for x in self.sources))])
+        sizes = {id(size): size for node in nodes for size in _sizes_of(node)}
         used: set[Dim] = set()
-        for node in topological([v.node for v in (*gradients, *(x.value for x in self.sources))]):
-            for size in _sizes_of(node):
-                _symbols(self.trace.scope.resolve(size), used)
+        for size in sizes.values():
+            _symbols(self.trace.scope.resolve(size), used)
         known = self._symbols_of(self.partition.saved, 0)
         missing = {d for d in used if d.op == "size" and d not in known}
         return sorted((d.args[0], d.args[1]) for d in missing)

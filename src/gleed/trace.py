@@ -109,7 +109,7 @@ class Standin:
     __neg__, __invert__ = _unary("neg"), _unary("bitwise_not")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Entry:
     """One differentiable step on a tape."""
 
@@ -214,7 +214,7 @@ class Trace:
     # ---- steps
     def emit(self, primitive: Primitive, inputs: tuple[Standin, ...], attrs: dict[str, Any]) -> Any:
         """Apply a primitive: a new node, or the one that computes the same already."""
-        values = tuple(x.value for x in inputs)
+        values = tuple([x.value for x in inputs])
         if len(values) == 1 and _does_nothing(primitive.name, values[0], attrs):
             return inputs[0]
         call = self.call if primitive.kind in ("reduce", "pointwise") else 0
@@ -226,7 +226,7 @@ class Trace:
             node = Node(primitive.name, primitive, values, attrs, types)
             self._known[key if once else node] = node
         weak = primitive.kind == "pointwise" and all(x.weak for x in inputs)
-        outputs = tuple(Standin(self, v, weak) for v in node.outputs)
+        outputs = tuple([Standin(self, v, weak) for v in node.outputs])
         if self.tape is not None and node not in self.tape:
             self.tape[node] = Entry(primitive.name, primitive.vjp, outputs, inputs, attrs)
         return outputs if len(outputs) > 1 else outputs[0]

@@ -344,8 +344,14 @@ class Recorder:
                 return strides[axis]
             return product(tuple(values[k].shape[a] for a in order[order.index(axis) + 1 :]))
 
+        there: dict[Dim, Size] = {}
+
         def moved(size: Size) -> Size:
-            return translate(program.scope.resolve(size), known)
+            if not isinstance(size, Dim):
+                return size
+            if size not in there:
+                there[size] = translate(program.scope.resolve(size), known)
+            return there[size]
 
         for relation, a, b in program.guards:
             self._decide(relation, translate(a, known), translate(b, known))

@@ -49,8 +49,7 @@ class Dim:
     def __repr__(self) -> str:
         return f"{self.op}({', '.join(map(repr, self.args))})"
 
-    def __hash__(self) -> int:
-        return id(self) >> 4
+    __hash__ = object.__hash__
 
     def __neg__(self) -> Size:
         return 0 - self

@@ -49,7 +49,7 @@ class Node:
     number), "const" (a number). Nodes made later have greater serial numbers. A reduction that is
     `looped` is a loop even over a few places, whose number is known."""
 
-    __slots__ = ("attrs", "inputs", "looped", "op", "outputs", "primitive", "serial")
+    __slots__ = ("attrs", "inputs", "kind", "looped", "op", "outputs", "primitive", "serial")
 
     def __init__(
         self,
@@ -60,19 +60,15 @@ class Node:
         types: Iterable[tuple[str, Shape]],
     ) -> None:
         self.op, self.primitive, self.inputs, self.attrs = op, primitive, inputs, attrs
+        self.kind = primitive.kind if primitive else op  # how the scheduler treats the node
         self.serial = next(_serials)
         self.looped = False
-        self.outputs = tuple(Value(self, i, d, shape) for i, (d, shape) in enumerate(types))
+        self.outputs = tuple([Value(self, i, d, shape) for i, (d, shape) in enumerate(types)])
 
     @classmethod
     def leaf(cls, op: str, key: object, dtype: str, shape: Shape = ()) -> Node:
         """An "input", "param" or "const"; `key` is its number or value."""
         return cls(op, None, (), {"key": key}, [(dtype, shape)])
-
-    @property
-    def kind(self) -> str:
-        """How the scheduler treats the node."""
-        return self.primitive.kind if self.primitive else self.op
 
     @property
     def draws(self) -> bool:
