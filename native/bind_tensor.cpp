@@ -7,6 +7,7 @@
 
 #include "operators.h"
 #include "pointwise_layout.h"
+#include "recording.h"
 #include "tape.h"
 #include "tensor_type.h"
 
@@ -174,18 +175,21 @@ PyObject* empty_strided(PyObject*, PyObject* const* args, Py_ssize_t n) {
   return storage ? object(new_tensor(storage, layout, dtype)) : nullptr;
 }
 
-// view_of(tensor, sizes, strides, offset): any view that stays inside the tensor's memory.
+// view_of(tensor, sizes, strides, offset, dtype=None): any view that stays inside the tensor's
+// memory; what reads that as another dtype is a constant.
 PyObject* view_of(PyObject*, PyObject* const* args, Py_ssize_t n) {
   int64_t sizes[kMaxDims], strides[kMaxDims], offset;
-  if (!argument_count("view_of", n, 4, 4) || !tensor_argument("view_of", args[0])) return nullptr;
+  if (!argument_count("view_of", n, 4, 5) || !tensor_argument("view_of", args[0])) return nullptr;
   const int ndim = read_geometry("view_of", args[1], args[2], sizes, strides);
   if (ndim < 0 || read_ints(args[3], "view_of", &offset) != 1) return nullptr;
   const size_t axes = static_cast<size_t>(ndim);
   Tensor* t = as_tensor(args[0]);
+  DType dtype = t->dtype;
+  if (n > 4 && (!dtype_argument("view", args[4], &dtype) || !readable(t, "view"))) return nullptr;
   const Layout layout = as_strided({sizes, axes}, {strides, axes}, offset);
   int64_t lo, hi;
   extent(layout, &lo, &hi);
-  const int64_t available = static_cast<int64_t>(t->storage->nbytes) / itemsize(t->dtype);
+  const int64_t available = static_cast<int64_t>(t->storage->nbytes) / itemsize(dtype);
   if (lo < 0 || hi > available) {
     return raise(
         "BoundsError",
@@ -193,6 +197,7 @@ PyObject* view_of(PyObject*, PyObject* const* args, Py_ssize_t n) {
         static_cast<long long>(lo), static_cast<long long>(hi - 1),
         static_cast<long long>(available));
   }
+  if (n > 4) return object(new_tensor(keep(t->storage), layout, dtype));
   Tensor* view = new_view(t, layout);
   if (view) record_view(view, t);
   return object(view);
@@ -299,7 +304,8 @@ PyMethodDef functions[] = {
     {"empty_like", function(empty_like), METH_FASTCALL, "empty_like(tensor, dtype)"},
     {"empty_strided", function(empty_strided), METH_FASTCALL,
      "empty_strided(sizes, strides, dtype)"},
-    {"view_of", function(view_of), METH_FASTCALL, "view_of(tensor, sizes, strides, offset)"},
+    {"view_of", function(view_of), METH_FASTCALL,
+     "view_of(tensor, sizes, strides, offset, dtype=None)"},
     {"tensor_from_data", function(py_tensor_from_data), METH_FASTCALL,
      "tensor_from_data(data, dtype=None)"},
     {"from_numpy", py_from_numpy, METH_O, "from_numpy(array)"},

@@ -38,6 +38,7 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     max_pooling,
     multi_head_attention,
     normalization,
+    other_dtype,
     padding,
     random,
     random_integers,

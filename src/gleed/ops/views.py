@@ -59,9 +59,17 @@ def view(input: Tensor, size: Ints) -> Tensor:
     """The same memory in another shape; one size may be -1. An error where strides do not allow it:
     use `reshape`, or `contiguous()` first.
 
+    `view(dtype)` reads the bytes as another dtype, and is a constant for gradients. Where elements
+    are of another width, the last size changes with that; it must lie densely, and widths must
+    divide the last size, the other strides and the offset. A captured function cannot do so.
+
     >>> gleed.arange(6).view(2, 3)
     tensor([[0, 1, 2],
             [3, 4, 5]])
+    >>> gleed.tensor([1.0, -2.0]).view(gleed.int32)
+    tensor([ 1065353216, -1073741824], dtype=gleed.int32)
+    >>> gleed.zeros(2, 3).view(gleed.int16).shape
+    gleed.Size([2, 6])
     """
     return p.view(input, shape=_completed("view", input, size))
 
