@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 import gleed
 
@@ -14,6 +17,15 @@ SIZES = (2, 3, 4)
 UNARY = ("sin", "tanh", "abs", "neg", "relu", "sigmoid", "square", "exp")
 BINARY = ("add", "sub", "mul", "maximum")
 REDUCTIONS = ("sum", "mean", "amax", "prod")
+
+
+def batches(usual: int, size: int) -> list[Any]:
+    """Ranges of seeds, each for one test: the first `usual`, or those that GLEED_PROGRAMS names as
+    their number or as first:end."""
+    first, _, end = os.environ.get("GLEED_PROGRAMS", str(usual)).rpartition(":")
+    starts = range(int(first or 0), int(end), size)
+    found = [range(start, min(start + size, int(end))) for start in starts]
+    return [pytest.param(seeds, id=f"{seeds.start}:{seeds.stop}") for seeds in found]
 
 
 class Program:

@@ -1,11 +1,10 @@
 """Random programs run the same captured as eagerly: results, layouts, writes, gradients.
 
-GLEED_PROGRAMS says how many are tried.
+GLEED_PROGRAMS names others (`programs.batches`).
 """
 
 from __future__ import annotations
 
-import os
 import warnings
 from typing import Any
 
@@ -13,10 +12,9 @@ import pytest
 
 import gleed
 
-from .programs import Program
+from .programs import Program, batches
 
-COUNT = int(os.environ.get("GLEED_PROGRAMS", "200"))
-BATCH = 25
+BATCHES = batches(200, 25)
 
 
 def strides(tensor: Any) -> list[int]:
@@ -44,9 +42,9 @@ def aliases(tensors: Any) -> list[int]:
     return [starts.index(s) for s in starts]
 
 
-@pytest.mark.parametrize("first", range(0, COUNT, BATCH))
-def test_forward(first: int) -> None:
-    for seed in range(first, first + BATCH):
+@pytest.mark.parametrize("seeds", BATCHES)
+def test_forward(seeds: range) -> None:
+    for seed in seeds:
         program = Program(seed)
         compiled = gleed.compile(program)
         for call in range(3):
@@ -61,9 +59,9 @@ def test_forward(first: int) -> None:
             assert aliases(both[1]) == aliases(both[0]), f"seed {seed}, call {call}: memory"
 
 
-@pytest.mark.parametrize("first", range(0, COUNT, BATCH))
-def test_other_sizes(first: int) -> None:
-    for seed in range(first, first + BATCH):
+@pytest.mark.parametrize("seeds", BATCHES)
+def test_other_sizes(seeds: range) -> None:
+    for seed in seeds:
         program = Program(seed)
         compiled = gleed.compile(program)
         for call, grown in enumerate(((0, 0), (1, 2), (3, 0), (0, 0), (-1, 5))):
@@ -76,9 +74,9 @@ def test_other_sizes(first: int) -> None:
             assert seen(captured) == seen(plain), f"seed {seed}, call {call}: inputs"
 
 
-@pytest.mark.parametrize("first", range(0, COUNT, BATCH))
-def test_gradients(first: int) -> None:
-    for seed in range(first, first + BATCH):
+@pytest.mark.parametrize("seeds", BATCHES)
+def test_gradients(seeds: range) -> None:
+    for seed in seeds:
         program = Program(seed, grad=True)
         compiled = gleed.compile(program)
         for call in range(2):

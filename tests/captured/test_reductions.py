@@ -56,3 +56,18 @@ def test_what_is_computed_twice_is_computed_once() -> None:
     x = gleed.randn(7)
     assert double(x).item() == double(x).item() == ((x * 2).sum() + (x * 2).sum()).item()
     assert "in 3 kernels" in double.report()
+
+
+@pytest.mark.parametrize("dtype", [gleed.float32, gleed.float16])
+@pytest.mark.parametrize("shape", [(2, 33, 1, 5), (33, 1), (5, 33, 1)])
+def test_axes_of_one_element(shape: tuple[int, ...], dtype: Any) -> None:
+    gleed.manual_seed(0)
+    x = gleed.randn(shape).to(dtype)
+
+    def reduced(x: Any) -> Any:
+        each = gleed.func.vmap(lambda row: (row * 0.3).round().sum(-1, keepdim=True))
+        return x.log_softmax(-2), x.softmax(0), each(x), x.std(-2)
+
+    compiled = gleed.compile(reduced, fullgraph=True)
+    for _ in range(2):
+        assert bits(compiled(x)) == bits(reduced(x))

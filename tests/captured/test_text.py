@@ -1,12 +1,11 @@
 """Programs as text: printed, read back and run, they are what they were; and so in the interpreter.
 
-GLEED_PROGRAMS says how many random programs are tried.
+GLEED_PROGRAMS names other random programs (`programs.batches`).
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,37 +13,19 @@ import pytest
 
 import gleed
 from gleed import capture, nn
-from gleed.captured import program as captured_program
 from gleed.compiler.interpret_plan import Unplayable, interpret_program
-from gleed.compiler.planning import Program, build_plan, plan_of
-from gleed.compiler.verify_graph import verify_program
+from gleed.compiler.planning import Program
 from gleed.primitives.core import IRError
 from gleed.program_text import parse_program, print_program
 
 from .programs import Program as RandomProgram
-from .test_programs import BATCH, COUNT, seen
+from .programs import batches
+from .test_programs import BATCHES, seen
 
 
-@pytest.fixture
-def read_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Program]]:
-    """Every plan is made of a program that was printed and read back; these programs."""
-    found: list[Program] = []
-
-    def through_text(*args: Any, grad: Any = None, **kwargs: Any) -> Any:
-        text = print_program(build_plan(*args, **kwargs).program)
-        program = parse_program(text)
-        assert print_program(verify_program(program)) == text
-        found.append(program)
-        return plan_of(program, program.schedule(), grad)
-
-    monkeypatch.setattr(capture, "build_plan", through_text)
-    monkeypatch.setattr(captured_program, "build_plan", through_text)
-    yield found
-
-
-@pytest.mark.parametrize("first", range(0, COUNT, BATCH))
-def test_programs_read_back_run_the_same(first: int, read_back: list[Program]) -> None:
-    for seed in range(first, first + BATCH):
+@pytest.mark.parametrize("seeds", BATCHES)
+def test_programs_read_back_run_the_same(seeds: range, read_back: list[Program]) -> None:
+    for seed in seeds:
         program = RandomProgram(seed, grad=seed % 2 == 1)
         compiled = gleed.compile(program)
         for call in range(2):
@@ -58,7 +39,7 @@ def test_programs_read_back_run_the_same(first: int, read_back: list[Program]) -
             assert seen(captured) == seen(plain), f"seed {seed}, call {call}: inputs"
             if seed % 2:
                 sum(y.sin().sum() for y in found).backward()
-    assert len(read_back) >= BATCH
+    assert len(read_back) >= len(seeds)
 
 
 def test_steps_of_training_read_back_run_the_same(read_back: list[Program]) -> None:
@@ -183,9 +164,10 @@ def arrays_of(compiled: Any, arguments: Any) -> tuple[Any, list[Any], list[Any]]
     return program, arrays, numbers
 
 
-def test_programs_are_interpreted_as_they_run() -> None:
+@pytest.mark.parametrize("seeds", batches(200, 100))
+def test_programs_are_interpreted_as_they_run(seeds: range) -> None:
     played = 0
-    for seed in range(COUNT):
+    for seed in seeds:
         random = RandomProgram(seed)
         compiled = gleed.compile(random)
         expected_inputs, inputs = random.arguments(), random.arguments()
@@ -213,4 +195,4 @@ def test_programs_are_interpreted_as_they_run() -> None:
             np.testing.assert_allclose(
                 a[finite], b[finite], rtol=1e-4, atol=1e-5, err_msg=f"seed {seed}"
             )
-    assert played > COUNT * 0.9
+    assert played > len(seeds) * 0.9 - 1

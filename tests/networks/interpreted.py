@@ -82,20 +82,30 @@ def operand_array(
     return np.ndarray(shape, dtype, memory, AROUND, strides)
 
 
-def main() -> None:
+def install() -> None:
+    """Have the interpreter run all kernels of this process from here on."""
     planning.object_for = jump
     oracle.lower = functools.cache(oracle.lower)
     gleed.set_num_threads(1)
+
+
+def finish(file: str, found: dict[str, Any]) -> None:
+    """Write what was found, unless the interpreter failed."""
+    if FAILURES:
+        sys.exit(FAILURES[0])
+    assert callbacks, "nothing was interpreted"
+    np.savez(Path(file), **found)
+
+
+def main() -> None:
+    install()
     found = {}
     for seed in map(int, sys.argv[2:]):
         gleed.manual_seed(seed)
         made = architectures.Builder(gleed, seed).build()
         for name, array in architectures.run(made, gleed).items():
             found[f"{seed}/{name}"] = array
-    if FAILURES:
-        sys.exit(FAILURES[0])
-    assert callbacks, "nothing was interpreted"
-    np.savez(Path(sys.argv[1]), **found)
+    finish(sys.argv[1], found)
 
 
 if __name__ == "__main__":

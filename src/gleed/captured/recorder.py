@@ -446,6 +446,8 @@ class Recorder:
             else:
                 scope.less(1, value.shape[axis])  # layouts of one element are others
         self._fix_strides(value, strides, bool(varying))
+        # What follows tells axes of one element from others by their sizes being numbers.
+        value.value.shape = tuple(map(scope.resolve, value.shape))
         self.inputs.append(tensor)
         return value
 

@@ -86,7 +86,8 @@ def written_out(value: Value) -> list[tuple[Fixed, ...]]:
     """The places on the axes of a reduction that is short enough to be written out, in order."""
     if value.node.kind != "reduce" or value.node.looped or not enabled("short"):
         return []
-    sizes = [value.node.inputs[0].shape[a] for a in value.node.attrs["axes"]]
+    shape, axes = value.node.inputs[0].shape, value.node.attrs["axes"]
+    sizes = [n.scope.resolve(n) if isinstance(n, Dim) else n for n in (shape[a] for a in axes)]
     if any(isinstance(n, Dim) for n in sizes) or math.prod(map(int, sizes)) > _WRITTEN_OUT:
         return []
     return list(itertools.product(*([Fixed(i) for i in range(int(n))] for n in sizes)))
