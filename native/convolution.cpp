@@ -150,17 +150,20 @@ bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, M
   return true;
 }
 
+// Whether it is summed channel by channel; pairs of bfloat16 are not.
+bool by_channel(const Convolution& c, bool weight) {
+  const bool rows = c.from.axes[2] == c.item && c.to.axes[2] == c.item;
+  return suits_pixels(c, weight) || (c.dtype != DType::kBFloat16 && suits_channelwise(c) && rows);
+}
+
 std::unique_ptr<Convolver> make_sum(const Convolution& c) {
-  if (suits_pixels(c, false)) return make_pixels(c);
-  if (c.dtype == DType::kBFloat16) return make_windowed(c);
-  if (suits_channelwise(c) && c.to.axes[2] == c.item) return make_channelwise(c);
-  return suits_winograd(c) ? make_winograd(c) : make_windowed(c);
+  if (by_channel(c, false)) return make_channelwise(c, false);
+  if (suits_winograd(c)) return make_winograd(c);
+  return suits_last(c) ? make_last(c) : make_windowed(c);
 }
 
 std::unique_ptr<Convolver> make_weight(const Convolution& c) {
-  if (suits_pixels(c, true)) return make_pixels_weight(c);
-  if (c.dtype == DType::kBFloat16) return make_windowed_weight(c);
-  return suits_channelwise(c) ? make_channelwise_weight(c) : make_windowed_weight(c);
+  return by_channel(c, true) ? make_channelwise(c, true) : make_windowed_weight(c);
 }
 
 void execute(const RoutineCall& call) {

@@ -20,8 +20,8 @@
 // How: a product of matrices on the register tiles of contraction_kernels, whose larger operand is
 // made block by block in cache (convolution_windows). Where every group has one channel and hardly
 // more outputs, planes are summed by kernels of their own, and so are pixels whose channels are
-// neighbours (convolution_channelwise). Large ones
-// with 3 × 3 taps take fewer products (convolution_winograd).
+// neighbours (convolution_channelwise). With channels last windows are multiplied where they lie
+// (convolution_last). Large ones with 3 × 3 taps take fewer products (convolution_winograd).
 #pragma once
 
 #include <array>
@@ -84,10 +84,8 @@ class Convolver {
 // a result.
 std::unique_ptr<Convolver> make_windowed(const Convolution& convolution);
 std::unique_ptr<Convolver> make_windowed_weight(const Convolution& convolution);
-std::unique_ptr<Convolver> make_channelwise(const Convolution& convolution);
-std::unique_ptr<Convolver> make_channelwise_weight(const Convolution& convolution);
-std::unique_ptr<Convolver> make_pixels(const Convolution& convolution);
-std::unique_ptr<Convolver> make_pixels_weight(const Convolution& convolution);
+std::unique_ptr<Convolver> make_channelwise(const Convolution& convolution, bool weight);
+std::unique_ptr<Convolver> make_last(const Convolution& convolution);
 std::unique_ptr<Convolver> make_winograd(const Convolution& convolution);
 
 // The same of bfloat16; `make` gets a convolution of what its operands are laid out as.
@@ -97,6 +95,7 @@ std::unique_ptr<Convolver> make_halves(const Convolution& c, bool weight, MakeCo
 // Whether the latter serve a convolution, and better than windows would.
 bool suits_channelwise(const Convolution& convolution);
 bool suits_pixels(const Convolution& convolution, bool weight);
+bool suits_last(const Convolution& convolution);
 bool suits_winograd(const Convolution& convolution);
 
 }  // namespace gleed

@@ -80,8 +80,8 @@ void copy_widened(DType dtype, const char* from, int64_t stride, char* to, int64
 // one unit of work. Where the taps are the result, planes have vectors whose lanes share a sum.
 class Channelwise final : public Convolver {
  public:
-  Channelwise(const Convolution& c, bool pixels, bool weight)
-      : c_(c), pixels_(pixels), weight_(weight) {}
+  Channelwise(const Convolution& c, bool weight)
+      : c_(c), pixels_(suits_pixels(c, weight)), weight_(weight) {}
   bool init();
   void run(const ConvolutionPointers& at) const override;
 
@@ -96,10 +96,9 @@ class Channelwise final : public Convolver {
   void lay_out_taps();
   bool add_phase(const std::array<AxisPhase, 3>& axes);
   void pack_taps(const ConvolutionPointers& at) const;
-  void run_unit(int64_t unit, const ConvolutionPointers& at, char* scratch) const;
+  void run_unit(int64_t unit, const ConvolutionPointers& at) const;
   void clear_sums(char* sums, int64_t plane) const;
-  void walk(const Phase& phase, Range rows, const char* x, char* y, PlaneArguments p,
-            char* scratch) const;
+  void walk(const Phase& phase, Range rows, const char* x, char* y, PlaneArguments p) const;
   template <class T>
   void add_parts(char* sums, char* result) const;
 
@@ -110,7 +109,7 @@ class Channelwise final : public Convolver {
   int64_t plane_ = 0, tap_ = 0, laid_ = 0;
   ConvolutionStrides given_;  // strides of w
   std::vector<Phase> phases_;
-  int64_t units_ = 0, tasks_, zeros_, scratch_at_, copy_ = 0, stage_ = 0;
+  int64_t units_ = 0, tasks_, zeros_;
 };
 
 bool Channelwise::init() {
@@ -119,9 +118,6 @@ bool Channelwise::init() {
   lanes_ = family->lanes;
   planes_ = c_.groups * c_.outputs;
   if (pixels_ || weight_) lay_out_taps();
-  if (!pixels_ && c_.from.axes[2] != c_.item) {
-    copy_ = round_up(c_.inputs[1] * c_.inputs[2] * c_.item, kVector);
-  }
   for (const AxisPhase& i : c_.phases[0]) {
     for (const AxisPhase& j : c_.phases[1]) {
       for (const AxisPhase& k : c_.phases[2]) {
@@ -132,8 +128,7 @@ bool Channelwise::init() {
   tasks_ = std::min({task_count(4 * c_.work), units_, kMaxTasks});
   // As many as a kernel reads beside x, and one for a bias.
   zeros_ = round_up(pixels_ ? tap_ : (c_.inputs[2] + 1) * c_.item, kVector);
-  scratch_at_ = zeros_ + round_up(laid_ * (weight_ ? phases_[0].parts : 1), kVector);
-  workspace = scratch_at_ + tasks_ * (copy_ + stage_);
+  workspace = zeros_ + round_up(laid_ * (weight_ ? phases_[0].parts : 1), kVector);
   return true;
 }
 
@@ -162,15 +157,12 @@ void Channelwise::lay_out_taps() {
 bool Channelwise::add_phase(const std::array<AxisPhase, 3>& axes) {
   const int64_t rows = axes[1].outputs, columns = axes[2].outputs;
   const int64_t many = rows * columns * many_ / kUnit;
-  const int64_t blocks = copy_ ? 1 : std::clamp<int64_t>(many, 1, rows / 8 + 1);
+  const int64_t blocks = std::clamp<int64_t>(many, 1, rows / 8 + 1);
   Phase phase = {axes, {}, blocks, c_.images * blocks};
   if (weight_) {
     phase.parts = std::clamp<int64_t>(kParts / planes_, 1, std::max<int64_t>(1, phase.parts));
   }
   units_ += planes_ * phase.parts;
-  if (!pixels_ && weight_ && c_.to.axes[2] != c_.item) {
-    stage_ = std::max(stage_, round_up(ceil_div(rows, blocks) * columns * c_.item, kVector));
-  }
   std::vector<int64_t> more = {axes[2].every};
   if (pixels_) more = {best_block(columns), c_.groups % lanes_ != 0};
   const Micro kind = pixels_   ? weight_ ? Micro::kPixelWeight : Micro::kPixel
@@ -186,9 +178,7 @@ void Channelwise::run(const ConvolutionPointers& at) const {
   if (pixels_ && !weight_) pack_taps(at);
   parallel_for(tasks_, [&](int64_t task) {
     const Range mine = part(units_, tasks_, task);
-    for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
-      run_unit(unit, at, at.workspace + scratch_at_ + task * (copy_ + stage_));
-    }
+    for (int64_t unit = mine.begin; unit < mine.end; ++unit) run_unit(unit, at);
   });
   if (!weight_) return;
   if (c_.item == sizeof(float)) {
@@ -210,7 +200,7 @@ void Channelwise::pack_taps(const ConvolutionPointers& at) const {
   if (at.bias) copy_elements(at.bias, c_.bias_stride, to, c_.item, c_.groups, c_.item);
 }
 
-void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at, char* scratch) const {
+void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at) const {
   const Phase* phase = phases_.data();
   for (; unit >= planes_ * phase->parts; ++phase) unit -= planes_ * phase->parts;
   const auto& [first, second, third] = phase->axes;
@@ -241,7 +231,7 @@ void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at, char* sc
     char* y = weight_ ? const_cast<char*>(at.second) : at.result;
     walk(*phase, part(second.outputs, phase->blocks, item % phase->blocks),
          at.first + n * c_.from.first + group * c_.from.second,
-         y + n * c_.to.first + k * c_.to.second, p, scratch);
+         y + n * c_.to.first + k * c_.to.second, p);
   }
 }
 
@@ -251,37 +241,24 @@ void Channelwise::clear_sums(char* sums, int64_t plane) const {
   for (int64_t tap = 0; tap < c_.taps; ++tap) std::memset(sums + tap * tap_, 0, bytes);
 }
 
-void Channelwise::walk(const Phase& phase, Range rows, const char* x, char* y, PlaneArguments p,
-                       char* scratch) const {
+void Channelwise::walk(const Phase& phase, Range rows, const char* x, char* y,
+                       PlaneArguments p) const {
   const auto& [first, second, third] = phase.axes;
-  const int64_t row = c_.to.axes[1] * second.every;
   char* const taps = p.w;
   const char* const bias = p.bias;
+  p.x_row = c_.from.axes[1];
+  p.y_row = c_.to.axes[1] * second.every;
   p.y_rows = rows.end - rows.begin;
   p.y_columns = third.outputs;
   for (int64_t i = 0; i < first.outputs; ++i) {
-    char* plane = y + (first.first + i * first.every) * c_.to.axes[0] +
-                  (second.first + rows.begin * second.every) * c_.to.axes[1] +
-                  third.first * c_.to.axes[2];
-    p.y = stage_ ? scratch + copy_ : plane;
-    p.y_row = stage_ ? p.y_columns * c_.item : row;
+    p.y = y + (first.first + i * first.every) * c_.to.axes[0] +
+          (second.first + rows.begin * second.every) * c_.to.axes[1] + third.first * c_.to.axes[2];
     p.add = 0;
     p.bias = bias;
-    for (int64_t j = 0; stage_ && j < p.y_rows; ++j) {
-      copy_elements(plane + j * row, c_.to.axes[2], p.y + j * p.y_row, c_.item, p.y_columns,
-                    c_.item);
-    }
     for (int64_t t = 0; t < first.taps; ++t) {
       const int64_t place = first.position + i * first.step + t * first.distance;
       if (place < 0 || place >= c_.inputs[0]) continue;
       p.x = x + place * c_.from.axes[0];
-      p.x_row = c_.from.axes[1];
-      if (copy_) p.x_row = c_.inputs[2] * c_.item;
-      for (int64_t j = 0; copy_ && j < c_.inputs[1]; ++j) {
-        copy_elements(x + place * c_.from.axes[0] + j * c_.from.axes[1], c_.from.axes[2],
-                      scratch + j * p.x_row, c_.item, c_.inputs[2], c_.item);
-      }
-      if (copy_) p.x = scratch;
       phase.turns.each([&](int64_t tap, MicroKernel kernel) {
         p.top = second.position + rows.begin * second.step + tap * second.distance;
         p.w = taps + t * first.tap_step * c_.w.axes[0] + tap * p.w_row;
@@ -316,12 +293,6 @@ bool few_taps(const Convolution& c) {
   return std::ranges::all_of(c.phases[2], [](const AxisPhase& a) { return a.taps <= kMostTaps; });
 }
 
-std::unique_ptr<Convolver> make(const Convolution& c, bool pixels, bool weight) {
-  auto sums = std::make_unique<Channelwise>(c, pixels, weight);
-  if (!sums->init()) return nullptr;
-  return sums;
-}
-
 }  // namespace
 
 bool suits_channelwise(const Convolution& c) {
@@ -338,11 +309,10 @@ bool suits_pixels(const Convolution& c, bool weight) {
          c.to.second == other && few_taps(c);
 }
 
-std::unique_ptr<Convolver> make_channelwise(const Convolution& c) { return make(c, false, false); }
-std::unique_ptr<Convolver> make_channelwise_weight(const Convolution& c) {
-  return make(c, false, true);
+std::unique_ptr<Convolver> make_channelwise(const Convolution& c, bool weight) {
+  auto sums = std::make_unique<Channelwise>(c, weight);
+  if (!sums->init()) return nullptr;
+  return sums;
 }
-std::unique_ptr<Convolver> make_pixels(const Convolution& c) { return make(c, true, false); }
-std::unique_ptr<Convolver> make_pixels_weight(const Convolution& c) { return make(c, true, true); }
 
 }  // namespace gleed

@@ -1,8 +1,8 @@
 // Convolution of bfloat16, with float32 sums and results. Two neighbours in what is summed over
 // (channels, or images where w is the result) become one 32-bit element, which register tiles
-// multiply at once: a convolution of half the depth, of operands laid out in this way first. Where
-// there is an odd number, the last has zero beside it. If the processor has no products of pairs,
-// or there is nothing to pair, numbers are widened to float32 instead.
+// multiply at once: a convolution of half the depth, of operands laid out in this way first, unless
+// they lie so. Where there is an odd number, the last has zero beside it. If the processor has no
+// products of pairs, or there is nothing to pair, numbers are widened to float32 instead.
 #include <algorithm>
 #include <utility>
 
@@ -49,6 +49,9 @@ class HalfSums final : public Convolver {
     if (!family) return false;
     int64_t& summed = weight ? c.images : c.channels;
     pairs_ = family->pairs && summed > 1 && !suits_channelwise(c);
+    // Channels that are neighbours are pairs where they lie.
+    const int64_t strides = c.from.first | c.from.axes[0] | c.from.axes[1] | c.from.axes[2];
+    in_place_ = pairs_ && !weight && c.from.second == 2 && (strides | 2 * c.channels) % 4 == 0;
     const ConvolutionStrides &from = c.from, &to = c.to, &w = c.w;
     first_.planes = {c.images, c.groups, c.channels};
     first_.strides = {from.first, c.channels * from.second, from.second};
@@ -69,10 +72,14 @@ class HalfSums final : public Convolver {
     if (pairs_) summed = ceil_div(summed, 2);
     c.item = kElement;
     c.dtype = pairs_ ? DType::kBFloat16 : DType::kFloat32;
-    c.from = first_.laid_strides();
+    if (in_place_) {
+      c.from.second = kElement;
+    } else {
+      c.from = first_.laid_strides();
+      second_at_ = round_up(first_.count() * first_.plane() * kElement, 64);
+    }
     (weight ? c.to : c.w) = second_.laid_strides();
     if (!weight) c.w_group = std::exchange(c.w.first, c.channels * c.w.second);
-    second_at_ = round_up(first_.count() * first_.plane() * kElement, 64);
     inner_at_ = second_at_ + round_up(second_.count() * second_.plane() * kElement, 64);
     inner_ = make(c);
     if (inner_) workspace = inner_at_ + inner_->workspace;
@@ -81,9 +88,9 @@ class HalfSums final : public Convolver {
 
   void run(const ConvolutionPointers& at) const override {
     char *second = at.workspace + second_at_, *inner = at.workspace + inner_at_;
-    lay_out(first_, at.first, at.workspace);
+    if (!in_place_) lay_out(first_, at.first, at.workspace);
     lay_out(second_, at.second, second);
-    inner_->run({at.workspace, second, at.bias, at.result, inner});
+    inner_->run({in_place_ ? at.first : at.workspace, second, at.bias, at.result, inner});
   }
 
  private:
@@ -116,7 +123,7 @@ class HalfSums final : public Convolver {
     }
   }
 
-  bool pairs_;
+  bool pairs_, in_place_;
   Operand first_, second_;
   size_t second_at_ = 0, inner_at_ = 0;
   std::unique_ptr<Convolver> inner_;

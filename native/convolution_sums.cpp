@@ -65,14 +65,12 @@ class WindowSums final : public Convolver {
                       int64_t tile) const;
   void multiply(const Unit& unit, const ConvolutionPointers& at, Range rows, Range outputs,
                 const char* columns, char* c, int64_t c_row) const;
-  void multiply_turned(const Unit& unit, const ConvolutionPointers& at, Range rows, Range outputs,
-                       const char* columns, char* c) const;
   void spread(const Unit& unit, const char* stage, int64_t stage_row, char* output) const;
 
   bool in_place(const Unit& unit) const {
     const auto& step = unit.phase.step;
-    return turned_ || (step[0] * step[1] * step[2] == 1 && c_.to.axes[2] == c_.item &&
-                       unit.slab.images.end - unit.slab.images.begin == 1);
+    return step[0] * step[1] * step[2] == 1 && c_.to.axes[2] == c_.item &&
+           unit.slab.images.end - unit.slab.images.begin == 1;
   }
   int64_t place(const Phase& phase, int64_t n, int64_t k, int64_t i, int64_t j, int64_t l) const {
     return n * c_.to.first + k * c_.to.second +
@@ -82,7 +80,6 @@ class WindowSums final : public Convolver {
   }
   int64_t depth(const Phase& phase) const { return c_.channels * phase.weights.size(); }
   int64_t width() const { return vectors_ * family_.lanes; }
-  int64_t repeats() const { return turned_ ? 1 : width(); }  // of a bias
   // Not a power of two, so that rows do not share sets of the cache.
   int64_t stage_row(int64_t outputs) const {
     return round_up(outputs, family_.lanes) * c_.item + family_.lanes * c_.item;
@@ -90,9 +87,6 @@ class WindowSums final : public Convolver {
 
   Convolution c_;
   bool direct_;
-  // Where the result's channels are neighbours, tiles have positions for rows, and channels for
-  // columns: c is the transpose of what it is else.
-  bool turned_ = false;
   TileFamily family_;
   int64_t vectors_, tiles_, most_divided_ = 1, divided_ = 1, units_ = 0, tasks_ = 1;
   std::vector<Phase> phases_;
@@ -105,9 +99,7 @@ bool WindowSums::init() {
   if (!family) return false;
   family_ = *family;
   vectors_ = family_.vectors * (c_.outputs <= 2 ? 2 : 1);
-  turned_ = c_.to.second == c_.item && c_.to.axes[2] > c_.item;
-  for (const auto& axis : c_.phases) turned_ = turned_ && axis.size() == 1 && axis[0].every == 1;
-  tiles_ = ceil_div(c_.outputs, turned_ ? width() : family_.rows);
+  tiles_ = ceil_div(c_.outputs, family_.rows);
   // Few images with many outputs: tasks may walk all of them, but only a part of the weights.
   if (c_.groups == 1) most_divided_ = std::clamp<int64_t>(c_.outputs / kLeastDivided, 1, kFewUnits);
   find_phases();
@@ -124,8 +116,7 @@ void WindowSums::find_phases() {
   }
   // Weights that lie in the order of the columns' rows are read where they are.
   const Phase& one = phases_.front();
-  direct_ =
-      !turned_ && phases_.size() == 1 && (c_.channels == 1 || c_.w.second == c_.taps * c_.item);
+  direct_ = phases_.size() == 1 && (c_.channels == 1 || c_.w.second == c_.taps * c_.item);
   for (size_t t = 0; t < one.weights.size(); ++t) {
     direct_ = direct_ && one.weights[t] == static_cast<int64_t>(t) * c_.item;
   }
@@ -177,10 +168,6 @@ void WindowSums::choose_windows(Phase& phase) {
 // Tiles for every number of columns that a panel of a slab has.
 bool WindowSums::find_tiles() {
   const int64_t least = c_.outputs / tiles_, most = ceil_div(c_.outputs, tiles_);
-  if (turned_) {
-    return kernels_.add(c_.dtype, 1, family_.rows, least) &&
-           kernels_.add(c_.dtype, 1, family_.rows, most);
-  }
   for (const Phase& phase : phases_) {
     const Windows& windows = phase.windows[0];
     const int64_t slabs = windows.slabs();
@@ -209,7 +196,7 @@ void WindowSums::choose_tasks() {
   int64_t weights =
       direct_ ? 0 : phases_.back().packed + c_.groups * c_.outputs * depth(phases_.back());
   biases_at_ = round_up(weights * c_.item, 64);
-  tasks_at_ = biases_at_ + (c_.bias ? c_.groups * c_.outputs * repeats() * c_.item : 0);
+  tasks_at_ = biases_at_ + (c_.bias ? c_.groups * c_.outputs * width() * c_.item : 0);
   padded_ = round_up(padded_, 64);
   columns_ = round_up(columns_, 64) + 64;  // of which the last is written too far
   scratch_ = padded_ + columns_ + round_up(c_.outputs * stage_row(most), 64);
@@ -263,11 +250,11 @@ void WindowSums::pack_weights(const ConvolutionPointers& at) const {
   });
 }
 
-// Tiles add what was summed before: at first, the bias in every column, or every row.
+// Tiles add what was summed before: at first, the bias in every column.
 void WindowSums::fill_biases(const ConvolutionPointers& at) const {
   char* to = at.workspace + biases_at_;
   for (int64_t k = 0; k < c_.groups * c_.outputs; ++k) {
-    for (int64_t i = 0; i < repeats(); ++i, to += c_.item) {
+    for (int64_t i = 0; i < width(); ++i, to += c_.item) {
       std::memcpy(to, at.bias + k * c_.bias_stride, c_.item);
     }
   }
@@ -301,8 +288,7 @@ void WindowSums::run_unit(const Unit& unit, const ConvolutionPointers& at, char*
                      {rows.begin - channel * taps, rows.end - channel * taps}, panel,
                      width() * c_.item);
       }
-      turned_ ? multiply_turned(unit, at, rows, block, columns, c)
-              : multiply(unit, at, rows, block, columns, c, c_row);
+      multiply(unit, at, rows, block, columns, c, c_row);
     }
     row = rows.end;
   } while (row < all);
@@ -341,34 +327,6 @@ void WindowSums::multiply(const Unit& unit, const ConvolutionPointers& at, Range
                             : nullptr;
       t.before_row = rows.begin ? c_row : width() * c_.item;
       kernels_(many, left)(&t);
-    }
-  }
-}
-
-void WindowSums::multiply_turned(const Unit& unit, const ConvolutionPointers& at, Range rows,
-                                 Range outputs, const char* columns, char* c) const {
-  TileArguments t = {};
-  t.steps = rows.end - rows.begin;
-  t.raw = true;
-  t.a_row = c_.item;
-  t.a_step = width() * c_.item;
-  t.c_row = c_.to.axes[2];
-  t.before_row = rows.begin ? t.c_row : 0;
-  for (int64_t tile = unit.tiles.begin; tile < unit.tiles.end; ++tile) {
-    const auto [begin, end] = part(c_.outputs, tiles_, tile);
-    const int64_t output = unit.group * c_.outputs + begin;
-    t.b = weights(unit, at, rows.begin, tile);
-    t.b_step = (end - begin) * c_.item;
-    t.columns = (end - begin - 1) % family_.lanes + 1;
-    for (int64_t i = outputs.begin, many = 0; i < outputs.end; i += many) {
-      const int64_t lane = (i - outputs.begin) % width(), panel = i - outputs.begin - lane;
-      many = std::min({family_.rows, width() - lane, outputs.end - i});
-      t.a = columns + panel * t.steps * c_.item + lane * c_.item;
-      t.c = c + i * t.c_row + begin * c_.item;
-      t.before = rows.begin ? t.c
-                 : c_.bias  ? at.workspace + biases_at_ + output * c_.item
-                            : nullptr;
-      kernels_(many, end - begin)(&t);
     }
   }
 }

@@ -15,6 +15,27 @@ using Run = Windows::Run;
 
 constexpr int64_t kTogether = 16;  // channels
 
+GLEED_VECTOR_CLONES
+void copy_every_second(const uint32_t* from, int64_t count, uint32_t* to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = from[2 * i];
+}
+
+// Four by four elements of 4 bytes, rows becoming columns.
+using Four = uint32_t __attribute__((vector_size(16)));
+void turn_four(const char* from, int64_t from_row, char* to, int64_t to_column) {
+  Four r[4];
+  for (int i = 0; i < 4; ++i) std::memcpy(&r[i], from + i * from_row, sizeof(Four));
+  const Four low = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5),
+             high = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7),
+             low2 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5),
+             high2 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  const Four columns[4] = {__builtin_shufflevector(low, low2, 0, 1, 4, 5),
+                           __builtin_shufflevector(low, low2, 2, 3, 6, 7),
+                           __builtin_shufflevector(high, high2, 0, 1, 4, 5),
+                           __builtin_shufflevector(high, high2, 2, 3, 6, 7)};
+  for (int i = 0; i < 4; ++i) std::memcpy(to + i * to_column, &columns[i], sizeof(Four));
+}
+
 void copy_line(const char* from, int64_t stride, int64_t count, int64_t itemsize, char* to) {
   constexpr int64_t kPiece = 16, kShort = 256;  // bytes
   const int64_t bytes = count * itemsize;
@@ -78,6 +99,14 @@ int64_t best_part(int64_t total, int64_t most, int64_t each, int64_t lanes) {
 
 void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_stride,
                    int64_t count, int64_t itemsize) {
+  if (itemsize == 4 && from_stride == 8 && to_stride == 4) {
+    return copy_every_second(reinterpret_cast<const uint32_t*>(from), count,
+                             reinterpret_cast<uint32_t*>(to));
+  }
+  if (from_stride == itemsize && to_stride == itemsize) {
+    std::memcpy(to, from, count * itemsize);
+    return;
+  }
   const auto copy = [&](auto size) {
     for (int64_t i = 0; i < count; ++i)
       std::memcpy(to + i * to_stride, from + i * from_stride, size);
@@ -92,10 +121,19 @@ void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_s
 void copy_block(const char* from, int64_t from_row, int64_t from_column, char* to, int64_t to_row,
                 int64_t to_column, int64_t rows, int64_t columns, int64_t itemsize) {
   constexpr int64_t kBlock = 16;
+  const bool turns = itemsize == 4 && from_column == 4 && to_row == 4;
   for (int64_t r = 0; r < rows; r += kBlock) {
+    const int64_t end = std::min(rows, r + kBlock);
+    const int64_t whole = turns ? r + (end - r) / 4 * 4 : r, fours = turns ? columns / 4 * 4 : 0;
+    for (int64_t c = 0; c < fours; c += 4) {
+      for (int64_t i = r; i < whole; i += 4) {
+        turn_four(from + i * from_row + c * 4, from_row, to + i * 4 + c * to_column, to_column);
+      }
+    }
     for (int64_t c = 0; c < columns; ++c) {
-      copy_elements(from + r * from_row + c * from_column, from_row,
-                    to + r * to_row + c * to_column, to_row, std::min(kBlock, rows - r), itemsize);
+      const int64_t left = c < fours ? whole : r;
+      copy_elements(from + left * from_row + c * from_column, from_row,
+                    to + left * to_row + c * to_column, to_row, end - left, itemsize);
     }
   }
 }
@@ -199,14 +237,11 @@ void Windows::pad(const char* input, const Slab& slab, Range channels, char* pad
         for (int64_t j = low[1]; j < low[1] + length_[1]; ++j, lines += line_) {
           if (!met(0, i - low[0]) || !met(1, j - low[1])) continue;
           const char* line = image + i * axes_[0].stride + j * axes_[1].stride;
-          for (int64_t c = first; c < last; ++c) {
-            char* to = lines + (c - first) * channel_;
-            if (inside(0, i) && inside(1, j)) {
-              pad_line(line + c * channel_stride_, pieces, to);
-            } else {
-              std::memset(to, 0, line_);
-            }
+          if (inside(0, i) && inside(1, j)) {
+            pad_lines(line + first * channel_stride_, pieces, last - first, lines);
+            continue;
           }
+          for (int64_t c = 0; c < last - first; ++c) std::memset(lines + c * channel_, 0, line_);
         }
       }
     }
@@ -229,13 +264,23 @@ std::vector<Windows::Piece> Windows::line_pieces(int64_t low) const {
   return pieces;
 }
 
-void Windows::pad_line(const char* line, const std::vector<Piece>& pieces, char* to) const {
+void Windows::pad_lines(const char* line, const std::vector<Piece>& pieces, int64_t channels,
+                        char* to) const {
   const int64_t stride = axes_[2].step * axes_[2].stride, count = phase_ / item_;
   for (const auto& [source, target, inside] : pieces) {
-    char* at = to + target;
-    zero_line(at, inside.begin, item_);
-    copy_line(line + source, stride, inside.end - inside.begin, item_, at + inside.begin * item_);
-    zero_line(at + inside.end * item_, count - inside.end, item_);
+    const int64_t many = inside.end - inside.begin;
+    char* const middle = to + target + inside.begin * item_;
+    if (channels > 1) {
+      copy_block(line + source, stride, channel_stride_, middle, item_, channel_, many, channels,
+                 item_);
+    } else {
+      copy_line(line + source, stride, many, item_, middle);
+    }
+    for (int64_t c = 0; c < channels; ++c) {
+      char* at = to + c * channel_ + target;
+      zero_line(at, inside.begin, item_);
+      zero_line(at + inside.end * item_, count - inside.end, item_);
+    }
   }
 }
 

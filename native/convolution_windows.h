@@ -86,7 +86,8 @@ class Windows {
     Range inside;
   };
   std::vector<Piece> line_pieces(int64_t low) const;
-  void pad_line(const char* line, const std::vector<Piece>& pieces, char* to) const;
+  void pad_lines(const char* line, const std::vector<Piece>& pieces, int64_t channels,
+                 char* to) const;
 
   // Whether any output reads what lies so far behind the first position of an axis.
   bool met(int a, int64_t distance) const {

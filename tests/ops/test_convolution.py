@@ -46,6 +46,16 @@ CASES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "squares": ((3, 17, 13, 22), (19, 17, 3, 3), {"padding": 1}),
     "squares of many channels": ((2, 150, 16, 14), (40, 150, 3, 3), {"padding": 2}),
     "squares of many outputs": ((2, 130, 17, 17), (270, 130, 3, 3), {}),
+    "stretches": ((3, 70, 15, 18), (83, 70, 3, 3), {"stride": 2, "padding": 1}),
+    "short stretches": ((2, 3, 33, 40), (40, 3, 7, 7), {"stride": 2, "padding": 3}),
+    "long stretches": ((1, 300, 9, 9), (20, 300, 3, 3), {"stride": 2}),
+    "stretches apart": (
+        (2, 24, 21, 20),
+        (33, 24, 3, 2),
+        {"dilation": (2, 3), "stride": (1, 2), "padding": 2},
+    ),
+    "stretches of groups": ((2, 34, 12, 13), (36, 17, 3, 3), {"groups": 2, "stride": 2}),
+    "stretches in volumes": ((2, 17, 5, 8, 7), (18, 17, 3, 3, 3), {"stride": 2, "padding": 1}),
     "volumes": ((2, 6, 9, 8, 11), (12, 3, 3, 2, 3), {"groups": 2, "stride": (1, 2, 2)}),
     "no channels": ((2, 0, 5, 5), (3, 0, 3, 3), {}),
 }
@@ -113,24 +123,29 @@ def test_gradients(name: str, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("seed", range(20))
-def test_pixels_of_single_channels(seed: int, transposed: bool) -> None:
-    """Of random sizes, with channels last: as row-major, which is compared with the definition, and
-    the same bits from any number of threads."""
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("seed", range(14))
+def test_channels_last(seed: int, single: bool, transposed: bool) -> None:
+    """Of random sizes, in groups of one channel or many: as row-major, which is compared with the
+    definition, and the same bits from any number of threads."""
     draw = np.random.default_rng(seed)
     axes, channels = int(draw.integers(2, 4)), int(draw.choice([1, 3, 8, 16, 17, 40, 64, 130]))
+    groups = channels if single else int(draw.choice([1, 1, 2]))
+    own, other = (1, 1) if single else (int(n) for n in draw.choice([2, 3, 8, 16, 37], 2))
+    channels = channels if single else groups * own
 
     def each(*of: int) -> list[int]:
         return [int(n) for n in draw.choice(of, axes)]
 
     kernel = each(*((1, 2, 3, 3, 4, 5, 9) if axes == 2 else (1, 2, 3)))
     options: dict[str, Any] = {"stride": each(1, 1, 2, 3), "padding": each(0, 1, 3)}
-    options |= {"dilation": each(1, 1, 2), "groups": channels}
+    options |= {"dilation": each(1, 1, 2), "groups": groups}
     size = each(*((17, 19, 22, 33) if axes == 2 else (5, 6, 7)))
     if transposed:
         options["padding"] = 0
     convolve = getattr(F, f"conv{'_transpose' * transposed}{axes}d")
-    shapes = (int(draw.integers(1, 4)), channels, *size), (channels, 1, *kernel), (channels,)
+    rows = (channels, other) if transposed else (groups * other, own)
+    shapes = (int(draw.integers(1, 4)), channels, *size), (*rows, *kernel), (groups * other,)
     arrays = [numbers(seed + i, shape) for i, shape in enumerate(shapes)]
 
     def results(layout: int, threads: int, dtype: Any) -> list[Any]:

@@ -82,6 +82,9 @@ LARGE = {
     "conv2d-pixels": lambda d: F.conv2d(
         large(9, 33, 40, 50, dtype=d).permute(0, 3, 1, 2), large(50, 1, 3, 3, dtype=d), groups=50
     ),
+    "conv2d-last": lambda d: F.conv2d(
+        large(5, 33, 40, 19, dtype=d).permute(0, 3, 1, 2), large(33, 19, 3, 3, dtype=d), stride=2
+    ),
     "conv_transpose2d": lambda d: F.conv_transpose2d(
         large(5, 33, 20, 21, dtype=d), large(33, 19, 3, 3, dtype=d), stride=2
     ),

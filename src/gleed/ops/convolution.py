@@ -183,9 +183,9 @@ def _apply(function: Any, x: Tensor, weight: Tensor, bias: Tensor | None, **wind
         return _by_pixels(x, weight, bias)
     sums = "f32" if x.dtype in ("f16", "bf16") else x.dtype
     factors = x.dtype if x.dtype == "bf16" else sums  # of which there may be products of pairs
-    single = last and window["groups"] > 1 and weight.shape[1] == 1
+    single = window["groups"] > 1 and weight.shape[1] == 1
     # Pixels of single channels are neighbours; planes, of which one gives several, are row-major.
-    pixels = single and weight.shape[0] == window["groups"]
+    pixels = single and last and weight.shape[0] == window["groups"]
     planes = single and not pixels
     x = _compact_last(x) if pixels else p.compact(x) if planes else x
     y = function(
@@ -195,7 +195,7 @@ def _apply(function: Any, x: Tensor, weight: Tensor, bias: Tensor | None, **wind
         **window,
         last=last and not planes,
     )
-    if planes:
+    if planes and last:
         return copied("", convert(y, x.dtype), channels_last if y.ndim == 4 else channels_last_3d)
     return p.channels_second(convert(y, x.dtype), last)
 
