@@ -6,6 +6,7 @@
 #include "launch.h"
 #include "pointwise_layout.h"
 #include "temporaries.h"
+#include "views.h"
 
 namespace gleed {
 
@@ -128,7 +129,10 @@ class Binder {
     Layout expected, out;
     if (!sizes_of(s.value, expected)) return false;
     Place place = source.place;
-    if (!move(s, source, expected, out, place)) return false;
+    const bool moved = s.movement == Movement::kAsStrided
+                           ? stride_freely(s, source, expected, out, place)
+                           : apply_movement(s, cells_, source.layout, expected, out);
+    if (!moved) return false;
     if (!same_sizes(out, expected)) {
       raise("RuntimeError", "view: the plan's sizes are not what the movement gives");
       return false;
@@ -136,68 +140,6 @@ class Binder {
     place.offset += out.offset * itemsize(source.dtype);
     out.offset = 0;
     values_[s.value] = {place, out, plan_.dtype(s.value)};
-    return true;
-  }
-
-  bool move(const ViewStep& s, const BoundValue& source, const Layout& expected, Layout& out,
-            Place& place) {
-    const Layout& in = source.layout;
-    const std::vector<int>& a = s.arguments;
-    switch (s.movement) {
-      case Movement::kPermute: {
-        const std::vector<int64_t> axes(a.begin(), a.end());
-        out = permute(in, axes);
-        return true;
-      }
-      case Movement::kReshape:
-        if (expected.numel == in.numel && reshape(in, expected.shape(), out)) return true;
-        raise("ShapeError",
-              "view: the new shape must be reachable without copying; the strides do not allow it; "
-              "use reshape()");
-        return false;
-      case Movement::kExpand:
-        return expand_to(in, expected, out);
-      case Movement::kSlice: {
-        const int64_t start = cells_[a[1]], length = cells_[a[3]], size = in.sizes[a[0]];
-        const int64_t last = start + (length - 1) * a[2];
-        const bool inside = start >= 0 && start <= size && length >= 0 && length <= size &&
-                            (length == 0 || (start < size && last >= 0 && last < size));
-        if (!inside) return outside("slice", start, length, size);
-        out = slice(in, a[0], start, a[2], length);
-        return true;
-      }
-      case Movement::kDiagonal:
-        out = diagonal(in, cells_[a[2]], a[0], a[1]);
-        return true;
-      case Movement::kWindow: {
-        const int64_t size = cells_[a[1]], step = cells_[a[2]];
-        if (size < 0 || size > in.sizes[a[0]] || step <= 0) {
-          return outside("unfold", step, size, in.sizes[a[0]]);
-        }
-        out = window(in, a[0], size, step);
-        return true;
-      }
-      default:
-        return stride_freely(s, source, expected, out, place);
-    }
-  }
-
-  static bool outside(const char* op, int64_t start, int64_t length, int64_t size) {
-    raise("BoundsError", "%s: it must lie inside the dimension; start %lld, length %lld, size %lld",
-          op, static_cast<long long>(start), static_cast<long long>(length),
-          static_cast<long long>(size));
-    return false;
-  }
-
-  static bool expand_to(const Layout& in, const Layout& expected, Layout& out) {
-    for (int i = 0; i < in.ndim; ++i) {
-      const int64_t to = expected.sizes[expected.ndim - in.ndim + i];
-      if (in.sizes[i] == to || in.sizes[i] == 1) continue;
-      raise("ShapeError", "expand: only dimensions of size 1 can be repeated; size %lld to %lld",
-            static_cast<long long>(in.sizes[i]), static_cast<long long>(to));
-      return false;
-    }
-    out = expand(in, expected.shape());
     return true;
   }
 
@@ -277,6 +219,10 @@ class Binder {
 
   bool step(const KernelStep& s) {
     Launch launch;
+    return make_launch(s, launch) && bind_launch(std::move(launch), target_);
+  }
+
+  bool make_launch(const KernelStep& s, Launch& launch) {
     launch.kernel = s.kernel;
     launch.parallel = s.parallel;
     launch.reduced = static_cast<int>(s.axes.size()) - s.parallel;
@@ -299,7 +245,7 @@ class Binder {
     for (const ParamEntry& param : s.params) {
       if (!add_param(param, launch)) return false;
     }
-    return bind_launch(std::move(launch), target_);
+    return true;
   }
 
   bool access_of(const OperandEntry& entry, bool writes, const Launch& launch, Access& access) {
@@ -434,7 +380,7 @@ class Binder {
   }
 
   bool step(const LibraryStep& s) {
-    BoundRoutine bound{s.routine, {}, {}, {}, {}, {}, s.scalars, {}, {}};
+    BoundRoutine bound{s.routine, {}, {}, {}, {}, {}, s.scalars, {}, {}, {}};
     const size_t known = s.values.size() - s.routine->dynamic;
     for (size_t i = 0; i < s.values.size(); ++i) {
       const int v = s.values[i];
@@ -458,8 +404,24 @@ class Binder {
     if (!s.routine->prepare({bound.operands, bound.dims}, bound.plan)) return false;
     if (!scratch(static_cast<int64_t>(bound.plan.workspace), bound.workspace)) return false;
     std::fill(binding_.alike.begin(), binding_.alike.end(), 0);
+    if (bound.plan.row == 1) bound.plan.row = bound.layouts.back().numel;
     // Moving the vectors keeps their elements, and with them what `operands` points to.
     target_.steps->emplace_back(std::move(bound));
+    return bind_epilogue(s);
+  }
+
+  // Kernels that cannot go with the blocks of the result run when all of it is there.
+  bool bind_epilogue(const LibraryStep& s) {
+    const size_t count = target_.steps->size();
+    for (const auto& [operand, kernel] : s.epilogue) {
+      Launch launch;
+      if (!make_launch(kernel, launch)) return false;
+      bool joined = target_.steps->size() == count;  // nothing is to happen before it
+      if (joined &&
+          !join_blocks(launch, operand, std::get<BoundRoutine>(target_.steps->back()), joined))
+        return false;
+      if (!joined && !bind_launch(std::move(launch), target_)) return false;
+    }
     return true;
   }
 

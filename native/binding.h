@@ -50,6 +50,8 @@ struct BoundRoutine {
   std::vector<int> scalars;
   Place workspace;
   std::vector<int> dynamic;  // values whose memory this makes: numbers of dynamic outputs
+  // What follows block by block: of geometry, the loops n1 and n2 run over rows and columns.
+  std::vector<BoundKernel> epilogue;
 };
 
 struct BoundLoop;

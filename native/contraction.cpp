@@ -75,7 +75,8 @@ void execute(const RoutineCall& call) {
                         call.pointers[bias ? 3 : 2],
                         bias ? call.pointers[2] : nullptr,
                         call.workspace,
-                        call.again};
+                        call.again,
+                        call.epilogue};
   if (matmul.bias_size) {
     at.bias = copy_bias(matmul, at.bias, call.workspace + matmul.tasks * matmul.each);
   }
@@ -210,6 +211,7 @@ bool prepare(const RoutineGeometry& g, RoutinePlan& plan) {
     plan.workspace += p.n * matmul->itemsize;
   }
   plan.nanoseconds = nanoseconds(p) * matmul->items;
+  plan.row = g.operands.back().layout->shape().back();
   return true;
 }
 

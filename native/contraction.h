@@ -24,6 +24,7 @@
 #include <memory>
 
 #include "dtype.h"
+#include "library.h"
 
 namespace gleed {
 
@@ -49,6 +50,11 @@ struct ProductPointers {
   const char* bias;  // n neighbours, or null
   char* workspace;   // 64-byte aligned
   bool again;        // where b is fixed: not the first product, the workspace is as it was left
+  const Epilogue* epilogue = nullptr;  // is told of every block of c that is finished
+
+  void finish(const char* block, int64_t rows, int64_t columns) const {
+    if (epilogue) (*epilogue)(block, rows, columns);
+  }
 };
 
 // A way to compute one Product, ready to run; it divides large ones between threads.

@@ -18,6 +18,8 @@ constexpr int64_t kFewTiles = 10;           // rows of tiles for which packing b
 constexpr int64_t kReadable = 2 << 20;      // bytes of b that are as quickly read where they lie
 constexpr double kFusedWork = 1 << 21;      // below it, packing is part of the tasks that use it
 constexpr double kSerialPacking = 1 << 15;  // bytes that are packed without waking a thread
+// Bytes of the result that stay in cache, and into how many parts it is divided for that at least.
+constexpr int64_t kFinished = 256 << 10, kFewGroups = 4;
 
 // One block: ranges of the result and of the depth (in packed steps).
 struct Block {
@@ -198,6 +200,14 @@ void Blocked::run_block(const Block& block, const ProductPointers& at) const {
   const int64_t tiles = ceil_div(block.rows, rows_), panels = ceil_div(block.columns, width());
   const bool packs = b_packing_ != Packing::kNone && !(b_kept_ && (at.again || block.row > 0));
   if (!fused_) pack(block, at, packs ? panels : 0);
+  // What follows the product goes through memory row by row, so whole rows are finished together.
+  const int64_t line = block.columns * itemsize(p_.dtype) * rows_;
+  const int64_t groups = ceil_div(tiles, std::clamp<int64_t>(kFinished / line, 4, 16));
+  if (at.epilogue && block.last && !fused_ && groups >= kFewGroups) {
+    return parallel_for(groups, [&](int64_t group) {
+      multiply(block, at, part(tiles, groups, group), {0, panels});
+    });
+  }
   // Neighbouring tasks share a panel of b.
   parallel_for(row_tasks_ * column_tasks_, [&](int64_t task) {
     const Range mine = part(panels, column_tasks_, task / row_tasks_);
@@ -286,6 +296,10 @@ void Blocked::multiply(const Block& block, const ProductPointers& at, Range tile
       tiles_[edge_row][edge_column](&t);
     }
   }
+  if (!block.last) return;
+  const int64_t row = tiles.begin * rows_, column = panels.begin * width();
+  at.finish(c + row * t.c_row + column * item, std::min(tiles.end * rows_, block.rows) - row,
+            std::min(panels.end * width(), block.columns) - column);
 }
 
 }  // namespace

@@ -41,11 +41,13 @@ class Deep final : public Multiplier {
       piece.b += i * depth_ * p_.b_depth;
       piece.c = at.workspace + i * each_;
       piece.workspace = piece.c + results_bytes_;
+      piece.epilogue = nullptr;
       (i + 1 < pieces_ ? whole_ : last_)->run(piece);
     });
     for (int64_t i = 0; i < p_.m; ++i) {
       for (int64_t j = 0; j < p_.n; ++j) finish(at, i, j);
     }
+    at.finish(at.c, p_.m, p_.n);
   }
 
  private:

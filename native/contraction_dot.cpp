@@ -80,6 +80,8 @@ void Dot::run(const ProductPointers& at) const {
                         p_.relu};
       (row + kRows <= thick_ ? full_ : last_)(&d);
     }
+    const int64_t first = mine.begin * kRows, many = std::min(mine.end * kRows, thick_) - first;
+    at.finish(at.c + first * c_row, thin_rows_ ? thin_ : many, thin_rows_ ? many : thin_);
   });
 }
 

@@ -61,6 +61,7 @@ class Plain final : public Multiplier {
           finish(result(at, row, column), at.bias, column, columns);
         }
       }
+      at.finish(at.c + rows.begin * p_.c_row, rows.end - rows.begin, p_.n);
     });
   }
 

@@ -146,6 +146,9 @@ bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, M
   if (!convolver) return false;
   plan.workspace = convolver->workspace;
   plan.nanoseconds = c.work * 0.02;
+  const Layout& y = *g.operands.back().layout;
+  const int64_t row = g.dims.back() ? y.shape().back() : y.numel / y.sizes[0] / y.sizes[1];
+  if (convolver->has_blocks) plan.row = row;
   plan.state = std::move(convolver);
   return true;
 }
@@ -171,7 +174,7 @@ void execute(const RoutineCall& call) {
   const size_t last = call.geometry.operands.size() - 1;
   static_cast<const Convolver*>(call.state)
       ->run({call.pointers[0], call.pointers[1], last == 3 ? call.pointers[2] : nullptr,
-             call.pointers[last], call.workspace});
+             call.pointers[last], call.workspace, call.epilogue});
 }
 
 const RegisterRoutine forward({.name = "convolution",

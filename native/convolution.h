@@ -63,12 +63,22 @@ struct Convolution {
   bool bias;
   int64_t bias_stride;
   double work;  // multiplications
+
+  // Whether the channels of the result are neighbours, more than its positions.
+  bool last() const { return to.second == item && to.axes[2] > item; }
 };
 
 struct ConvolutionPointers {
   const char *first, *second;  // the operands that are read, in the order of the routine
   const char* bias;            // or null
   char *result, *workspace;
+  const Epilogue* epilogue;  // is told of every block of the result that is finished; or null
+
+  // Some channels at neighbouring positions are finished.
+  void finish(const Convolution& c, const char* block, int64_t channels, int64_t positions) const {
+    if (c.last()) std::swap(channels, positions);
+    if (epilogue) (*epilogue)(block, channels, positions);
+  }
 };
 
 // A way to compute one convolution, ready to run; it divides the work between threads.
@@ -77,7 +87,8 @@ class Convolver {
   virtual ~Convolver() = default;
   virtual void run(const ConvolutionPointers& at) const = 0;
 
-  size_t workspace = 0;  // bytes
+  size_t workspace = 0;     // bytes
+  bool has_blocks = false;  // `run` tells of finished blocks
 };
 
 // Null with a Python exception set when a micro-kernel cannot be had. Those of `weight` have w for

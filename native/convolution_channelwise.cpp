@@ -98,7 +98,8 @@ class Channelwise final : public Convolver {
   void pack_taps(const ConvolutionPointers& at) const;
   void run_unit(int64_t unit, const ConvolutionPointers& at) const;
   void clear_sums(char* sums, int64_t plane) const;
-  void walk(const Phase& phase, Range rows, const char* x, char* y, PlaneArguments p) const;
+  void walk(const Phase& phase, Range rows, const char* x, char* y, PlaneArguments p,
+            const Epilogue* epilogue) const;
   template <class T>
   void add_parts(char* sums, char* result) const;
 
@@ -125,6 +126,7 @@ bool Channelwise::init() {
       }
     }
   }
+  has_blocks = !weight_ && c_.phases[1][0].every * c_.phases[2][0].every == 1;
   tasks_ = std::min({task_count(4 * c_.work), units_, kMaxTasks});
   // As many as a kernel reads beside x, and one for a bias.
   zeros_ = round_up(pixels_ ? tap_ : (c_.inputs[2] + 1) * c_.item, kVector);
@@ -231,7 +233,7 @@ void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at) const {
     char* y = weight_ ? const_cast<char*>(at.second) : at.result;
     walk(*phase, part(second.outputs, phase->blocks, item % phase->blocks),
          at.first + n * c_.from.first + group * c_.from.second,
-         y + n * c_.to.first + k * c_.to.second, p);
+         y + n * c_.to.first + k * c_.to.second, p, at.epilogue);
   }
 }
 
@@ -241,8 +243,8 @@ void Channelwise::clear_sums(char* sums, int64_t plane) const {
   for (int64_t tap = 0; tap < c_.taps; ++tap) std::memset(sums + tap * tap_, 0, bytes);
 }
 
-void Channelwise::walk(const Phase& phase, Range rows, const char* x, char* y,
-                       PlaneArguments p) const {
+void Channelwise::walk(const Phase& phase, Range rows, const char* x, char* y, PlaneArguments p,
+                       const Epilogue* epilogue) const {
   const auto& [first, second, third] = phase.axes;
   char* const taps = p.w;
   const char* const bias = p.bias;
@@ -268,6 +270,8 @@ void Channelwise::walk(const Phase& phase, Range rows, const char* x, char* y,
       });
     }
     if (!weight_ && !p.add) phase.turns.none(&p);
+    const int64_t positions = p.y_rows * p.y_columns;
+    if (epilogue) (*epilogue)(p.y, pixels_ ? positions : 1, pixels_ ? p.channels : positions);
   }
 }
 

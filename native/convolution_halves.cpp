@@ -82,6 +82,7 @@ class HalfSums final : public Convolver {
     if (!weight) c.w_group = std::exchange(c.w.first, c.channels * c.w.second);
     inner_at_ = second_at_ + round_up(second_.count() * second_.plane() * kElement, 64);
     inner_ = make(c);
+    has_blocks = inner_ && inner_->has_blocks;
     if (inner_) workspace = inner_at_ + inner_->workspace;
     return inner_ != nullptr;
   }
@@ -90,7 +91,8 @@ class HalfSums final : public Convolver {
     char *second = at.workspace + second_at_, *inner = at.workspace + inner_at_;
     if (!in_place_) lay_out(first_, at.first, at.workspace);
     lay_out(second_, at.second, second);
-    inner_->run({in_place_ ? at.first : at.workspace, second, at.bias, at.result, inner});
+    inner_->run(
+        {in_place_ ? at.first : at.workspace, second, at.bias, at.result, inner, at.epilogue});
   }
 
  private:

@@ -66,6 +66,7 @@ class WindowSums final : public Convolver {
   void multiply(const Unit& unit, const ConvolutionPointers& at, Range rows, Range outputs,
                 const char* columns, char* c, int64_t c_row) const;
   void spread(const Unit& unit, const char* stage, int64_t stage_row, char* output) const;
+  void tell(const Unit& unit, const ConvolutionPointers& at) const;
 
   bool in_place(const Unit& unit) const {
     const auto& step = unit.phase.step;
@@ -77,6 +78,10 @@ class WindowSums final : public Convolver {
            (phase.first[0] + i * phase.step[0]) * c_.to.axes[0] +
            (phase.first[1] + j * phase.step[1]) * c_.to.axes[1] +
            (phase.first[2] + l * phase.step[2]) * c_.to.axes[2];
+  }
+  Range channels_of(const Unit& unit) const {  // of its group
+    return {part(c_.outputs, tiles_, unit.tiles.begin).begin,
+            part(c_.outputs, tiles_, unit.tiles.end - 1).end};
   }
   int64_t depth(const Phase& phase) const { return c_.channels * phase.weights.size(); }
   int64_t width() const { return vectors_ * family_.lanes; }
@@ -99,6 +104,8 @@ bool WindowSums::init() {
   if (!family) return false;
   family_ = *family;
   vectors_ = family_.vectors * (c_.outputs <= 2 ? 2 : 1);
+  has_blocks = std::all_of(c_.phases.begin(), c_.phases.end(),
+                           [](const auto& axis) { return axis.size() == 1 && axis[0].every == 1; });
   tiles_ = ceil_div(c_.outputs, family_.rows);
   // Few images with many outputs: tasks may walk all of them, but only a part of the weights.
   if (c_.groups == 1) most_divided_ = std::clamp<int64_t>(c_.outputs / kLeastDivided, 1, kFewUnits);
@@ -293,6 +300,21 @@ void WindowSums::run_unit(const Unit& unit, const ConvolutionPointers& at, char*
     row = rows.end;
   } while (row < all);
   if (!in_place(unit)) spread(unit, c, c_row, at.result);
+  if (at.epilogue) tell(unit, at);
+}
+
+// That all results of a unit are finished.
+void WindowSums::tell(const Unit& unit, const ConvolutionPointers& at) const {
+  const Windows& windows = unit.phase.windows[0];
+  const Range channels = channels_of(unit), images = unit.slab.images;
+  const int64_t each = windows.outputs(unit.slab) / (images.end - images.begin);
+  windows.each_row(unit.slab, {0, 1}, [&](int64_t n, int64_t i, int64_t j, int64_t l, auto...) {
+    const int64_t k = unit.group * c_.outputs + channels.begin;
+    const char* block = at.result + place(unit.phase, n, k, i, j, l);
+    for (; n < images.end; ++n, block += c_.to.first) {
+      at.finish(c_, block, channels.end - channels.begin, each);
+    }
+  });
 }
 
 const char* WindowSums::weights(const Unit& unit, const ConvolutionPointers& at, int64_t row,
@@ -334,8 +356,7 @@ void WindowSums::multiply(const Unit& unit, const ConvolutionPointers& at, Range
 void WindowSums::spread(const Unit& unit, const char* stage, int64_t stage_row,
                         char* output) const {
   const Windows& windows = unit.phase.windows[0];
-  const Range rows = {part(c_.outputs, tiles_, unit.tiles.begin).begin,
-                      part(c_.outputs, tiles_, unit.tiles.end - 1).end};
+  const Range rows = channels_of(unit);
   const int64_t step = unit.phase.step[2] * c_.to.axes[2];
   windows.each_row(unit.slab, {0, windows.outputs(unit.slab)},
                    [&](int64_t n, int64_t i, int64_t j, int64_t l, int64_t count, int64_t at) {

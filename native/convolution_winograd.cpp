@@ -43,6 +43,7 @@ class Winograd final : public Convolver {
                 char* sums) const;
   void finish(const Slab& slab, Range squares, Range outputs, const char* sums, char* stage,
               const ConvolutionPointers& at) const;
+  void tell(const Slab& slab, Range outputs, const ConvolutionPointers& at) const;
 
   Range outputs(Range tiles) const {
     return {part(c_.outputs, tiles_, tiles.begin).begin,
@@ -94,6 +95,7 @@ Windows Winograd::windows_of(const Convolution& c) const {
 }
 
 bool Winograd::init() {
+  has_blocks = true;
   for (const int64_t slab : {int64_t{0}, windows_.slabs() - 1}) {
     const int64_t squares = windows_.outputs(windows_.slab(slab)), rest = squares % width();
     const int64_t least = c_.outputs / tiles_, most = ceil_div(c_.outputs, tiles_);
@@ -175,6 +177,20 @@ void Winograd::run_unit(const Slab& slab, Range tiles, const ConvolutionPointers
       }
     }
   }
+  if (at.epilogue) tell(slab, outputs(tiles), at);
+}
+
+// That both rows of results of every row of squares are finished.
+void Winograd::tell(const Slab& slab, Range outputs, const ConvolutionPointers& at) const {
+  const int64_t rows = c_.phases[1][0].outputs, columns = c_.phases[2][0].outputs;
+  const char* to = at.result + outputs.begin * c_.to.second;
+  const auto both = [&](int64_t n, int64_t, int64_t j, int64_t l, int64_t count, int64_t) {
+    for (int64_t i = 2 * j; i < std::min(2 * j + 2, rows); ++i) {
+      at.finish(c_, to + n * c_.to.first + i * c_.to.axes[1] + 2 * l * c_.to.axes[2],
+                outputs.end - outputs.begin, std::min(2 * count, columns - 2 * l));
+    }
+  };
+  windows_.each_row(slab, {0, windows_.outputs(slab)}, both);
 }
 
 // As [place][channel][square].

@@ -23,7 +23,9 @@ constexpr int64_t kStreams = 32;          // rows that memory delivers side by s
 constexpr int64_t kMinTiled = 64;
 constexpr int64_t kCaches = 32 << 20;   // bytes; what is larger has left them when it is read
 constexpr int64_t kStreamedRow = 4096;  // bytes that lie together in what is written past them
-constexpr int64_t kLongRow = 512;       // points from which on the first of two passes costs most
+// A loop over fewer elements costs more than memory does, and so many soon are in cache anyway.
+constexpr int64_t kShortRow = 16, kSmallBlocks = 1024;
+constexpr int64_t kLongRow = 512;  // points from which on the first of two passes costs most
 
 int64_t saturating_product(int64_t a, int64_t b) {
   int64_t product;
@@ -215,6 +217,15 @@ Loops choose_loops(const Launch& launch, Orientation orientation) {
   return loops;
 }
 
+double estimate(const Launch& launch) {
+  double bytes = 0;
+  for (const Access& access : launch.operands) {
+    if (access.value) bytes += itemsize(access.dtype);
+  }
+  const double points = static_cast<double>(launch.count(0, launch.axes()));
+  return points * (launch.kernel->cost + bytes * kPerByte);
+}
+
 std::string stride_classes(const Launch& launch, int innermost) {
   std::string classes;
   for (const Access& access : launch.operands) {
@@ -224,15 +235,6 @@ std::string stride_classes(const Launch& launch, int innermost) {
     classes += stride == 0 ? '0' : stride == unit ? '1' : skips ? '2' : 's';
   }
   return classes;
-}
-
-double estimate(const Launch& launch) {
-  double bytes = 0;
-  for (const Access& access : launch.operands) {
-    if (access.value) bytes += itemsize(access.dtype);
-  }
-  const double points = static_cast<double>(launch.count(0, launch.axes()));
-  return points * (launch.kernel->cost + bytes * kPerByte);
 }
 
 // Divides the outermost parallel axis that is long enough, so that a task's memory lies together,
@@ -300,17 +302,9 @@ int streamed(const Launch& launch, Orientation orientation, int innermost, bool 
   return -1;
 }
 
-bool add_kernel(const Launch& launch, LaunchTarget& target) {
-  const Orientation orientation = choose_orientation(launch);
-  const Loops loops = choose_loops(launch, orientation);
-  BoundKernel bound;
-  const bool online = launch.kernel->online && orientation == Orientation::kRow &&
-                      launch.count(launch.parallel, launch.axes()) >= kLongRow;
-  Kernel* kernel = online ? launch.kernel->online : launch.kernel;
-  bound.tiled = wants_tiles(launch, loops, orientation);
-  std::string classes = stride_classes(launch, loops.axes[2]);
-  const int past = streamed(launch, orientation, loops.axes[2], bound.tiled, classes);
-  if (past >= 0) classes[past] = 'n';
+// Finds machine code and lays the loops out. False with an exception set.
+bool bind_loops(const Launch& launch, const Loops& loops, Kernel* kernel, Orientation orientation,
+                const std::string& classes, BoundKernel& bound) {
   bound.function = find_variant(kernel, orientation, classes);
   if (!bound.function) return false;
   const size_t operands = launch.operands.size();
@@ -322,11 +316,6 @@ bool add_kernel(const Launch& launch, LaunchTarget& target) {
       bound.geometry[3 + 3 * k + slot] = launch.operands[k].strides[axis];
     }
   }
-  if (launch.count(launch.parallel, launch.axes()) == 0) {
-    // Neither loop may be entered: what is invariant in the inner one is read in the outer one.
-    const int first = orientation == Orientation::kRow ? 1 : 0;
-    bound.geometry[first] = bound.geometry[first + 1] = 0;
-  }
   for (int axis : loops.outer) {
     bound.outer_sizes.push_back(launch.sizes[axis]);
     for (const Access& access : launch.operands) {
@@ -336,6 +325,26 @@ bool add_kernel(const Launch& launch, LaunchTarget& target) {
   for (const Access& access : launch.operands) bound.places.push_back(access.place);
   bound.params = launch.params;
   bound.scalars = launch.scalars;
+  return true;
+}
+
+bool add_kernel(const Launch& launch, LaunchTarget& target) {
+  const Orientation orientation = choose_orientation(launch);
+  const Loops loops = choose_loops(launch, orientation);
+  BoundKernel bound;
+  const bool online = launch.kernel->online && orientation == Orientation::kRow &&
+                      launch.count(launch.parallel, launch.axes()) >= kLongRow;
+  Kernel* kernel = online ? launch.kernel->online : launch.kernel;
+  bound.tiled = wants_tiles(launch, loops, orientation);
+  std::string classes = stride_classes(launch, loops.axes[2]);
+  const int past = streamed(launch, orientation, loops.axes[2], bound.tiled, classes);
+  if (past >= 0) classes[past] = 'n';
+  if (!bind_loops(launch, loops, kernel, orientation, classes, bound)) return false;
+  if (launch.count(launch.parallel, launch.axes()) == 0) {
+    // Neither loop may be entered: what is invariant in the inner one is read in the outer one.
+    const int first = orientation == Orientation::kRow ? 1 : 0;
+    bound.geometry[first] = bound.geometry[first + 1] = 0;
+  }
   bound.nanoseconds = estimate(launch);
   divide(launch, loops, orientation, bound);
   target.steps->emplace_back(std::move(bound));
@@ -440,6 +449,31 @@ bool bind_split(const Launch& launch, int axis, int64_t length, LaunchTarget& ta
   return bind_launch(std::move(finish), target);
 }
 
+// Puts the axes of a map in the order of an operand that is row-major, with so many elements, and
+// makes those that a row consists of the last one. False if there are none such.
+bool arrange_rows(Launch& launch, const Access& lead, int64_t elements, int64_t row) {
+  for (int i = launch.parallel - 1; i >= 0; --i) {
+    if (launch.sizes[i] == 1) remove_axis(launch, i);
+  }
+  for (int i = 1; i < launch.parallel; ++i) {
+    for (int j = i; j > 0 && lead.strides[j - 1] < lead.strides[j]; --j) {
+      swap_axes(launch, j - 1, j);
+    }
+  }
+  int first = launch.parallel;
+  int64_t inside = 1;
+  for (int i = launch.parallel - 1; i >= 0; --i) {
+    if (lead.strides[i] != inside * itemsize(lead.dtype)) return false;
+    inside *= launch.sizes[i];
+    if (inside <= row) first = i;
+  }
+  if (inside != elements || launch.count(first, launch.parallel) != row) return false;
+  collapse(launch, first, launch.parallel);
+  if (launch.parallel != first + 1) return false;
+  collapse(launch, 0, first);
+  return true;
+}
+
 Kernel* identity_kernels[kDTypeCount] = {};
 
 }  // namespace
@@ -448,6 +482,25 @@ int64_t Launch::count(int from, int to) const {
   int64_t product = 1;
   for (int i = from; i < to; ++i) product = saturating_product(product, sizes[i]);
   return product;
+}
+
+bool join_blocks(Launch launch, int operand, BoundRoutine& routine, bool& joined) {
+  const int64_t elements = routine.layouts.back().numel, row = routine.plan.row;
+  BoundKernel bound;
+  bound.nanoseconds = estimate(launch);
+  // The tasks of a small product would not divide it.
+  const bool divided =
+      bound.nanoseconds < kWorthDividing || routine.plan.nanoseconds > kWorthDividing;
+  joined = row >= kShortRow && elements >= kSmallBlocks && divided &&
+           arrange_rows(launch, launch.operands[operand], elements, row);
+  if (!joined) return true;
+  Loops loops;
+  loops.axes = {-1, std::max(launch.parallel - 2, -1), launch.parallel - 1};
+  for (int axis = 0; axis < loops.axes[1]; ++axis) loops.outer.push_back(axis);
+  const std::string classes = stride_classes(launch, loops.axes[2]);
+  if (!bind_loops(launch, loops, launch.kernel, Orientation::kMap, classes, bound)) return false;
+  routine.epilogue.push_back(std::move(bound));
+  return true;
 }
 
 void set_identity_kernel(DType dtype, Kernel* kernel) {
@@ -469,7 +522,11 @@ Kernel* identity_kernel(DType dtype) {
 
 double nanoseconds(const BoundStep& step) {
   if (const auto* kernel = std::get_if<BoundKernel>(&step)) return kernel->nanoseconds;
-  if (const auto* routine = std::get_if<BoundRoutine>(&step)) return routine->plan.nanoseconds;
+  if (const auto* routine = std::get_if<BoundRoutine>(&step)) {
+    double total = routine->plan.nanoseconds;
+    for (const BoundKernel& kernel : routine->epilogue) total += kernel.nanoseconds;
+    return total;
+  }
   const auto sum = [](const std::vector<BoundStep>& steps) {
     double total = 0;
     for (const BoundStep& inner : steps) total += nanoseconds(inner);

@@ -43,6 +43,11 @@ struct LaunchTarget {
 // Adds the steps that run a launch. False with an exception set.
 bool bind_launch(Launch launch, LaunchTarget& target);
 
+// Adds a launch to what a routine runs for blocks of its result, which is read as an operand of the
+// launch; `joined` is false if it had better wait for all of the result, or must. False with an
+// exception set.
+bool join_blocks(Launch launch, int operand, BoundRoutine& routine, bool& joined);
+
 // Kernels that copy, by dtype: for staging operands, and registered from Python.
 void set_identity_kernel(DType dtype, Kernel* kernel);
 Kernel* identity_kernel(DType dtype);  // borrowed; null with an exception set

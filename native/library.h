@@ -13,11 +13,12 @@
 //
 // A plan names it as ("library", "sort", values, dims, scalars): `values` are its operands (earlier
 // values to read, allocated ones to write), `dims` dim cells, `scalars` indices of run-time
-// numbers.
+// numbers. Kernels that follow it point by point may be part of the step: see Epilogue.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -44,7 +45,14 @@ struct RoutinePlan {
   size_t workspace = 0;         // bytes of scratch memory, 64-byte aligned, uninitialised
   double nanoseconds = 0;       // estimated time on one thread; above 50 µs the GIL is released
   std::shared_ptr<void> state;  // anything `execute` should find ready, such as a chosen blocking
+  // If `execute` tells of every block of the last operand, which is row-major, that it is finished:
+  // how many elements a row of blocks has; else 0.
+  int64_t row = 0;
 };
+
+// What follows a routine point by point: computed of every block of its result while that lies in
+// cache, by the thread that has finished it. A block is told by its first element and its size.
+using Epilogue = std::function<void(const char* block, int64_t rows, int64_t columns)>;
 
 // One execution. It may run without the GIL, so it must not touch Python.
 struct RoutineCall {
@@ -55,6 +63,7 @@ struct RoutineCall {
   void* state;
   int64_t* status;  // a nonzero value makes the core call the program's `explain`
   bool again;       // in a loop: not the first turn; the workspace is as the one before left it
+  const Epilogue* epilogue = nullptr;  // null: nothing follows
 };
 
 struct Routine {

@@ -124,10 +124,10 @@ class Reader {
           compact_step(sized(entry, 4, "compact"), true);
           break;
         case 4:
-          kernel_step(sized(entry, 6, "kernel"));
+          steps_->push_back(kernel_step(sized(entry, 6, "kernel")));
           break;
         case 5:
-          library_step(sized(entry, 5, "library"));
+          library_step(tuple_of(entry, "library"));
           break;
         case 6:
           loop_step(sized(entry, 4, "loop"));
@@ -283,7 +283,7 @@ class Reader {
     steps_->push_back(CompactStep{define(parts[1]), source, copy, row_major});
   }
 
-  void kernel_step(nb::tuple parts) {
+  KernelStep kernel_step(nb::tuple parts) {
     KernelStep step{kernel(parts[1]), dim_list(parts[2], false), 0, {}, {}};
     const int axes = static_cast<int>(step.axes.size());
     if (axes > kMaxAxes) reject("a kernel has too many axes");
@@ -298,7 +298,7 @@ class Reader {
     for (nb::handle param : tuple_of(parts[5], "params")) {
       step.params.push_back(param_entry(tuple_of(param, "a param")));
     }
-    steps_->push_back(std::move(step));
+    return step;
   }
 
   OperandEntry operand_entry(nb::tuple parts, int axes) {
@@ -334,11 +334,13 @@ class Reader {
     return {kind, v, number(parts[2], 0, rank(v), "an axis")};
   }
 
+  // A sixth part is what follows.
   void library_step(nb::tuple parts) {
+    if (parts.size() != 6) sized(parts, 5, "library");
     const std::string name = text_of(parts[1]);
     const Routine* routine = find_routine(name);
     if (!routine) reject("unknown routine '" + name + "'");
-    LibraryStep step{routine, {}, dim_list(parts[3], false), {}};
+    LibraryStep step{routine, {}, dim_list(parts[3], false), {}, {}};
     nb::tuple values = tuple_of(parts[2], "values");
     const size_t count = values.size();
     const size_t known = count - std::min<size_t>(count, routine->dynamic);
@@ -347,6 +349,11 @@ class Reader {
     }
     for (nb::handle scalar : tuple_of(parts[4], "scalars")) {
       step.scalars.push_back(number(scalar, 0, INT32_MAX, "a scalar"));
+    }
+    for (nb::handle o : parts.size() == 6 ? tuple_of(parts[5], "an epilogue") : nb::tuple()) {
+      nb::tuple pair = sized(o, 2, "what follows");
+      KernelStep kernel = kernel_step(sized(pair[1], 6, "kernel"));
+      step.epilogue.emplace_back(number(pair[0], 0, kernel.kernel->inputs, "an operand"), kernel);
     }
     steps_->push_back(std::move(step));
   }

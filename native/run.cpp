@@ -106,24 +106,61 @@ void run_task(const BoundKernel& kernel, char* const* pointers, const uint64_t* 
   run_outer(kernel, region, -1, 0, 0);
 }
 
-void run_kernel(const BoundKernel& kernel, char* const* roots, const uint64_t* scalars) {
-  char* pointers[kMaxOperands];
-  const size_t operands = kernel.places.size();
-  for (size_t k = 0; k < operands; ++k) {
+void place_operands(const BoundKernel& kernel, char* const* roots, char** pointers) {
+  for (size_t k = 0; k < kernel.places.size(); ++k) {
     pointers[k] = roots[kernel.places[k].root] + kernel.places[k].offset;
   }
+}
+
+// The parameters of a kernel, for which `own` is room if some are run-time numbers.
+const uint64_t* params_of(const BoundKernel& kernel, const uint64_t* scalars,
+                          SmallBuffer<uint64_t, 16>& own) {
+  if (kernel.scalars.empty()) return kernel.params.data();
+  own.resize(kernel.params.size());
+  std::copy(kernel.params.begin(), kernel.params.end(), own.data());
+  for (const auto& [param, scalar] : kernel.scalars) own[param] = scalars[scalar];
+  return own.data();
+}
+
+void run_kernel(const BoundKernel& kernel, char* const* roots, const uint64_t* scalars) {
+  char* pointers[kMaxOperands];
+  place_operands(kernel, roots, pointers);
   SmallBuffer<uint64_t, 16> own;
-  const uint64_t* params = kernel.params.data();
-  if (!kernel.scalars.empty()) {
-    own.resize(kernel.params.size());
-    std::copy(kernel.params.begin(), kernel.params.end(), own.data());
-    for (const auto& [param, scalar] : kernel.scalars) own[param] = scalars[scalar];
-    params = own.data();
-  }
+  const uint64_t* params = params_of(kernel, scalars, own);
   if (kernel.tasks == 1 && kernel.outer_sizes.empty() && !kernel.tiled) {
     return kernel.function(pointers, kernel.geometry.data(), params);
   }
   parallel_for(kernel.tasks, [&](int64_t task) { run_task(kernel, pointers, params, task); });
+}
+
+// The kernels that follow a routine, for a block of its result.
+void run_block(const BoundRoutine& routine, char* const* roots, const uint64_t* scalars,
+               const char* block, int64_t rows, int64_t columns) {
+  const Place& result = routine.places.back();
+  const int64_t bytes = block - roots[result.root] - result.offset, row_size = routine.plan.row;
+  const int64_t first = bytes / itemsize(routine.operands.back().dtype);
+  // Rows of one element are parts of the only row there is.
+  if (row_size == routine.layouts.back().numel) columns *= std::exchange(rows, 1);
+  for (const BoundKernel& kernel : routine.epilogue) {
+    SmallBuffer<uint64_t, 16> own;
+    const uint64_t* params = params_of(kernel, scalars, own);
+    Geometry geometry(kernel.geometry.size());
+    std::copy(kernel.geometry.begin(), kernel.geometry.end(), geometry.data());
+    geometry[2] = columns;
+    const int64_t together = kernel.geometry[1];
+    for (int64_t row = first / row_size, end = row + rows; row < end; row += geometry[1]) {
+      char* pointers[kMaxOperands];
+      place_operands(kernel, roots, pointers);
+      advance_loop(kernel, pointers, 2, first % row_size);
+      advance_loop(kernel, pointers, 1, row % together);
+      int64_t rest = row / together;
+      for (size_t axis = kernel.outer_sizes.size(); axis-- > 0; rest /= kernel.outer_sizes[axis])
+        advance(kernel, pointers, &kernel.outer_strides[axis * kernel.places.size()],
+                rest % kernel.outer_sizes[axis]);
+      geometry[1] = std::min(end - row, together - row % together);
+      kernel.function(pointers, geometry.data(), params);
+    }
+  }
 }
 
 // Lets Python raise the error behind a nonzero status; false.
@@ -342,9 +379,13 @@ class Run {
     char* workspace = bound.workspace.root == kNoRoot
                           ? nullptr
                           : roots_[bound.workspace.root] + bound.workspace.offset;
+    const Epilogue epilogue = [this, &bound](const char* block, int64_t rows, int64_t columns) {
+      run_block(bound, roots_.data(), call_.scalars.data(), block, rows, columns);
+    };
     RoutineCall routine{geometry,  pointers.data(),        scalars.data(),
                         workspace, bound.plan.state.get(), &status_,
                         again_};
+    if (!bound.epilogue.empty()) routine.epilogue = &epilogue;
     if (!bound.dynamic.empty() && !make_dynamic(bound, routine, pointers.data(), thread)) {
       return false;
     }

@@ -103,6 +103,8 @@ struct KernelStep {
 struct LibraryStep {
   const Routine* routine;
   std::vector<int> values, dims, scalars;
+  // What follows point by point, and the operand of each that is followed.
+  std::vector<std::pair<int, KernelStep>> epilogue;
 };
 
 struct LoopStep;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from gleed.captured.listing import Listing
@@ -10,7 +11,7 @@ from gleed.compiler.cells import INNER
 from gleed.compiler.objects import seconds
 from gleed.compiler.split import split
 from gleed.compiler.stored import reasons
-from gleed.compiler.work import Work, bytes_of, work
+from gleed.compiler.work import Work, bytes_of, overwritten, work
 
 _SHARING = ("input", "permute", "broadcast", "movement", "reshape")  # the memory of others
 
@@ -19,10 +20,11 @@ def summary(captured: Captured) -> str:
     """One line."""
     program = captured.program
     launched = [s for s in program.schedule().steps if s[0] in ("kernel", "library", *INNER)]
+    stored = {*(program.stored or ())} - overwritten(program)
     return (
         f"{_many(len(program.graph.inputs), 'input')}, "
         f"{_many(len(captured.calls), 'operation')} in {_many(len(launched), 'kernel')}; "
-        f"memory for {_many(len(program.stored or ()), 'result')}"
+        f"memory for {_many(len(stored), 'result')}"
     )
 
 
@@ -37,6 +39,8 @@ def details(listing: Listing, captured: Captured) -> Iterator[str]:
     yield "kernels and routines:"
     yield from (f"  {line}" for line in _table(listing, steps))
     found = reasons(captured.program.graph, captured.results_of, captured.program.written)
+    for value in overwritten(captured.program):
+        found.pop(value, None)
     if found:
         yield "memory for results; the others are computed where they are needed:"
     width = max((len(listing.name(v)) for v in found), default=0)
@@ -49,7 +53,7 @@ def _memory(captured: Captured) -> str:
     plan, program = captured.plan, captured.program
     if not plan.memory:
         return "known when the program has run"
-    kept = {*(program.stored or ()), *program.graph.outputs}
+    kept = {*(program.stored or ()), *program.graph.outputs} - overwritten(program)
     values = {v for node in program.graph.nodes for v in node.outputs} & captured.results_of.keys()
     virtual = sum(bytes_of(v) for v in values - kept if v.node.kind not in _SHARING)
     return (
@@ -59,13 +63,15 @@ def _memory(captured: Captured) -> str:
 
 
 def _table(listing: Listing, steps: list[Work]) -> Iterator[str]:
-    for i, step in enumerate(steps, 1):
+    numbers = itertools.count(1)
+    for step in steps:
         targets = ", ".join(map(listing.name, step.values))
         turns = f", {step.runs} times" if step.runs > 1 else ""
         joined = " ".join(_counted(step.operations))
         kind = "kernel" if step.kernel else "routine"
+        number = "   then" if step.follows else f"{next(numbers)}."
         figures = f"{_flops(step.flops)}, {_bytes(step.read)} → {_bytes(step.written)}"
-        yield f"{i}. {kind} {step.name} → {targets}: {joined} ({figures}{turns})"
+        yield f"{number} {kind} {step.name} → {targets}: {joined} ({figures}{turns})"
 
 
 def _counted(names: tuple[str, ...]) -> Iterator[str]:

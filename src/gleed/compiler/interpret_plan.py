@@ -147,6 +147,8 @@ class _Run:
         result[...] = sum(bias, a @ b)
         if bias and self.cells[step[2][0]]:
             np.maximum(result, 0, out=result)
+        for _, kernel in step[4:] and step[4]:
+            self._take(kernel)
 
     def _kernel(self, ir: k.Kernel, axes: Any, parallel: int, operands: Any, params: Any) -> None:
         sizes = tuple(self.cells[d] for d in axes)

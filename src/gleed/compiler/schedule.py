@@ -15,6 +15,7 @@ from typing import Any
 from gleed.compiler import kernel as k
 from gleed.compiler.cells import Cells, Step, is_whole, movement_arguments, numbers
 from gleed.compiler.dims import Size, minimum
+from gleed.compiler.epilogue import Epilogues
 from gleed.compiler.fuse import KernelBuilder, Mapping, Space, inner_mapping, space_of
 from gleed.compiler.graph import Graph, Node, Shape, Turns, Value, shared_reductions
 from gleed.compiler.pipeline import enabled
@@ -65,6 +66,8 @@ class Schedule:
         numbers = {i: self.real(v) for i, v in enumerate(graph.outputs) if i not in written}
         numbers |= self._write([(graph.outputs[i], target, i) for i, target in written.items()])
         self.outputs = tuple(numbers[i] for i in range(len(graph.outputs)))
+        self.epilogues = Epilogues(self.steps, self.values, len(graph.inputs), self.outputs)
+        self.steps = self.epilogues.steps
 
     def _compute_in_order(self, graph: Graph) -> None:
         """Give memory to what gets some of its own, in the order of the program."""
@@ -111,14 +114,8 @@ class Schedule:
             or (value.node.op == "compact" and self._is_computed(value))
         ):
             self._compute([value])
-        elif kind == "library":
-            self._library(value.node)
-        elif kind == "loop":
-            self._loop(value.node)
-        elif kind == "branch":
-            self._branch(value.node)
-        elif kind == "while":
-            self._while(value.node)
+        elif kind in ("library", "loop", "branch", "while"):
+            getattr(self, f"_{kind}")(value.node)
         elif kind in ("insert", "scatter", "concat"):
             number = self._alloc(value)
             self._fill(value, number)

@@ -71,6 +71,10 @@ class _Verifier:
         elif name == "library":
             there.update(v for v in step[2] if v >= self.inputs and self.dynamic)
             yield from self._missing(step[2], there)
+            for lead, kernel in step[5:] and step[5]:
+                if kernel[1].reduces or kernel[1].operands[lead].kind != "in":
+                    yield "what follows a routine reads its result point by point"
+                yield from self._kernel_problems(kernel, there)
         elif name in INNER:
             yield from self._inner_problems(step, there)
         else:

@@ -29,7 +29,8 @@ _ARITHMETIC = dict.fromkeys(_SINGLE, 1) | {"fma": 2}
 class Work:
     """A kernel or a routine: its name, the operations of the graph that it does, the values that it
     puts into memory, and how often it runs. Arithmetic is that of floating point; bytes are those
-    of every operand once, times the runs."""
+    of every operand once, times the runs. A kernel that `follows` a routine block by block finds
+    what that computes in cache."""
 
     name: str
     operations: tuple[str, ...]
@@ -39,6 +40,7 @@ class Work:
     flops: int
     read: int
     written: int
+    follows: bool = False
 
 
 def bytes_of(value: Value) -> int:
@@ -46,11 +48,20 @@ def bytes_of(value: Value) -> int:
     return math.prod(map(hint, value.shape)) * DTYPES[value.dtype][0]
 
 
+def overwritten(program: Program) -> set[Value]:
+    """The products that have no memory of their own: kernels that follow overwrite them."""
+    schedule = program.schedule()
+    lent, made = schedule.epilogues.lent, schedule.launches
+    routines = ((step, node) for step, node in made if isinstance(node, Node))
+    return {node.outputs[-1] for step, node in routines if step[2][-1] in lent}
+
+
 def work(program: Program) -> list[Work]:
     """The kernels and routines of a program, in order."""
     schedule = program.schedule()
     sizes = _cells(program, schedule)
-    sources = {id(step): source for step, source in schedule.launches}
+    moved = schedule.epilogues.moved
+    sources = {id(moved.get(id(step), step)): source for step, source in schedule.launches}
     return list(_works(schedule.steps, 1, schedule, sizes, sources))
 
 
@@ -71,7 +82,9 @@ def _works(
         if isinstance(source, KernelBuilder):
             yield _kernel(step, source, runs, [sizes[n] for n in step[2]], schedule)
         elif source is not None:
-            yield _routine(step, source, runs)
+            yield _routine(step, source, runs, schedule)
+            kernels = [kernel for _, kernel in step[5:] and step[5]]
+            yield from _works(kernels, runs, schedule, sizes, sources)
 
 
 # ---- kernels
@@ -79,6 +92,7 @@ def _kernel(
     step: Step, builder: KernelBuilder, runs: int, axes: list[int], schedule: Schedule
 ) -> Work:
     kernel: Kernel = step[1]
+    cached = schedule.epilogues.cached.get(id(step), set())
     everywhere = math.prod(axes)
     rows = math.prod(axes[: builder.space.parallel]) if kernel.reduces else everywhere
 
@@ -97,23 +111,26 @@ def _kernel(
     for k, (operand, binding) in enumerate(zip(kernel.operands, builder.bindings, strict=True)):
         if operand.kind not in ("in", "out"):
             continue
-        _, mapping = binding
+        number, mapping = binding
         elements = math.prod(n for n, axis in zip(axes, mapping, strict=True) if axis >= 0)
         chosen = [times(node) for node in gathered if node.attr == k]
         size = DTYPES[operand.dtype][0]
-        if operand.kind == "in":
+        if operand.kind == "in" and number not in cached:
             read += (sum(chosen) if chosen else elements) * size
-        else:
+        elif operand.kind == "out":
             written += (everywhere if k in scattered else elements) * size
     values = tuple(builder.outputs)
     made = dict.fromkeys(v.node for v in builder.computed())
     names = tuple(n.op for n in made if n.primitive and n.kind not in ("broadcast", "permute"))
-    return Work(kernel.name, names, values, kernel, runs, flops * runs, read * runs, written * runs)
+    figures = flops * runs, read * runs, written * runs
+    return Work(kernel.name, names, values, kernel, runs, *figures, follows=bool(cached))
 
 
 # ---- routines
-def _routine(step: Step, node: Node, runs: int) -> Work:
+def _routine(step: Step, node: Node, runs: int, schedule: Schedule) -> Work:
     read, written = sum(map(bytes_of, node.inputs)), sum(map(bytes_of, node.outputs))
+    if step[2][-1] in schedule.epilogues.lent:
+        written = 0  # what is overwritten while it is in cache never gets to memory
     flops = _products(node) * runs
     return Work(step[1], (node.op,), node.outputs, None, runs, flops, read * runs, written * runs)
 
