@@ -71,15 +71,19 @@ class Binder {
   bool sizes_of(int v, Layout& layout) {
     int64_t sizes[kMaxDims];
     const std::vector<int>& dims = plan_.values[v].dims;
+    if (!evaluate(dims, sizes)) return false;
+    layout = contiguous_layout({sizes, dims.size()});
+    return true;
+  }
+
+  bool evaluate(const std::vector<int>& dims, int64_t* sizes) {
     for (size_t i = 0; i < dims.size(); ++i) {
       sizes[i] = cells_[dims[i]];
-      if (sizes[i] < 0) {
-        raise("RuntimeError", "sizes: a size cannot be negative; %lld came out for dimension %zd",
-              static_cast<long long>(sizes[i]), static_cast<Py_ssize_t>(i));
-        return false;
-      }
+      if (sizes[i] >= 0) continue;
+      raise("RuntimeError", "sizes: a size cannot be negative; %lld came out for dimension %zd",
+            static_cast<long long>(sizes[i]), static_cast<Py_ssize_t>(i));
+      return false;
     }
-    layout = contiguous_layout({sizes, dims.size()});
     return true;
   }
 
@@ -226,19 +230,16 @@ class Binder {
     launch.kernel = s.kernel;
     launch.parallel = s.parallel;
     launch.reduced = static_cast<int>(s.axes.size()) - s.parallel;
-    for (size_t i = 0; i < s.axes.size(); ++i) {
-      launch.sizes[i] = cells_[s.axes[i]];
-      if (launch.sizes[i] < 0) {
-        raise("RuntimeError", "kernel: a size cannot be negative; %lld came out",
-              static_cast<long long>(launch.sizes[i]));
-        return false;
-      }
-    }
+    if (!evaluate(s.axes, launch.sizes.data())) return false;
+    const auto add = [&](const OperandEntry& entry, bool writes, std::vector<Access>& to) {
+      return access_of(entry, writes, launch, to.emplace_back());
+    };
     for (size_t k = 0; k < s.operands.size(); ++k) {
-      Access access;
       const bool writes = static_cast<int>(k) >= s.kernel->inputs;
-      if (!access_of(s.operands[k], writes, launch, access)) return false;
-      launch.operands.push_back(access);
+      if (!add(s.operands[k], writes, launch.operands)) return false;
+    }
+    for (const OperandEntry& guide : s.guides) {
+      if (!add(guide, false, launch.guides)) return false;
     }
     if (!separate_overlaps(s, launch)) return false;
     note_writes(launch);
@@ -258,6 +259,11 @@ class Binder {
         access.element |= static_cast<int>(i) >= launch.parallel && entry.mapping[i] >= 0;
       }
       return true;
+    }
+    if (entry.kind == OperandEntry::Kind::kShape) {
+      BoundValue shape{{}, {}, plan_.dtype(entry.value)};
+      return sizes_of(entry.value, shape.layout) &&
+             memory_access(shape, entry, false, launch, access);
     }
     return memory_access(use(entry.value), entry, writes, launch, access);
   }
@@ -288,14 +294,6 @@ class Binder {
     return true;
   }
 
-  static bool same_access(const Launch& launch, const Access& a, const Access& b) {
-    if (a.place.offset != b.place.offset) return false;
-    for (int i = 0; i < launch.axes(); ++i) {
-      if (launch.sizes[i] != 1 && a.strides[i] != b.strides[i]) return false;
-    }
-    return true;
-  }
-
   static void reach(const BoundValue& value, int64_t& lo, int64_t& hi) {
     extent(value.layout, &lo, &hi);
     const int64_t item = itemsize(value.dtype);
@@ -316,7 +314,7 @@ class Binder {
       for (size_t w = 0; w < launch.operands.size(); ++w) {
         const Access& write = launch.operands[w];
         if (!write.writes || write.place.root != read.place.root) continue;
-        if (same_access(launch, read, write)) continue;
+        if (launch.same_access(read, write)) continue;
         int64_t write_lo, write_hi;
         reach(values_[s.operands[w].value], write_lo, write_hi);
         overlaps |= lo < write_hi && write_lo < hi;
@@ -348,7 +346,7 @@ class Binder {
         bool alike = !written_[plan_.writes[w]];
         for (const Access& write : launch.operands) {
           if (!write.writes || input_of(write.place) != plan_.writes[w]) continue;
-          alike &= same_access(launch, read, write);
+          alike &= launch.same_access(read, write);
         }
         if (!alike) binding_.alike[w * binding_.inputs + input] = 0;
       }

@@ -43,6 +43,7 @@ struct Source {
   Kind kind;
   Py_ssize_t number;
   PyObject* constant;
+  bool requires_grad;
 };
 
 // What a tensor among the results is: an output, or an input itself.
@@ -67,7 +68,6 @@ struct Contents {
   bool differentiable = false;
   std::vector<std::pair<Py_ssize_t, Py_ssize_t>> gradients;  // input, output or -1 for None
   std::vector<Py_ssize_t> needs_none, needs_some;
-  std::vector<bool> tracked;  // by input, whether it requires grad
   std::vector<Result> tensors_returned;
 };
 
@@ -240,7 +240,8 @@ PyObject* build(const Form& form, const Contents& entry, PyObject* const* output
   return made;
 }
 
-// The tensors that the program is run on; null, perhaps with an exception, if they cannot be had.
+// The tensors that the program is run on; null, perhaps with an exception, if they cannot be had,
+// or one needs a gradient that did not, or the other way round.
 PyObject* gather(const Contents& entry, const Tensors& arguments) {
   const auto count = static_cast<Py_ssize_t>(entry.sources.size());
   PyObject* inputs = PyTuple_New(count);
@@ -260,10 +261,12 @@ PyObject* gather(const Contents& entry, const Tensors& arguments) {
       case Source::kConstant:
         tensor = Py_NewRef(source.constant);
     }
-    if (tensor && !is_tensor(tensor)) Py_CLEAR(tensor);
-    if (tensor) {
+    // A program whose results have no history runs without gradients; its key is silent here.
+    const auto tracked = [&] { return requires_grad(as_tensor(tensor)) == source.requires_grad; };
+    if (tensor && is_tensor(tensor) && (!entry.grad || tracked())) {
       PyTuple_SET_ITEM(inputs, i, tensor);
     } else {
+      Py_XDECREF(tensor);
       Py_CLEAR(inputs);
     }
   }
@@ -281,10 +284,6 @@ bool holds(const Contents& entry, PyObject* inputs) {
   }
   for (Py_ssize_t k : entry.needs_some) {
     if (!has_grad(PyTuple_GET_ITEM(inputs, k))) return false;
-  }
-  // A program whose results have no history runs without gradients, so that its key is silent here.
-  for (size_t k = 0; entry.grad && k < entry.tracked.size(); ++k) {
-    if (requires_grad(as_tensor(PyTuple_GET_ITEM(inputs, k))) != entry.tracked[k]) return false;
   }
   return true;
 }
@@ -426,9 +425,13 @@ class Reader {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(list); ++i) {
       int kind;
       Source source{};
+      int requires_grad;
       PyObject* what;
-      if (!PyArg_ParseTuple(PyTuple_GET_ITEM(list, i), "iO", &kind, &what)) return false;
+      if (!PyArg_ParseTuple(PyTuple_GET_ITEM(list, i), "iOp", &kind, &what, &requires_grad)) {
+        return false;
+      }
       source.kind = static_cast<Source::Kind>(kind);
+      source.requires_grad = requires_grad;
       if (source.kind == Source::kConstant) {
         source.constant = own(what);
       } else {
@@ -480,11 +483,8 @@ PyObject* entry_new(PyTypeObject* type, PyObject* args, PyObject*) {
        Reader::pairs(gradients,
                      [&](Py_ssize_t a, Py_ssize_t b) { c.gradients.emplace_back(a, b); }) &&
        Reader::pairs(needs,
-                     [&](Py_ssize_t input, Py_ssize_t what) {
-                       if (what > 1)
-                         c.tracked.push_back(what > 2);
-                       else
-                         (what ? c.needs_some : c.needs_none).push_back(input);
+                     [&](Py_ssize_t input, Py_ssize_t some) {
+                       (some ? c.needs_some : c.needs_none).push_back(input);
                      }) &&
        Reader::pairs(returned, [&](Py_ssize_t output, Py_ssize_t number) {
          c.tensors_returned.push_back({output != 0, number});

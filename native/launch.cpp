@@ -34,61 +34,6 @@ int64_t saturating_product(int64_t a, int64_t b) {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-void swap_axes(Launch& launch, int i, int j) {
-  std::swap(launch.sizes[i], launch.sizes[j]);
-  for (Access& access : launch.operands) std::swap(access.strides[i], access.strides[j]);
-}
-
-void remove_axis(Launch& launch, int axis) {
-  for (int i = axis; i + 1 < launch.axes(); ++i) swap_axes(launch, i, i + 1);
-  --(axis < launch.parallel ? launch.parallel : launch.reduced);
-}
-
-// Whether axis j should lie outside of axis i, by the first operand that tells: written ones first.
-bool belongs_outside(const Launch& launch, int i, int j) {
-  for (bool writes : {true, false}) {
-    for (const Access& access : launch.operands) {
-      if (!access.value || access.writes != writes) continue;
-      const int64_t a = std::abs(access.strides[i]), b = std::abs(access.strides[j]);
-      if (a && b && a != b) return b > a;
-    }
-  }
-  return false;
-}
-
-void sort_axes(Launch& launch, int from, int to) {
-  for (int i = from + 1; i < to; ++i) {
-    for (int j = i; j > from && belongs_outside(launch, j - 1, j); --j) swap_axes(launch, j - 1, j);
-  }
-}
-
-// Makes one axis of neighbours that every operand walks through as one.
-void collapse(Launch& launch, int from, int to) {
-  for (int i = to - 1; i > from; --i) {
-    const bool joined =
-        std::all_of(launch.operands.begin(), launch.operands.end(), [&](const Access& access) {
-          int64_t step;
-          return !__builtin_mul_overflow(access.strides[i], launch.sizes[i], &step) &&
-                 access.strides[i - 1] == step;
-        });
-    if (!joined) continue;
-    launch.sizes[i - 1] *= launch.sizes[i];
-    for (Access& access : launch.operands) access.strides[i - 1] = access.strides[i];
-    remove_axis(launch, i);
-  }
-}
-
-void simplify(Launch& launch) {
-  for (int i = launch.axes() - 1; i >= 0; --i) {
-    if (launch.sizes[i] == 1) remove_axis(launch, i);
-  }
-  const Kernel& kernel = *launch.kernel;
-  if (!kernel.sequential) sort_axes(launch, 0, launch.parallel);
-  if (!kernel.ordered) sort_axes(launch, launch.parallel, launch.axes());
-  collapse(launch, launch.parallel, launch.axes());
-  collapse(launch, 0, launch.parallel);
-}
-
 // Row-major byte strides over the axes of a launch that `moves` tells to take part. Returns the
 // bytes.
 template <class Moves>
@@ -116,9 +61,9 @@ bool bind_copy(const Launch& shape, Access from, Access to, LaunchTarget& target
   return bind_launch(std::move(copy), target);
 }
 
-// Loops have room for two reduced axes. Where more are left, operands that move along them are
-// copied into the order of the iteration, in which they collapse; written ones are copied back by
-// the caller.
+// Loops have room for two reduced axes, and a guided launch has those of its guides. Where more are
+// left, operands that move along them are copied into the order of the iteration, in which they
+// collapse; written ones are copied back by the caller.
 bool stage_reduced(Launch& launch, LaunchTarget& target,
                    std::vector<std::pair<Access, Access>>& written) {
   if (launch.kernel->gathers) {
@@ -129,18 +74,27 @@ bool stage_reduced(Launch& launch, LaunchTarget& target,
         launch.reduced);
     return false;
   }
+  const auto moves = [&](const Access& access) {
+    const auto* strides = access.strides.data();
+    return std::any_of(strides + launch.parallel, strides + launch.axes(), std::identity());
+  };
+  const auto stage = [&](const Access& access, Access& staged) {
+    return dense_strides(launch, staged,
+                         [&](int i) { return i >= launch.parallel || access.strides[i] != 0; });
+  };
+  if (!launch.guides.empty() && guided(launch).reduced > 2) {
+    for (Access& access : launch.guides) {
+      if (moves(access)) stage(Access(access), access);
+    }
+  }
   for (Access& access : launch.operands) {
-    const auto reduced = [&](int i) { return i >= launch.parallel; };
-    bool moves = false;
-    for (int i = launch.parallel; i < launch.axes(); ++i) moves |= access.strides[i] != 0;
-    if (!moves) continue;
+    if (!moves(access)) continue;
     if (!access.value) {
       raise("RuntimeError", "kernel: %d reduced axes cannot be walked by an index", launch.reduced);
       return false;
     }
     Access staged = access;
-    const int64_t bytes =
-        dense_strides(launch, staged, [&](int i) { return reduced(i) || access.strides[i] != 0; });
+    const int64_t bytes = stage(access, staged);
     if (!target.scratch(bytes, staged.place)) return false;
     if (access.writes) {
       written.emplace_back(staged, access);
@@ -328,8 +282,7 @@ bool bind_loops(const Launch& launch, const Loops& loops, Kernel* kernel, Orient
   return true;
 }
 
-bool add_kernel(const Launch& launch, LaunchTarget& target) {
-  const Orientation orientation = choose_orientation(launch);
+bool add_kernel(const Launch& launch, Orientation orientation, LaunchTarget& target) {
   const Loops loops = choose_loops(launch, orientation);
   BoundKernel bound;
   const bool online = launch.kernel->online && orientation == Orientation::kRow &&
@@ -395,11 +348,13 @@ Launch chunked(const Launch& launch, int axis, int64_t start, int64_t chunks, in
   for (int i = launch.axes(); i > 0; --i) partial.sizes[i] = launch.sizes[i - 1];
   partial.sizes[0] = chunks;
   partial.sizes[axis + 1] = length;
-  for (Access& access : partial.operands) {
-    const int64_t stride = access.strides[axis];
-    for (int i = launch.axes(); i > 0; --i) access.strides[i] = access.strides[i - 1];
-    access.strides[0] = stride * length;
-    access.place.offset += stride * start;
+  for (auto* accesses : {&partial.operands, &partial.guides}) {
+    for (Access& access : *accesses) {
+      const int64_t stride = access.strides[axis];
+      for (int i = launch.axes(); i > 0; --i) access.strides[i] = access.strides[i - 1];
+      access.strides[0] = stride * length;
+      access.place.offset += stride * start;
+    }
   }
   return partial;
 }
@@ -433,6 +388,7 @@ bool bind_split(const Launch& launch, int axis, int64_t length, LaunchTarget& ta
   finish.reduced = 1;
   finish.sizes[launch.parallel] = chunks;
   finish.operands.clear();
+  finish.guides.clear();
   for (Access access : accumulators) {
     const int64_t stride = access.strides[0];
     for (int i = 0; i < launch.parallel; ++i) access.strides[i] = access.strides[i + 1];
@@ -441,11 +397,16 @@ bool bind_split(const Launch& launch, int axis, int64_t length, LaunchTarget& ta
     access.element = true;
     finish.operands.push_back(access);
   }
-  for (Access access : launch.operands) {
-    if (access.value && access.element) continue;
-    access.strides[launch.parallel] = 0;
-    finish.operands.push_back(access);
-  }
+  if (!launch.guides.empty()) finish.guides = finish.operands;
+  const auto keep = [&](const std::vector<Access>& from, std::vector<Access>& to) {
+    for (Access access : from) {
+      if (access.value && access.element) continue;
+      access.strides[launch.parallel] = 0;
+      to.push_back(access);
+    }
+  };
+  keep(launch.operands, finish.operands);
+  keep(launch.guides, finish.guides);
   return bind_launch(std::move(finish), target);
 }
 
@@ -474,6 +435,19 @@ bool arrange_rows(Launch& launch, const Access& lead, int64_t elements, int64_t 
   return true;
 }
 
+int room_for_reduced(const Launch& launch) {
+  const bool plain = launch.guides.empty() || launch.kernel->gathers;
+  return plain ? 2 : std::min(2, guided(launch).reduced);
+}
+
+// Adds the steps of a launch that has no more reduced axes than there is room for; `shape` is the
+// launch as its guides have it.
+bool add(const Launch& launch, const Launch& shape, LaunchTarget& target) {
+  const int64_t length = chunk_length(shape, longest_reduced(shape));
+  if (length) return bind_split(launch, longest_reduced(launch), length, target);
+  return add_kernel(launch, choose_orientation(shape), target);
+}
+
 Kernel* identity_kernels[kDTypeCount] = {};
 
 }  // namespace
@@ -500,6 +474,14 @@ bool join_blocks(Launch launch, int operand, BoundRoutine& routine, bool& joined
   const std::string classes = stride_classes(launch, loops.axes[2]);
   if (!bind_loops(launch, loops, launch.kernel, Orientation::kMap, classes, bound)) return false;
   routine.epilogue.push_back(std::move(bound));
+  return true;
+}
+
+bool Launch::same_access(const Access& a, const Access& b) const {
+  if (a.place.offset != b.place.offset) return false;
+  for (int i = 0; i < axes(); ++i) {
+    if (sizes[i] != 1 && a.strides[i] != b.strides[i]) return false;
+  }
   return true;
 }
 
@@ -552,13 +534,12 @@ bool bind_launch(Launch launch, LaunchTarget& target) {
   simplify(launch);
   std::vector<std::pair<Access, Access>> written;
   const Launch before = launch;
-  if (launch.reduced > 2) {
+  if (launch.reduced > room_for_reduced(launch)) {
     if (!stage_reduced(launch, target, written)) return false;
     simplify(launch);
   }
-  const int axis = longest_reduced(launch);
-  const int64_t length = chunk_length(launch, axis);
-  const bool added = length ? bind_split(launch, axis, length, target) : add_kernel(launch, target);
+  const bool added =
+      launch.guides.empty() ? add(launch, launch, target) : add(launch, guided(launch), target);
   if (!added) return false;
   for (const auto& [from, to] : written) {
     if (!bind_copy(before, from, to, target)) return false;

@@ -26,12 +26,29 @@ struct Launch {
   int parallel = 0, reduced = 0;
   std::array<int64_t, kMaxAxes> sizes = {};
   std::vector<Access> operands;
+  // If any, the loops run as if these were the operands that are read, which decides in which order
+  // a reduction adds.
+  std::vector<Access> guides;
   std::vector<uint64_t> params;
   std::vector<std::pair<int, int>> scalars;
 
   int axes() const { return parallel + reduced; }
   int64_t count(int from, int to) const;  // product of sizes, saturating
+  // Whether two operands in one memory are at the same place at every point.
+  bool same_access(const Access& a, const Access& b) const;
 };
+
+void swap_axes(Launch& launch, int i, int j);
+void remove_axis(Launch& launch, int axis);
+
+// Makes one axis of neighbours among some that every operand and every guide walks through as one.
+void collapse(Launch& launch, int from, int to);
+
+// Drops axes of one point, orders the others as memory is, and makes one of those that can be.
+void simplify(Launch& launch);
+
+// The launch as its guides have it: what decides how its loops run.
+Launch guided(const Launch& launch);
 
 // What launches are bound into.
 struct LaunchTarget {

@@ -124,7 +124,7 @@ class Reader {
           compact_step(sized(entry, 4, "compact"), true);
           break;
         case 4:
-          steps_->push_back(kernel_step(sized(entry, 6, "kernel")));
+          steps_->push_back(kernel_step(parts.size() == 7 ? parts : sized(entry, 6, "kernel")));
           break;
         case 5:
           library_step(tuple_of(entry, "library"));
@@ -284,7 +284,7 @@ class Reader {
   }
 
   KernelStep kernel_step(nb::tuple parts) {
-    KernelStep step{kernel(parts[1]), dim_list(parts[2], false), 0, {}, {}};
+    KernelStep step{kernel(parts[1]), dim_list(parts[2], false), 0, {}, {}, {}};
     const int axes = static_cast<int>(step.axes.size());
     if (axes > kMaxAxes) reject("a kernel has too many axes");
     step.parallel = number(parts[3], 0, axes + 1, "a number of parallel axes");
@@ -298,27 +298,41 @@ class Reader {
     for (nb::handle param : tuple_of(parts[5], "params")) {
       step.params.push_back(param_entry(tuple_of(param, "a param")));
     }
+    if (parts.size() > 6) {
+      for (nb::handle guide : tuple_of(parts[6], "guides")) {
+        step.guides.push_back(operand_entry(tuple_of(guide, "a guide"), axes));
+      }
+    }
     return step;
   }
 
   OperandEntry operand_entry(nb::tuple parts, int axes) {
     OperandEntry entry{OperandEntry::Kind::kStatus, -1, {}};
-    if (parts.size() == 1 && text_of(parts[0]) == "status") return entry;
-    if (parts.size() == 3 && nb::isinstance<nb::str>(parts[0]) && text_of(parts[0]) == "index") {
+    const bool named = parts.size() > 0 && nb::isinstance<nb::str>(parts[0]);
+    if (parts.size() == 1 && named && text_of(parts[0]) == "status") return entry;
+    if (parts.size() == 3 && named && text_of(parts[0]) == "shape") {
+      entry.kind = OperandEntry::Kind::kShape;
+      entry.value = number(parts[1], 0, plan_.inputs.size() + plan_.values.size(), "a value");
+      mapping_of(parts[2], entry);
+    } else if (parts.size() == 3 && named && text_of(parts[0]) == "index") {
       entry.kind = OperandEntry::Kind::kIndex;
       entry.mapping = dim_list(parts[1], true);
       entry.value = number(parts[2], -1, plan_.dims.size(), "a dim");
     } else if (parts.size() == 2) {
       entry.kind = OperandEntry::Kind::kValue;
       entry.value = value(parts[0]);
-      for (nb::handle d : tuple_of(parts[1], "a mapping")) {
-        entry.mapping.push_back(number(d, -1, rank(entry.value), "a dimension"));
-      }
+      mapping_of(parts[1], entry);
     } else {
       reject("an operand has an unknown form");
     }
     if (static_cast<int>(entry.mapping.size()) != axes) reject("a mapping has a wrong length");
     return entry;
+  }
+
+  void mapping_of(nb::handle o, OperandEntry& entry) {
+    for (nb::handle d : tuple_of(o, "a mapping")) {
+      entry.mapping.push_back(number(d, -1, rank(entry.value), "a dimension"));
+    }
   }
 
   ParamEntry param_entry(nb::tuple parts) {

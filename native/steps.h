@@ -79,7 +79,7 @@ struct CompactStep {
 };
 
 struct OperandEntry {
-  enum class Kind : uint8_t { kValue, kIndex, kStatus };
+  enum class Kind : uint8_t { kValue, kIndex, kStatus, kShape };  // kShape: no memory, row-major
   Kind kind;
   int value = -1;  // kIndex: the dim of the base, or -1
   std::vector<int>
@@ -98,6 +98,7 @@ struct KernelStep {
   int parallel;
   std::vector<OperandEntry> operands;
   std::vector<ParamEntry> params;
+  std::vector<OperandEntry> guides;  // see Launch
 };
 
 struct LibraryStep {

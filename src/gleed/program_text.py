@@ -1,7 +1,7 @@
 """The text form of programs: `parse_program(print_program(program))` is planned to the same steps.
 
 All that a plan needs is in the text: symbols with the sizes that they had, what was decided about
-them, the graph with the graphs inside it, what is written and stored.
+them, the graph with the graphs inside it, what is written, stored, and computed inside of kernels.
 
 >>> from gleed import primitives
 >>> from gleed.trace import Trace
@@ -31,6 +31,7 @@ from typing import Any
 from gleed.compiler.dims import RELATIONS, Dim, Scope, Size, translate
 from gleed.compiler.graph import Graph, Node, Shape, Value, graph_lines, inner_graphs
 from gleed.compiler.planning import Program
+from gleed.compiler.stored import Placement
 from gleed.primitives.core import PRIMITIVES, IRError
 from gleed.trace import Standin, Trace, copy_calls, replay
 
@@ -59,7 +60,9 @@ def print_program(program: Program) -> str:
         lines.append(f"takes {' '.join(program.kinds)}")
     if program.residuals:
         lines.append(f"residuals {program.residuals}")
-    lines += [f"store {names[v]} of {call}" for v, call in (program.stored or {}).items()]
+    if program.placement:
+        placed = (("store", program.placement.stored), ("inside", program.placement.inside))
+        lines += [f"{word} {names[v]} of {n}" for word, calls in placed for v, n in calls.items()]
     return "\n  ".join(lines)
 
 
@@ -173,14 +176,15 @@ class _Reader:
             sizes.append((int(tensor), int(axis)))
         kinds = tuple((self._opened("takes") or "").split())
         residuals = int(self._opened("residuals") or 0)
-        stored: dict[Value, int] = {}
-        while (line := self._opened("store")) is not None:
-            value, call = line.split(" of ")
-            stored[names[value]] = int(call)
+        placement = Placement()
+        for word, calls in (("store", placement.stored), ("inside", placement.inside)):
+            while (line := self._opened(word)) is not None:
+                value, call = line.split(" of ")
+                calls[names[value]] = int(call)
         guards = tuple(self._scope.guards[decided:])
         return Program(
             name, graph, self._scope, symbols or None, decided, guards, written, tuple(sizes),
-            residuals, stored or None, kinds,
+            residuals, placement if placement.calls else None, kinds,
         )  # fmt: skip
 
     # ---- lines

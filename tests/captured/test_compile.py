@@ -557,3 +557,33 @@ def test_a_literal_is_no_learning_rate() -> None:
     optimizer.param_groups[0]["lr"] = 100.0
     before = weight.detach().clone()
     assert step(gleed.ones(1), rate) == (before * rate).sum()
+
+
+def test_what_requires_grad_may_change() -> None:
+    scaled = gleed.compile(lambda x, y: x * y)
+    x, y = gleed.randn(3), gleed.randn(3)
+    assert not scaled(x, y).requires_grad
+    x.requires_grad_()
+    for _ in range(2):
+        scaled(x, y).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == (y + y).tolist()
+    assert not scaled(x.detach(), y).requires_grad
+    assert "one requires grad that did not" in scaled.report()
+
+
+def test_a_frozen_parameter_gets_no_gradient() -> None:
+    model = gleed.nn.Linear(2, 1)
+    x = gleed.randn(4, 2)
+
+    @gleed.compile
+    def step() -> None:
+        model(x).sum().backward()
+
+    for _ in range(3):
+        step()
+    model.weight.requires_grad_(False)
+    model.zero_grad()
+    step()
+    assert model.weight.grad is None
+    assert model.bias.grad is not None

@@ -10,6 +10,7 @@ import pytest
 
 import gleed
 from gleed.compiler.graph import Graph, Node
+from gleed.compiler.stored import Placement
 from gleed.compiler.verify_graph import GraphError, verify_program
 from gleed.compiler.verify_plan import PlanError, verify_plan
 
@@ -28,9 +29,9 @@ def test_captured_programs_are_sound() -> None:
             verify_plan(program, program.schedule())
 
 
-def sound() -> Any:
-    compiled = gleed.compile(lambda x: (x * 2).sum(0))
-    compiled(gleed.ones(20, 3))
+def sound(function: Any = lambda x: x.sum(2).sum(0)) -> Any:
+    compiled = gleed.compile(function)
+    compiled(gleed.ones(20, 3, 2))
     return compiled._entries[0].captured.program
 
 
@@ -44,7 +45,10 @@ def test_every_rule_can_be_broken() -> None:
         (replace(program, written={0: 0}), "must have the dtype and rank of input 0"),
         (replace(program, written={0: 7}), "cannot overwrite input 7"),
         (replace(program, residuals=5), "5 outputs cannot be kept"),
-        (replace(program, stored={stray: 1}), "what is stored must be in the graph"),
+        (
+            replace(program, placement=Placement({stray: 1})),
+            "what is stored or computed inside must be in the graph",
+        ),
     ):
         with pytest.raises(GraphError, match=rule):
             verify_program(broken)
@@ -57,9 +61,7 @@ def test_every_rule_can_be_broken() -> None:
 
 
 def test_every_rule_of_plans_can_be_broken() -> None:
-    program = sound()
-
-    def broken(rule: str, change: Any) -> None:
+    def broken(rule: str, change: Any, program: Any = sound()) -> None:
         schedule = program.schedule()
         change(schedule)
         with pytest.raises(PlanError, match=rule):
@@ -86,6 +88,11 @@ def test_every_rule_of_plans_can_be_broken() -> None:
     broken("cannot lie along", first(lambda o: (o[0], (5, 1))))
     broken("moves along reduced axes if", first(lambda o: (o[0], (0, -1))))
     broken("kind in is bound to index", first(lambda o: ("index", (0, 0), 0)))
+
+    guided = sound(lambda x: (x * 2).sum((0, 2)))
+    missing, there = ((("shape", 1, (5, 0, 1)),), (("shape", 0, (0, 1, 2)),))
+    broken("cannot lie along", of_kernel(6, lambda guides: missing), guided)
+    broken("value 0 has memory; it guides", of_kernel(6, lambda guides: there), guided)
 
     def other_dtype(schedule: Any) -> None:
         schedule.values[0] = ("f64", schedule.values[0][1])

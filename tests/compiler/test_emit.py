@@ -8,6 +8,7 @@ import pytest
 from gleed.compiler import kernel as k
 from gleed.compiler.interpret import NUMPY_DTYPES, convert
 from gleed.compiler.kernel import DTYPES, Check, Kernel, Operand, Store
+from gleed.compiler.online import online
 
 from .machine import AXES, Affine, lay_out, make_array
 
@@ -406,6 +407,56 @@ def test_long_sums_are_accurate(machine, orientation):
     values.flat[777] = np.inf
     machine.run(kernel, orientation, [values, out])
     assert out.item() == np.inf
+
+
+def bodies(x: k.Node, y: k.Node) -> dict[str, k.Node]:
+    """Values of two operands: from what is cheap to what is dear, has rare branches, or is wide."""
+    dear = k.math("exp", k.math("tanh", x) * y) + k.math("exp", k.sqrt(k.abs(x)) - k.abs(y))
+    return {
+        "cheap": x * y,
+        "moderate": k.math("exp", x - y),
+        "dear": dear * k.math("tanh", dear) + k.math("log", k.abs(dear) + 1),
+        "rare": k.math("sin", x) + y,
+        "wide": k.cast(k.cast(x, "f64") * k.cast(y, "f64"), "f32"),
+    }
+
+
+def row_values(x: k.Node) -> dict[str, k.Node]:
+    greatest = k.reduce("max", x)
+    total = k.reduce("sum", k.math("exp", x - greatest))
+    return {"sum": k.reduce("sum", x), "prod": k.reduce("prod", x), "online": total}
+
+
+@pytest.mark.parametrize("layouts", ["11", "s1", "0s"])
+@pytest.mark.parametrize("dtype", ["f32", "bf16"])
+@pytest.mark.parametrize("orientation", ["row", "column"])
+def test_the_order_of_adding_does_not_depend_on_the_body(machine, orientation, dtype, layouts):
+    """What a kernel reduces may be computed in it or lie in memory: the bits are the same."""
+    rng = np.random.default_rng(13)
+
+    def run(stores, inputs, orientation, shape):
+        operands = [Operand(d, "in", orientation != "map") for _, d in inputs]
+        outs = [np.zeros(shape, NUMPY_DTYPES[node.dtype]) for node in stores]
+        operands += [Operand(node.dtype, "out") for node in stores]
+        stored = tuple(Store(len(inputs) + i, node) for i, node in enumerate(stores))
+        kernel = Kernel("adding", tuple(operands), (), stored)
+        long = orientation == "row" and online(kernel)
+        machine.run(long or kernel, orientation, [*(x for x, _ in inputs), *outs])
+        return outs
+
+    x, y = (k.cast(k.load(i, dtype), "f32") for i in range(2))
+    for shape in [(2, 1, n) for n in (1, 15, 16, 17, 63, 64, 65, 127, 4160, 9000)] + [(2, 3, 85)]:
+        values = [make_finite(rng, "f32", shape) + rng.random(shape, np.float32) for _ in range(2)]
+        inputs = [convert(v, "f32", dtype) if dtype != "f32" else v for v in values]
+        inputs = [(lay_out(v, layout), dtype) for v, layout in zip(inputs, layouts, strict=True)]
+        reduced = tuple(1 if i in AXES[orientation] else n for i, n in enumerate(shape))
+        for name, body in bodies(x, y).items():
+            (made,) = run([body], inputs, "map", shape)
+            for what in row_values(x):
+                (fused,) = run([row_values(body)[what]], inputs, orientation, reduced)
+                one = row_values(k.load(0, "f32"))[what]
+                (apart,) = run([one], [(made, "f32")], orientation, reduced)
+                assert fused.tobytes() == apart.tobytes(), (name, what, shape)
 
 
 def test_columns_of_every_width(machine):

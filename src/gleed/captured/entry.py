@@ -14,7 +14,6 @@ from gleed.captured.structure import Branch, Fixed, Form, Leaf, build, other_num
 # What the core calls the kinds of forms, cells and sources.
 _TENSOR, _FIXED, _SEQUENCE, _DICT, _FIELDS, _NUMBER = range(6)
 _CELLS = {"item": 0, "attribute": 1, "index": 2, "length": 3, "keys": 4, "content": 5}
-_NO_GRADIENT, _GRADIENT, _UNTRACKED, _TRACKED = range(4)  # what an input must be
 _SOURCES = {"argument": 0, "cell": 1, "grad": 2, "constant": 3}
 
 
@@ -43,11 +42,12 @@ class Source:
     """Where a call finds an input of the program.
 
     kind: "argument" (number `what`), "cell" (number `what`), "grad" (of input number `what`), or
-    "constant" (the tensor).
+    "constant" (the tensor). requires_grad: of the tensor there.
     """
 
     kind: str
     what: Any
+    requires_grad: bool
 
 
 class Entry:
@@ -73,9 +73,7 @@ class Entry:
         form = _coded(captured.form) if self._plain else (_SEQUENCE, tuple, tensors)
         slots = {position: len(shapes) + i for i, position in enumerate(sorted(numbers))}
         origins = {argument_origin(position): ~slot for position, slot in slots.items()}
-        needs = [(k, _NO_GRADIENT) for k in captured.needs_none]
-        needs += [(k, _GRADIENT) for k in captured.needs_some]
-        needs += [(k, _TRACKED if t else _UNTRACKED) for k, t in enumerate(captured.tracked)]
+        needs = [(k, 0) for k in captured.needs_none] + [(k, 1) for k in captured.needs_some]
         self._core = _C.Entry(
             _coded_arguments(arguments, slots),
             len(shapes) + len(slots),
@@ -85,7 +83,7 @@ class Entry:
                 for cell, held in zip(reached.cells, reached.held, strict=True)
             ),
             MISSING,
-            tuple((_SOURCES[source.kind], source.what) for source in sources),
+            tuple((_SOURCES[s.kind], s.what, s.requires_grad) for s in sources),
             (
                 captured.op,
                 captured.numbers,
@@ -117,7 +115,10 @@ class Entry:
         changed = self.reached.changed()
         if changed is not None:
             return f"{changed.path} has changed"
-        return "its tensors have other sizes, or there is a gradient where there was none"
+        return (
+            "its tensors have other sizes, one requires grad that did not, or no more, or there is "
+            "a gradient where there was none"
+        )
 
 
 def _is_plain(form: Form) -> bool:

@@ -223,28 +223,28 @@ def _run_none(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def _sources(recorder: Recorder, arguments: list[Any], reached: Reached) -> list[Source]:
     """Where later calls find the program's inputs."""
-    known: dict[Place, Source] = {}
+    known: dict[Place, tuple[str, Any]] = {}
     for tensor, k in reached.tensors.values():
-        known.setdefault(place_of(tensor), Source("cell", k))
+        known.setdefault(place_of(tensor), ("cell", k))
     for i, tensor in enumerate(arguments):
-        known[place_of(tensor)] = Source("argument", i)
+        known[place_of(tensor)] = "argument", i
     owners = {id(grad): owner for owner, grad in recorder.gradients_before()}
     numbers = {place_of(tensor): i for i, tensor in enumerate(recorder.inputs)}
     found: list[Source] = []
     for i, tensor in enumerate(recorder.inputs):
         source = known.get(place_of(tensor))
         if i in recorder.constants:
-            source = Source("constant", tensor)
+            source = "constant", tensor
         elif source is None and id(tensor) in owners:
             owner = numbers.get(place_of(owners[id(tensor)]), i)
-            source = Source("grad", owner) if owner < i else None
+            source = ("grad", owner) if owner < i else None
         if source is None:
             raise Unfollowed(
                 "every tensor that a captured function reads must be an argument, or found by a "
                 f"name in its code; one of shape {tuple(tensor.shape)} is not",
                 "pass it in",
             )
-        found.append(source)
+        found.append(Source(*source, tensor.requires_grad))
     return found
 
 

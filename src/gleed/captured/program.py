@@ -20,7 +20,7 @@ from gleed.compiler.cells import Step
 from gleed.compiler.dims import RELATIONS, Dim, Size, translate
 from gleed.compiler.graph import Graph, Value
 from gleed.compiler.planning import Program, build_plan
-from gleed.compiler.stored import stored
+from gleed.compiler.stored import placement
 from gleed.errors import GradientError
 from gleed.gradient import substitute
 from gleed.trace import Standin, Trace
@@ -50,7 +50,6 @@ class Captured:
     results: for each tensor among the results, ("output", k) or ("input", k). differentiable: how
     many of the outputs have a history. gradients: pairs of an input and what becomes its `.grad`:
     an output, or None. needs_none, needs_some: inputs that must not or must have a `.grad` before.
-    tracked: by input, whether it requires a gradient.
     calls: the operations in it, results_of: by result the number of the call.
     backward: pairs of an input and its gradient, if results have a history, in the same graph.
     recording, passes: how many seconds they took.
@@ -65,7 +64,6 @@ class Captured:
     gradients: list[tuple[int, int | None]]
     needs_none: list[int]
     needs_some: list[int]
-    tracked: list[bool]
     held: list[Any]  # what the numbers are the addresses of
     generators: tuple[int, ...]  # numbers that stand for those that it draws from
     plan: Any
@@ -80,6 +78,12 @@ class Captured:
         """What the plan was made of."""
         program: Program = self.plan.program
         return program
+
+    @property
+    def stored(self) -> dict[Value, int]:
+        """The results of operations that have memory."""
+        placement = self.program.placement
+        return placement.stored if placement else {}
 
 
 def capture(recorder: Recorder, result: Any) -> Captured:
@@ -123,7 +127,6 @@ def capture(recorder: Recorder, result: Any) -> Captured:
         gradients,
         needs_none,
         needs_some,
-        [tensor.requires_grad for tensor in recorder.inputs],
         recorder.held,
         (0, *map(id, recorder.held)) if recorder.trace.draws() else (),
         plan,
@@ -370,7 +373,7 @@ class _CapturedFormula(Formula):
             name=self.title,
             symbols=symbols,
             decided=self._decided,
-            stored=stored(graph, kept, {}),
+            placement=placement(graph, kept, {}),
         )
 
 
@@ -402,7 +405,7 @@ def operation(
         residuals=len(residuals),
         written=written,
         grad=formula and formula.record(),
-        stored=stored(graph, recorder.calls, written),
+        placement=placement(graph, recorder.calls, written),
     )
     if formula:
         formula.seal()

@@ -17,13 +17,13 @@ from gleed.captured.calls import Call, Calls
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Memory, Part, Place, place_of
 from gleed.captured.subscript import Parts, basic_index
+from gleed.compiler.dependencies import MOVEMENTS
 from gleed.compiler.dims import RELATIONS, Dim, Size, hint, identity, product, translate
 from gleed.compiler.fuse import written_out
 from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import HALVES
 from gleed.compiler.pipeline import enabled
 from gleed.compiler.planning import Program
-from gleed.compiler.schedule import MOVEMENTS
 from gleed.followed import FollowedInt, FollowedNumber, FollowedSize, fixed, is_followed
 from gleed.primitives.core import IRError
 from gleed.primitives.movement import inverse
@@ -362,9 +362,10 @@ class Recorder:
         }
         made: dict[Value, Standin] = {}
         results = replay(self.trace, program.graph, values, params, moved, keep_looped, made)
-        for value, call in (program.stored or {}).items():  # one plan that was several calls
+        calls = program.placement.calls if program.placement else {}
+        for value, call in calls.items():  # one plan that was several calls
             self.calls.setdefault(made[value].value, self.count + call)
-        self.count += max((program.stored or {}).values(), default=0)
+        self.count += max(calls.values(), default=0)
         return [self._rounded(y) for y in results]
 
     @staticmethod

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from gleed.captured.listing import Listing
 from gleed.captured.program import Captured
 from gleed.compiler.cells import INNER
+from gleed.compiler.graph import bytes_of
 from gleed.compiler.objects import seconds
 from gleed.compiler.split import split
 from gleed.compiler.stored import reasons
-from gleed.compiler.work import Work, bytes_of, overwritten, work
+from gleed.compiler.work import Work, overwritten, work
 
 _SHARING = ("input", "permute", "broadcast", "movement", "reshape")  # the memory of others
 
@@ -20,7 +21,7 @@ def summary(captured: Captured) -> str:
     """One line."""
     program = captured.program
     launched = [s for s in program.schedule().steps if s[0] in ("kernel", "library", *INNER)]
-    stored = {*(program.stored or ())} - overwritten(program)
+    stored = {*captured.stored} - overwritten(program)
     return (
         f"{_many(len(program.graph.inputs), 'input')}, "
         f"{_many(len(captured.calls), 'operation')} in {_many(len(launched), 'kernel')}; "
@@ -53,7 +54,7 @@ def _memory(captured: Captured) -> str:
     plan, program = captured.plan, captured.program
     if not plan.memory:
         return "known when the program has run"
-    kept = {*(program.stored or ()), *program.graph.outputs} - overwritten(program)
+    kept = {*captured.stored, *program.graph.outputs} - overwritten(program)
     values = {v for node in program.graph.nodes for v in node.outputs} & captured.results_of.keys()
     virtual = sum(bytes_of(v) for v in values - kept if v.node.kind not in _SHARING)
     return (

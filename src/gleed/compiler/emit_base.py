@@ -70,8 +70,9 @@ class Emitter:
         self.moving = variant.orientation == "map" and self.weight <= _CHEAP
         self.strided = any(map(self._irregular, range(len(variant.strides))))
         self.lanes = 1 if self.serial else self._lanes()
-        whole = (self.lanes > 1 and self.vector_tail) or (self.moving and self.strided)
+        whole = (self.lanes > 1 and not self._branches) or (self.moving and self.strided)
         self.unroll = self._unroll() if (whole or self.serial) and not self.rare else 1
+        self.unroll = 2 if self.late else self.unroll  # by which running maxima move
         self.streamed = variant.strides.find("n")  # the operand written past the caches, or -1
         self.types: dict = {}
         self.scopes: dict[Place, Scope] = {Place.FUNCTION: self.code.scope()}
@@ -134,15 +135,19 @@ class Emitter:
 
     @property
     def vector_tail(self) -> bool:
-        """Whether the last, incomplete vector is masked rather than done lane by lane: not where
-        a masked access would become a branch for every lane."""
+        """Whether the last, incomplete vector is masked: lane by lane adds in another order."""
+        rounds = self.variant.orientation == "row" and any(r.rounds for r in self.reducers.values())
+        return self.target.masks and (rounds or not self._branches)
+
+    @property
+    def _branches(self) -> bool:
+        """Whether a masked access would be a branch for every lane."""
         irregular = [k for k in range(len(self.variant.strides)) if self._irregular(k)]
         gathers = (n for n in self.kernel.nodes if n.op == "gather")
         irregular += [n.attr for n in gathers if n.args[0] in self.varying]
-        return self.target.masks and all(
-            item_size(self.kernel.operands[k].dtype) >= 4 or self.kernel.operands[k].kind == "index"
-            for k in irregular
-        )
+        operands = [self.kernel.operands[k] for k in irregular]
+        narrow = any(item_size(o.dtype) < 4 and o.kind != "index" for o in operands)
+        return narrow or not self.target.masks
 
     def scope_of(self, node: Node) -> Scope:
         """The open scope that a node's value belongs to."""

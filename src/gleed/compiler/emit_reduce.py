@@ -24,6 +24,8 @@ class Reducer:
         # Long float sums are accumulated in blocks, and the blocks in a total that carries its
         # rounding error along: the error does not grow with the number of blocks.
         self.cascades = self.op == "sum" and is_float(self.dtype)
+        # The order in which it adds shows in the result.
+        self.rounds = self.op in ("sum", "prod") and is_float(self.dtype)
 
     def start(self, lanes: int) -> list[str]:
         """The accumulator of nothing."""

@@ -19,6 +19,9 @@ from gleed.compiler.kernel import Node, item_size
 from gleed.compiler.llvm_text import State, iota, vector_type
 from gleed.compiler.passes import Pass
 
+# What rounds is accumulated in so many vectors in turns, however many of them a step of the loop
+# takes: so the order of adding depends on sizes alone, not on what else a kernel computes.
+_WAYS = 4
 # Sums flush their accumulators into a second level after this many additions each.
 _ADDITIONS = 64
 # Points of a line in one tile of a strided map.
@@ -125,7 +128,7 @@ class RowEmitter(OnlineEmitter):
     def _start(self, now: Pass) -> State:
         state = self.start_running(now)
         for node in now.reductions:
-            for u in range(self.unroll):
+            for u in range(self._ways(node)):
                 state |= self.start_state((node, u), node, self.lanes)
             if self._scalar_tail:
                 state |= self.start_state((node, "tail"), node, 1)
@@ -150,7 +153,7 @@ class RowEmitter(OnlineEmitter):
             return state
         if "count" not in state:
             return self._stretch(now, "0", self.size(2), state)
-        block = _ADDITIONS * self.lanes * self.unroll
+        block = _ADDITIONS * self.lanes * _WAYS
         return self.code.loop(
             "0", self.size(2), block, state, self.types, lambda c, s: self._block(now, c, block, s)
         )
@@ -178,7 +181,7 @@ class RowEmitter(OnlineEmitter):
                 continue
             (block,) = self._copies(node, state)
             changed |= self.flush(node, "copies", block, self.lanes, state)
-            for u in range(self.unroll):
+            for u in range(_WAYS):
                 changed |= self.start_state((node, u), node, self.lanes)
             if self._scalar_tail:
                 (block,) = self.read_state(state, node, "tail")
@@ -186,25 +189,32 @@ class RowEmitter(OnlineEmitter):
                 changed |= self.start_state((node, "tail"), node, 1)
         return changed
 
+    def _ways(self, node: Node) -> int:
+        """The vectors in which a reduction accumulates."""
+        return _WAYS if self.reducers[node].rounds else self.unroll
+
     def _stretch(self, now: Pass, start: str, end: str, state: State) -> State:
-        """The points from `start` to `end` of a line: whole unrolled vectors, then the rest."""
-        if self.rare and self.vector_tail and self.lanes > 1:
-            return self._masked(now, start, end, state)
-        if self.streamed >= 0 and start == "0":
+        """The points from `start` to `end` of a line: whole groups of vectors, then the rest."""
+        masked = self.rare and not self.late and self.vector_tail and self.lanes > 1
+        if self.streamed >= 0 and start == "0" and not masked:
             start = self._aligned(self.streamed, end)
             state = self._rest(now, "0", start, state)
         step = self.lanes * self.unroll
+        group = self.lanes * max(map(self._ways, now.reductions), default=self.unroll)
         length = end if start == "0" else self.code.op(f"sub i64 {end}, {start}")
-        whole = self.code.op(f"and i64 {length}, {-step}")
+        whole = self.code.op(f"and i64 {length}, {-group}")
         middle = whole if start == "0" else self.code.op(f"add i64 {start}, {whole}")
-        state = self.code.loop(
-            start, middle, step, state, self.types,
-            lambda i2, s: self._points(now, i2, self.lanes, self.unroll, s),
-        )  # fmt: skip
-        return state if step == 1 else self._rest(now, middle, end, state)
+        if masked:
+            return self._masked(now, start, end, state, middle)
+        state = self._vectors(now, start, middle, self.unroll, state, turns=True)
+        if self._scalar_tail and step < group:
+            rest = self.code.op(f"and i64 {length}, {-self.lanes}")
+            last = rest if start == "0" else self.code.op(f"add i64 {start}, {rest}")
+            state, middle = self._vectors(now, middle, last, 1, state), last
+        return state if group == 1 else self._rest(now, middle, end, state)
 
     def _rest(self, now: Pass, start: str, end: str, state: State) -> State:
-        """Points that do not fill unrolled vectors."""
+        """Points that do not fill groups of vectors."""
         if self._scalar_tail or self.lanes == 1:
             return self.code.loop(
                 start, end, 1, state, self.types, lambda i2, s: self._points(now, i2, 1, 1, s)
@@ -224,15 +234,40 @@ class RowEmitter(OnlineEmitter):
         points = self.code.op(f"select i1 {whole}, i64 {points}, i64 {end}")
         return self.code.call("llvm.smin.i64", "i64", ("i64", points), ("i64", end))
 
-    def _masked(self, now: Pass, start: str, end: str, state: State) -> State:
-        """Vectors of which the last may be incomplete. A whole line is done so where there are rare
-        branches: their code is what takes long to compile, and is then there only once."""
+    def _vectors(
+        self, now: Pass, start: str, end: str, copies: int, state: State, *, turns: bool = False
+    ) -> State:
+        """Whole vectors, so many at a time; whether accumulators take turns."""
+
+        def points(i2: str, s: State) -> State:
+            s = self._points(now, i2, self.lanes, copies, s)
+            return s | self._turned(now, s) if turns else s
+
+        return self.code.loop(start, end, self.lanes * copies, state, self.types, points)
+
+    def _turned(self, now: Pass, state: State) -> State:
+        """Accumulators moved on, so that the next vectors go to the next ones; what changes."""
+        turned: State = {}
+        for node in now.reductions:
+            ways, parts = self._ways(node), self.reducers[node].parts
+            for u in range(ways if ways > self.unroll else 0):
+                for part in range(len(parts)):
+                    turned[node, u, part] = state[node, (u + self.unroll) % ways, part]
+        return turned
+
+    def _masked(self, now: Pass, start: str, end: str, state: State, groups: str = "") -> State:
+        """Vectors of which the last may be incomplete, and up to `groups` whole groups. A whole
+        line is done so where there are rare branches: their code is what takes long to compile, and
+        is then there only once."""
 
         def masked(i2: str, s: State) -> State:
             self.mask = self.tail_mask(i2, end, self.lanes)
             s = self._points(now, i2, self.lanes, 1, s)
             self.mask = None
-            return s
+            if not groups or not self._turned(now, s):
+                return s
+            inside = self.code.op(f"icmp slt i64 {i2}, {groups}")
+            return self.code.when(inside, s, self.types, lambda: self._turned(now, s))
 
         return self.code.loop(start, end, self.lanes, state, self.types, masked)
 
@@ -300,7 +335,7 @@ class RowEmitter(OnlineEmitter):
 
     def _copies(self, node: Node, state: State) -> list[str]:
         """The unrolled copies' accumulators, combined in pairs."""
-        values = [self.read_state(state, node, u) for u in range(self.unroll)]
+        values = [self.read_state(state, node, u) for u in range(self._ways(node))]
         while len(values) > 1:
             pairs = zip(values[::2], values[1::2], strict=True)
             values = [self.reducers[node].merge(self.code, a, b, self.lanes) for a, b in pairs]

@@ -160,7 +160,7 @@ class Epilogues:
         """The operand that a kernel follows, if it reads all that was made at the points that it
         computes, and overwrites nothing that other blocks still need. Takes note of what it does.
         """
-        _, ir, axes, parallel, operands, _ = step
+        _, ir, axes, parallel, operands, *_ = step
         if parallel < len(axes) or ir.reduces or ir.sequential or ir.gathers:
             return None
         read, written = list(_operands(step, "in")), list(_operands(step, "out"))

@@ -11,7 +11,8 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from gleed.compiler import kernel as k
@@ -73,7 +74,7 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
     source, axes = value.node.inputs[0], value.node.attrs["axes"]
     reduced = tuple(source.shape[a] for a in axes)
     used = set(mapping)
-    free = [a for a in range(len(shape)) if a not in used and not _is_unit(shape[a])]
+    free = [a for a in range(len(shape)) if a not in used and not is_unit(shape[a])]
     if not free:
         return Space((*shape, *reduced), len(shape)), identity, None
     rows = [a for a in range(len(shape)) if a not in free]
@@ -170,15 +171,24 @@ def _unit_reshape(
     source: tuple[Size, ...], target: tuple[Size, ...], mapping: Mapping
 ) -> Mapping | None:
     """A reshape that only adds or drops axes of size 1, as a mapping."""
-    kept = [(n, m) for n, m in zip(target, mapping, strict=True) if not _is_unit(n)]
-    if not _identical([n for n in source if not _is_unit(n)], [n for n, _ in kept]):
+    kept = [(n, m) for n, m in zip(target, mapping, strict=True) if not is_unit(n)]
+    if not _identical([n for n in source if not is_unit(n)], [n for n, _ in kept]):
         return None
     places = iter([m for _, m in kept])
-    return tuple(None if _is_unit(n) else next(places) for n in source)
+    return tuple(None if is_unit(n) else next(places) for n in source)
 
 
-def _is_unit(n: Size) -> bool:
-    return isinstance(n, int) and n == 1
+def is_unit(n: Size) -> bool:
+    """Whether a size is 1, by what is decided already."""
+    return identity(n) == (False, 1)
+
+
+@dataclass(eq=False)
+class _Made:
+    """The scalar nodes of values, as they are and, of 16 bits, in float32."""
+
+    plain: dict[tuple[Value, Mapping], k.Node] = field(default_factory=dict)
+    wide: dict[tuple[Value, Mapping], k.Node] = field(default_factory=dict)
 
 
 class KernelBuilder:
@@ -186,7 +196,8 @@ class KernelBuilder:
 
     `real(value)` gives a value memory and returns its number in the plan; `cell(size)` is the
     number of a size's cell; `at(number, value, axis, place)` that of the part of a value in memory
-    at one place of an axis.
+    at one place of an axis; `shape(value)` the number of a plan value without memory, if the value
+    is one that the operation which is computed would find in memory.
     """
 
     def __init__(
@@ -196,29 +207,51 @@ class KernelBuilder:
         real: Callable[[Value], int],
         cell: Callable[[Size], int],
         at: Callable[[int, str, Shape, int, int], int],
+        shape: Callable[[Value], int | None],
     ) -> None:
         self.space, self.is_real, self.real, self.cell = space, is_real, real, cell
-        self.at = at
+        self.at, self.shape = at, shape
         self.operands: list[k.Operand] = []
         self.bindings: list[tuple[Any, ...]] = []
         self.params: list[str] = []
         self.param_sources: list[tuple[object, ...]] = []
         self.stores: list[k.Store | k.Check] = []
+        self.guides: list[tuple[Any, ...]] = []  # what would be read if all had memory
         self.outputs: dict[Value, Mapping] = {}
         self.roots: set[Value] = set()  # what the kernel is made for
-        self._made: dict[tuple[Value, Mapping], k.Node] = {}
-        self._made_wide: dict[tuple[Value, Mapping], k.Node] = {}
+        # What is made inside of what has no memory is made apart: it guides nothing.
+        self._made = _Made(), _Made()
 
     # ---- operands and parameters
     def operand(self, dtype: str, kind: str, binding: tuple[object, ...], element: bool) -> int:
         """The number of an operand; equal read operands are one."""
         operand = k.Operand(dtype, kind, element)
+        if kind == "in":
+            self._guide(binding)
         for i, known in enumerate(self.bindings):
             if known == binding and self.operands[i] == operand and kind != "out":
                 return i
         self.operands.append(operand)
         self.bindings.append(binding)
         return len(self.operands) - 1
+
+    def _guide(self, binding: tuple[object, ...]) -> None:
+        if not self._inside and binding not in self.guides:
+            self.guides.append(binding)
+
+    _inside = 0  # how many values that have no memory what is being built lies inside
+
+    @contextmanager
+    def _guided(self, value: Value, mapping: Mapping) -> Iterator[None]:
+        """While a value is computed that has no memory here alone, note how it would be read."""
+        number = None if self.outputs.get(value) == mapping else self.shape(value)
+        if number is None:
+            yield
+            return
+        self._guide(("shape", number, self.place(mapping)[0]))
+        self._inside += 1
+        yield
+        self._inside -= 1
 
     def param(self, dtype: str, source: tuple[object, ...]) -> k.Node:
         """A run-time number."""
@@ -248,13 +281,16 @@ class KernelBuilder:
     # ---- values
     def build(self, value: Value, mapping: Mapping) -> k.Node:
         """The scalar node that is `value` at the current point."""
-        key = (value, mapping)
-        node = self._made.get(key)
+        key, made = (value, mapping), self._made[bool(self._inside)].plain
+        node = made.get(key)
         if node is None:
             inside = self.outputs.get(value) == mapping
-            known = self.is_real(value) and not inside
-            node = self._load(value, mapping) if known else self._compute(value, mapping)
-            self._made[key] = node
+            if self.is_real(value) and not inside:
+                node = self._load(value, mapping)
+            else:
+                with self._guided(value, mapping):
+                    node = self._compute(value, mapping)
+            made[key] = node
         return node
 
     def _load(self, value: Value, mapping: Mapping) -> k.Node:
@@ -323,16 +359,16 @@ class KernelBuilder:
         return k.cast(self.build(value, mapping), "f32")
 
     def _wide_pointwise(self, value: Value, mapping: Mapping) -> k.Node:
-        made = self._made_wide.get((value, mapping))
-        if made is None:
+        key, made = (value, mapping), self._made[bool(self._inside)].wide
+        if key not in made:
             node = value.node
-            args = [self._wide(v, mapping) for v in node.inputs]
+            with self._guided(value, mapping):
+                args = [self._wide(v, mapping) for v in node.inputs]
             if node.op == "cast":
-                made = k.cast(args[0], "f32")
+                made[key] = k.cast(args[0], "f32")
             else:
-                made = node.primitive.kernel(*args, **node.attrs)  # type: ignore[union-attr, misc]
-            self._made_wide[value, mapping] = made
-        return made
+                made[key] = node.primitive.kernel(*args, **node.attrs)  # type: ignore[union-attr, misc]
+        return made[key]
 
     def _iota(self, axis: int | Fixed | None) -> k.Node:
         if not isinstance(axis, int):
@@ -446,9 +482,10 @@ class KernelBuilder:
 
     def computed(self) -> Iterator[Value]:
         """The values that the kernel computes, those that it reads from memory left out."""
-        for (value, _), node in (*self._made.items(), *self._made_wide.items()):
-            if node.op != "load" or value in self.outputs:
-                yield value
+        for made in self._made:
+            for (value, _), node in (*made.plain.items(), *made.wide.items()):
+                if node.op != "load" or value in self.outputs:
+                    yield value
 
     def kernel(self, name: str) -> k.Kernel:
         """The finished kernel."""

@@ -10,13 +10,15 @@ graph(%0: f32[8, 8])
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from gleed.compiler.dims import Size
+from gleed.compiler.dims import Size, hint
+from gleed.compiler.kernel import DTYPES
 
 if TYPE_CHECKING:
     from gleed.primitives.core import Primitive
@@ -42,6 +44,11 @@ class Value:
 
     def __repr__(self) -> str:
         return f"{self.dtype}[{', '.join(map(repr, self.shape))}]"
+
+
+def bytes_of(value: Value) -> int:
+    """The bytes that a value takes, where sizes are symbols those in the call that was traced."""
+    return math.prod(map(hint, value.shape)) * DTYPES[value.dtype][0]
 
 
 class Node:

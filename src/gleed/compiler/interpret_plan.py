@@ -150,7 +150,9 @@ class _Run:
         for _, kernel in step[4:] and step[4]:
             self._take(kernel)
 
-    def _kernel(self, ir: k.Kernel, axes: Any, parallel: int, operands: Any, params: Any) -> None:
+    def _kernel(
+        self, ir: k.Kernel, axes: Any, parallel: int, operands: Any, params: Any, guides: Any = ()
+    ) -> None:
         sizes = tuple(self.cells[d] for d in axes)
         arrays = [self._operand(o, sizes) for o in operands]
         # No operand; it tells the sizes of axes along which none moves.

@@ -12,13 +12,14 @@ from gleed.compiler.attention import attention_kernel
 from gleed.compiler.cells import INNER, Cells, Step
 from gleed.compiler.contraction import compile_contraction
 from gleed.compiler.dims import Dim, Scope, Size
-from gleed.compiler.graph import Graph, Value
+from gleed.compiler.graph import Graph
 from gleed.compiler.kernel import Variant
 from gleed.compiler.objects import Code, compile_together, object_for
 from gleed.compiler.online import online
 from gleed.compiler.pipeline import enabled
 from gleed.compiler.schedule import Schedule
 from gleed.compiler.split import accumulator_dtypes, split
+from gleed.compiler.stored import Placement
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,8 @@ class Program:
     call finds the symbols of the graph's sizes, if not under their own names; `guards` are what was
     decided about them, beside the first `decided` guards of the scope, which are known to hold;
     `written` maps an output to the input that it overwrites; `sizes` those of the inputs, as
-    (input, axis), that its backward gets as integers; `stored` as for `Schedule`; `kinds` those of
-    the parameters of the operation that it is for.
+    (input, axis), that its backward gets as integers; `placement` as for `Schedule`; `kinds` those
+    of the parameters of the operation that it is for.
     """
 
     name: str
@@ -42,13 +43,13 @@ class Program:
     written: dict[int, int]
     sizes: tuple[tuple[int, int], ...]
     residuals: int
-    stored: dict[Value, int] | None
+    placement: Placement | None
     kinds: tuple[str, ...] = ()
 
     def schedule(self) -> Schedule:
         """The steps of the plan, made anew."""
         cells = Cells(self.scope, self.symbols)
-        return Schedule(self.graph, cells, self.written, self.stored)
+        return Schedule(self.graph, cells, self.written, self.placement)
 
 
 def build_plan(
@@ -61,13 +62,13 @@ def build_plan(
     symbols: dict[Dim, Step] | None = None,
     grad: Any = None,
     decided: int = 0,
-    stored: dict[Value, int] | None = None,
+    placement: Placement | None = None,
     sizes: tuple[tuple[int, int], ...] = (),
     kinds: tuple[str, ...] = (),
 ) -> Any:
     """The plan of a graph; `grad` is a `_C.GradRecord`, the rest as for `Program`."""
     program = Program(
-        name, graph, scope, symbols, decided, (), written or {}, sizes, residuals, stored, kinds
+        name, graph, scope, symbols, decided, (), written or {}, sizes, residuals, placement, kinds
     )
     schedule = program.schedule()
     program = replace(program, guards=tuple(scope.guards[decided:]))

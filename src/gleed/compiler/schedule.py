@@ -14,27 +14,24 @@ from typing import Any
 
 from gleed.compiler import kernel as k
 from gleed.compiler.cells import Cells, Step, is_whole, movement_arguments, numbers
+from gleed.compiler.dependencies import COMPUTED, MOVEMENTS, Dependencies
 from gleed.compiler.dims import Size, minimum
 from gleed.compiler.epilogue import Epilogues
-from gleed.compiler.fuse import KernelBuilder, Mapping, Space, inner_mapping, space_of
+from gleed.compiler.fuse import KernelBuilder, Mapping, Space, space_of
 from gleed.compiler.graph import Graph, Node, Shape, Turns, Value, shared_reductions
 from gleed.compiler.pipeline import enabled
-from gleed.compiler.stored import Part, program_order
+from gleed.compiler.stored import Part, Placement, program_order
 from gleed.compiler.writes import OPERANDS_AT_ONCE, divided, in_order
 
-# Kinds whose result a kernel computes; the others have steps of their own.
-COMPUTED = ("pointwise", "reduce", "scan", "gather", "iota", "const", "param", "dim")
-# Kinds whose result shares the memory of their argument, or may do so.
-MOVEMENTS = ("broadcast", "permute", "reshape", "movement")
 _PARTS_AT_ONCE = 8  # of a concatenation in one kernel, whose operands are limited
 
 
-class Schedule:
+class Schedule(Dependencies):
     """The steps that compute a graph's outputs.
 
     `written` maps an output's position to the number of the input whose memory it overwrites. In a
-    program of many operations, `stored` are the results that get memory, in order, with the number
-    of the call that each is of; all memory is row-major then.
+    program of many operations, `placement` tells which results get memory; all memory is row-major
+    then.
     """
 
     def __init__(
@@ -42,7 +39,7 @@ class Schedule:
         graph: Graph,
         cells: Cells,
         written: dict[int, int],
-        stored: dict[Value, int] | None = None,
+        placement: Placement | None = None,
     ) -> None:
         self.graph, self.cells = graph, cells
         self.values: list[tuple[str, tuple[int, ...]]] = []
@@ -50,8 +47,8 @@ class Schedule:
         # The steps that compute, each with what it was made by or of; for reports.
         self.launches: list[tuple[Step, KernelBuilder | Node]] = []
         self._parts: dict[tuple[int, int, int], int] = {}
-        self._numbers: dict[Value, int] = {v: i for i, v in enumerate(graph.inputs)}
-        self._order = {node: i for i, node in enumerate(graph.nodes)}
+        self.numbers: dict[Value, int] = {v: i for i, v in enumerate(graph.inputs)}
+        self.order = {node: i for i, node in enumerate(graph.nodes)}
         self._begun: set[Value] = set()  # being built, which may wait for others
         self._used = Counter([*(v for node in graph.nodes for v in node.inputs), *graph.outputs])
         plain = [v for i, v in enumerate(graph.outputs) if i not in written]
@@ -60,8 +57,9 @@ class Schedule:
         made = (node.inputs[0] for node in graph.nodes if node.op == "compact")
         plain += [v for v in made if uses[v] > 1]
         computed = (v for v in dict.fromkeys(plain) if v.node.kind in COMPUTED)
-        self._wanted = sorted(computed, key=lambda v: self._order[v.node])
-        self._calls = stored
+        self._wanted = sorted(computed, key=lambda v: self.order[v.node])
+        self.placement = placement
+        self.shapes: dict[Value, int] = {}  # plan values without memory
         self._compute_in_order(graph)
         numbers = {i: self.real(v) for i, v in enumerate(graph.outputs) if i not in written}
         numbers |= self._write([(graph.outputs[i], target, i) for i, target in written.items()])
@@ -71,7 +69,7 @@ class Schedule:
 
     def _compute_in_order(self, graph: Graph) -> None:
         """Give memory to what gets some of its own, in the order of the program."""
-        stored = self._calls or {}
+        stored = self.placement.stored if self.placement else {}
         for value in program_order(graph, stored):
             if stored:
                 call = stored.get(value)
@@ -79,29 +77,26 @@ class Schedule:
             self.real(value)
 
     # ---- memory
-    def is_real(self, value: Value) -> bool:
-        """Whether the value has memory already."""
-        return value in self._numbers
-
     def real(self, value: Value) -> int:
         """The number of the plan value that holds `value`, computing it if need be."""
-        number = self._numbers.get(value)
+        number = self.numbers.get(value)
         if number is None:
             self._realise(value)
-            number = self._numbers[value]
+            number = self.numbers[value]
         return number
 
-    def _new(self, dtype: str, shape: Shape) -> int:
+    def new(self, dtype: str, shape: Shape) -> int:
+        """See `Dependencies.new`."""
         self.values.append((dtype, tuple(self.cells(n) for n in shape)))
         return len(self.graph.inputs) + len(self.values) - 1
 
     def _alloc(self, value: Value, like: Sequence[int] = ()) -> int:
-        number = self._new(value.dtype, value.shape)
+        number = self.new(value.dtype, value.shape)
         self.steps.append(("alloc", number, tuple(like)))
         return number
 
     def _view(self, source: int, dtype: str, shape: Shape, movement: str, arguments: Any) -> int:
-        number = self._new(dtype, shape)
+        number = self.new(dtype, shape)
         self.steps.append(("view", number, source, movement, arguments))
         return number
 
@@ -119,9 +114,9 @@ class Schedule:
         elif kind in ("insert", "scatter", "concat"):
             number = self._alloc(value)
             self._fill(value, number)
-            self._numbers[value] = number
+            self.numbers[value] = number
         else:
-            self._numbers[value] = self._move(value)
+            self.numbers[value] = self._move(value)
 
     def _is_computed(self, value: Value) -> bool:
         """Whether a value that is made compact is computed, and so can be where it shall be."""
@@ -140,7 +135,7 @@ class Schedule:
         source = self.real(node.inputs[0])
         shape, cell, attrs = value.shape, self.cells, node.attrs
         if node.op in ("reshape", "compact"):
-            number = self._new(value.dtype, shape)
+            number = self.new(value.dtype, shape)
             self.steps.append((node.op, number, source, k.identity_kernel(value.dtype)))
             return number
         if node.op == "broadcast":
@@ -175,7 +170,7 @@ class Schedule:
             self._compute([value], {value: number})
 
     def _fill_unless_there(self, base: Value, number: int) -> None:
-        if self._numbers.get(base) != number:
+        if self.numbers.get(base) != number:
             self._fill(base, number)
 
     def _concat(self, node: Node, number: int) -> None:
@@ -201,26 +196,10 @@ class Schedule:
     def _related(self, value: Value, group: dict[Value, int]) -> bool:
         """Whether a kernel for `group` computes something that `value` needs too."""
         first = next(iter(group))
-        if value in group or len(group) == _PARTS_AT_ONCE or not self._computed(value):
+        if value in group or len(group) == _PARTS_AT_ONCE or not self.computed(value):
             return False
-        shared = self._computed(first) & self._computed(value)
+        shared = self.computed(first) & self.computed(value)
         return bool(shared) and self._space(first)[0].key == self._space(value)[0].key
-
-    def _computed(self, value: Value) -> set[Value]:
-        """The pointwise values under `value` that have no memory."""
-        under = self._under(value)
-        return {v for v in under if v.node.kind == "pointwise" and not self.is_real(v)}
-
-    def _under(self, value: Value) -> set[Value]:
-        """All that a value depends on, itself included, as far as what has memory."""
-        found: set[Value] = set()
-        stack = [value]
-        while stack:
-            v = stack.pop()
-            if v not in found:
-                found.add(v)
-                stack.extend(() if self.is_real(v) else v.node.inputs)
-        return found
 
     def _scatter(self, node: Node, number: int) -> None:
         base, updates, *indices = node.inputs
@@ -253,7 +232,8 @@ class Schedule:
         attributes, outputs = node.primitive.attributes, enumerate(node.outputs)
         made = [v for i, v in outputs if i < attributes.get("needed", i + 1) or v in self._used]
         known = len(made) - attributes.get("dynamic", 0)
-        moved = MOVEMENTS if self._calls is not None else ()
+        # In a program of many operations the movements of a result are the order of its strides.
+        moved = MOVEMENTS if self.placement is not None else ()
         like = [[self.real(v)] for v in lenders if self.is_real(v) or v.node.kind in moved]
         like += [self._rows(operands[i]) for i in attributes.get("rows_like", ())]
         like += [[]] * (len(made) - len(like))
@@ -263,14 +243,14 @@ class Schedule:
             if v in there
             else self._alloc(v, like[i])
             if i < known
-            else self._new(v.dtype, v.shape)
+            else self.new(v.dtype, v.shape)
             for i, v in enumerate(made)
         )
         cells = tuple(map(self.cells, numbers(node.attrs.values())))
         routine = attributes.get("routine", node.op)
         self.steps.append(("library", routine, (*sources, *results), cells, scalars))
         self.launches.append((self.steps[-1], node))
-        self._numbers |= dict(zip(made, results, strict=True))
+        self.numbers |= dict(zip(made, results, strict=True))
 
     def _rows(self, value: Value) -> list[int]:
         """What memory must be like whose rows lie in the order of a value's, each in one piece."""
@@ -298,44 +278,44 @@ class Schedule:
 
         def row(value: Value, stack: int, shift: int) -> int:
             start, step = turns.rows(shift)
-            number = self._new(value.dtype, value.shape)
+            number = self.new(value.dtype, value.shape)
             cursors.append((number, stack, self.cells(start), step))
             return number
 
         for i, value in enumerate(graph.inputs[:rows]):
-            source = stacks[i] if i < carried else self._numbers.get(value)
+            source = stacks[i] if i < carried else self.numbers.get(value)
             if source is not None:
-                self._numbers[value] = row(value, source, int(turns.reverse and i < carried))
+                self.numbers[value] = row(value, source, int(turns.reverse and i < carried))
         targets = [
             (v, row(v, stacks[i], int(i < carried and not turns.reverse)))
             for i, v in enumerate(graph.outputs)
             if i in stacks
         ]
-        with self._apart({}) as steps:
+        with self._apart(Placement()) as steps:
             self._compute_in_order(Graph([], [value for value, _ in targets], graph.kept))
             self._turn(targets)
         self.steps.append(("loop", self.cells(turns.count), tuple(cursors), tuple(steps)))
-        self._numbers |= {node.outputs[i]: number for i, number in stacks.items()}
+        self.numbers |= {node.outputs[i]: number for i, number in stacks.items()}
 
     def _enter(self, graph: Graph, outputs: list[Value]) -> None:
         """Take note of a graph whose steps are part of a step, and of what is used in it."""
         nodes = Graph([], outputs, graph.kept).nodes
-        self._order |= {n: len(self._order) + i for i, n in enumerate(nodes)}
+        self.order |= {n: len(self.order) + i for i, n in enumerate(nodes)}
         self._used.update([*(v for n in nodes for v in n.inputs), *outputs])
 
     def _lend(self, values: Sequence[Value], inner: Sequence[Value]) -> None:
         """Have the values in memory that a graph in a step reads as its `inner` ones."""
         for value, own in zip(values, inner, strict=True):
             if own in self._used and own.node.op == "input":
-                self._numbers[own] = self.real(value)
+                self.numbers[own] = self.real(value)
 
     @contextmanager
-    def _apart(self, stored: dict[Value, int]) -> Iterator[list[Step]]:
-        """Put the steps made in this block in a list of their own; `stored` as for the whole."""
-        before = self.steps, self._wanted, self._calls, self._parts
-        self.steps, self._wanted, self._calls, self._parts = [], [], stored, {}
+    def _apart(self, placement: Placement) -> Iterator[list[Step]]:
+        """Put the steps made in this block in a list of their own; `placement` as for the whole."""
+        before = self.steps, self._wanted, self.placement, self._parts
+        self.steps, self._wanted, self.placement, self._parts = [], [], placement, {}
         yield self.steps
-        self.steps, self._wanted, self._calls, self._parts = before
+        self.steps, self._wanted, self.placement, self._parts = before
 
     def _branch(self, node: Node) -> None:
         """A step that computes the results in one of two ways."""
@@ -350,12 +330,12 @@ class Schedule:
             self._lend(node.inputs[1:], part.graph.inputs)
         predicate = self.real(node.inputs[0])
         for part, written, pairs in zip(parts, outputs, targets, strict=True):
-            with self._apart(part.stored(written)) as steps:
+            with self._apart(part.placement(written)) as steps:
                 self._compute_in_order(Graph([], written, part.graph.kept))
                 self._turn(pairs)
             ways.append(tuple(steps))
         self.steps.append(("branch", predicate, *ways))
-        self._numbers |= {node.outputs[i]: number for i, number in numbers.items()}
+        self.numbers |= {node.outputs[i]: number for i, number in numbers.items()}
 
     def _while(self, node: Node) -> None:
         """A step that overwrites states in turns, as long as they meet a condition."""
@@ -365,18 +345,18 @@ class Schedule:
             self._store([(start, state)])
         for part in (condition, body):
             self._enter(part.graph, part.graph.outputs)
-            self._numbers |= dict(zip(part.graph.inputs, states, strict=False))
+            self.numbers |= dict(zip(part.graph.inputs, states, strict=False))
             self._lend(node.inputs[len(states) :], part.graph.inputs[len(states) :])
         (again,) = condition.graph.outputs
         predicate = self._alloc(again)
-        with self._apart(condition.stored([again])) as check:
+        with self._apart(condition.placement([again])) as check:
             self._compute_in_order(condition.graph)
             self._turn([(again, predicate)])
-        with self._apart(body.stored(body.graph.outputs)) as turn:
+        with self._apart(body.placement(body.graph.outputs)) as turn:
             self._compute_in_order(body.graph)
             self._write([(v, states[i], i) for i, v in enumerate(body.graph.outputs)])
         self.steps.append(("while", predicate, tuple(check), tuple(turn)))
-        self._numbers |= dict(zip(node.outputs, states, strict=True))
+        self.numbers |= dict(zip(node.outputs, states, strict=True))
 
     def _fill_row(self, value: Value, stack: int, index: Size) -> None:
         where = (0, self.cells(index), 1, self.cells(1))
@@ -387,7 +367,7 @@ class Schedule:
         """One turn of a loop: its outputs written to rows, what others need of them first."""
         late: list[tuple[Value, int]] = []
         often = Counter(value for value, _ in targets)
-        for value, target in sorted(targets, key=lambda pair: self._order[pair[0].node]):
+        for value, target in sorted(targets, key=lambda pair: self.order[pair[0].node]):
             kind = value.node.kind
             if self.is_real(value) or (kind in COMPUTED and often[value] == 1):
                 late.append((value, target))
@@ -395,12 +375,12 @@ class Schedule:
                 self._library(value.node, {value: target})
             else:
                 self._fill(value, target)
-                self._numbers[value] = target
+                self.numbers[value] = target
         self._store(late)
 
     # ---- kernels
     def _builder(self, space: Space) -> KernelBuilder:
-        return KernelBuilder(space, self.is_real, self.real, self.cells, self._at)
+        return KernelBuilder(space, self.is_real, self.real, self.cells, self._at, self.shape)
 
     def _at(self, number: int, dtype: str, shape: Shape, axis: int, place: int) -> int:
         """The part, of `shape`, of a value in memory at one place of an axis."""
@@ -443,40 +423,24 @@ class Schedule:
             written[value] = number
         self._launch(builder, "_".join(dict.fromkeys(v.node.op for v in group)))
         if not targets:
-            self._numbers |= written
+            self.numbers |= written
 
     def _companions(self, root: Value, space: Space, mapping: Mapping) -> dict[Value, Mapping]:
         """Other wanted outputs, and reductions inside, as far as loops and operands are there."""
         found: dict[Value, Mapping] = {}
-        touched = self._touched(root)
-        for value in [*self._wanted, *shared_reductions(self._under(root), self._used)]:
+        touched = self.touched(root)
+        for value in [*self._wanted, *shared_reductions(self.under(root), self._used)]:
             if value is root or value in self._begun:
                 continue
-            if self.is_real(value) or not self._ready(value):
+            if self.is_real(value) or not self.ready(value):
                 continue
             own, place, blocker = space_of(value, self.is_real)
             if blocker is None and own.key == space.key:
-                touched |= self._touched(value)
+                touched |= self.touched(value)
                 if sum(isinstance(x, int) for x in touched) + len(found) > OPERANDS_AT_ONCE:
                     break
                 found[value] = place
         return found
-
-    def _ready(self, value: Value) -> bool:
-        """Whether nothing under the value needs a step of its own first."""
-        stack, seen = [value], set()
-        while stack:
-            v = stack.pop()
-            if v in seen or self.is_real(v):
-                continue
-            seen.add(v)
-            folds = inner_mapping(v, tuple(range(len(v.shape)))) is not None
-            if v.node.kind not in COMPUTED and not folds:
-                return False
-            if v.node.kind == "gather" and not self.is_real(v.node.inputs[0]):
-                return False
-            stack.extend(v.node.inputs)
-        return True
 
     def _rank(self, number: int) -> int:
         inputs = self.graph.inputs
@@ -485,7 +449,7 @@ class Schedule:
 
     def _like(self, builder: KernelBuilder, value: Value) -> tuple[int, ...]:
         """The operands whose stride order a pointwise result follows: those of its own shape."""
-        if builder.space.reduced or value.node.kind != "pointwise" or self._calls is not None:
+        if builder.space.reduced or value.node.kind != "pointwise" or self.placement is not None:
             return ()
         whole = tuple(range(len(value.shape)))
         tensors = (
@@ -498,21 +462,24 @@ class Schedule:
     def _launch(self, builder: KernelBuilder, name: str) -> None:
         space, axes = builder.space, tuple(self.cells(n) for n in builder.space.sizes)
         operands, params = tuple(builder.bindings), tuple(builder.param_sources)
-        self.steps.append(("kernel", builder.kernel(name), axes, space.parallel, operands, params))
+        guided = space.reduced and any(guide[0] == "shape" for guide in builder.guides)
+        guides = (tuple(builder.guides),) if guided else ()
+        kernel = builder.kernel(name)
+        self.steps.append(("kernel", kernel, axes, space.parallel, operands, params, *guides))
         self.launches.append((self.steps[-1], builder))
 
     # ---- outputs that overwrite inputs
     def _write(self, writes: list[tuple[Value, int, int]]) -> dict[int, int]:
         """Overwrite inputs, last of all; where writes would spoil what others read, results are put
         aside first."""
-        pairs = [(v, target) for v, target, _ in writes if self._numbers.get(v) != target]
+        pairs = [(v, target) for v, target, _ in writes if self.numbers.get(v) != target]
         if len(pairs) > 1:
             self._prepare(value for value, _ in pairs)
         try:
             self._store(pairs)
         except CycleError:
             for value in dict.fromkeys(value for value, _ in pairs):
-                self._numbers[value] = self._put_aside(value)
+                self.numbers[value] = self._put_aside(value)
             for value, target in pairs:
                 self._copy(value, target)
         return {position: target for _, target, position in writes}
@@ -523,7 +490,7 @@ class Schedule:
         for value, times in Counter(values).items():
             if times > 1:
                 self.real(value)
-            elif value.node.kind in COMPUTED and not self._ready(value):
+            elif value.node.kind in COMPUTED and not self.ready(value):
                 space, mapping = self._space(value)
                 self._builder(space).build(value, mapping)
 
@@ -548,39 +515,15 @@ class Schedule:
             fused = not self.is_real(value) and value.node.kind in COMPUTED
             key = self._space(value)[0].key if fused else target
             groups.setdefault(key, {})[value] = target
-        for group in in_order(groups, self._read):
+        for group in in_order(groups, self.read):
             first, target = next(iter(group.items()))
             if self.is_real(first):
                 self._copy(first, target)
             elif first.node.kind not in COMPUTED:
                 self._fill(first, target)
             else:
-                for part in divided(group, self._touched):
+                for part in divided(group, self.touched):
                     self._compute(list(part), part)
-
-    def _read(self, value: Value) -> set[int]:
-        """The plan values that are read for a value, and what these are views of."""
-        under = self._under(value)
-        views = [v for v in under if self.is_real(v) and v.node.kind in MOVEMENTS]
-        while views:
-            source = views.pop().node.inputs[0]
-            if source not in under:
-                under.add(source)
-                views += [source] if source.node.kind in MOVEMENTS else []
-        return {self._numbers[v] for v in under if self.is_real(v)}
-
-    def _touched(self, value: Value) -> set[Value | int]:
-        """What is computed from memory for a value, at every point, and the plan values read."""
-        under = self._under(value)
-        read = {v for v in under if self.is_real(v)}
-        dependent = set(read)
-        for v in sorted(under - read, key=lambda v: self._order[v.node]):
-            if not dependent.isdisjoint(v.node.inputs):
-                dependent.add(v)
-        computed = {v for v in dependent - read if v.node.kind == "pointwise"}
-        return {v for v in computed if len(v.shape) == len(value.shape)} | {
-            self._numbers[v] for v in read
-        }
 
     def _copy(self, value: Value, target: int) -> None:
         space = Space(value.shape, len(value.shape))

@@ -35,8 +35,8 @@ def _problems(program: Program) -> Iterator[str]:
     if not 0 <= program.residuals <= len(graph.outputs):
         yield f"{program.residuals} outputs cannot be kept for the backward"
     made = {value for node in graph.nodes for value in node.outputs}
-    if not made.issuperset(program.stored or ()):
-        yield "what is stored must be in the graph"
+    if program.placement and not made.issuperset(program.placement.calls):
+        yield "what is stored or computed inside must be in the graph"
 
 
 def _graph_problems(graph: Graph) -> Iterator[str]:

@@ -87,7 +87,7 @@ class _Verifier:
 
     def _kernel_problems(self, step: Step, there: set[int]) -> Iterator[str]:
         kernel: Kernel = step[1]
-        _, _, axes, parallel, operands, params = step
+        _, _, axes, parallel, operands, params, *guides = step
         if len(operands) != len(kernel.operands) or len(params) != len(kernel.params):
             yield "a kernel gets its operands and params"
         if kernel.reduces and parallel == len(axes):
@@ -99,16 +99,26 @@ class _Verifier:
                 continue
             (where,) = rest
             yield from self._missing([what], there)
-            dtype, rank = self.kinds[what]
+            dtype, _ = self.kinds[what]
             if operand.dtype != dtype:
                 yield f"value {what} is {dtype}; the kernel takes it for {operand.dtype}"
-            along = [axis for axis in where if axis >= 0]
-            if len(where) != len(axes) or len({*along}) != len(along) or max([-1, *along]) >= rank:
-                yield f"value {what} of {rank} dims cannot lie along {where}"
+            yield from self._misplaced(what, where, axes)
             if operand.kind == "in" and any(a >= 0 for a in where[parallel:]) != operand.element:
                 yield f"value {what} moves along reduced axes if its operand is an element"
             if operand.kind == "out" and what < self.inputs and what not in self.written:
                 yield f"input {what} is written, which the program does not say"
+
+        for guide in guides[0] if guides else ():
+            *kind, value, where = guide
+            if kind == ["shape"] and value in there:
+                yield f"value {value} has memory; it guides as what it is"
+            yield from self._misplaced(value, where, axes)
+            yield from self._missing([] if kind else [value], there)
+
+    def _misplaced(self, value: int, where: Sequence[int], axes: Sequence[int]) -> Iterator[str]:
+        along, rank = [axis for axis in where if axis >= 0], self.kinds[value][1]
+        if len(where) != len(axes) or len({*along}) != len(along) or max([-1, *along]) >= rank:
+            yield f"value {value} of {rank} dims cannot lie along {where}"
 
     def _inner_problems(self, step: Step, there: set[int]) -> Iterator[str]:
         """What is made in a step is not seen outside of it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gleed.compiler.cells import INNER, Step
 from gleed.compiler.dims import OPERATIONS, hint
 from gleed.compiler.fuse import KernelBuilder
-from gleed.compiler.graph import Node, Value
+from gleed.compiler.graph import Node, Value, bytes_of
 from gleed.compiler.kernel import DTYPES, Check, Kernel, is_float
 from gleed.compiler.kernel import Node as KernelNode
 from gleed.compiler.planning import Program
@@ -41,11 +41,6 @@ class Work:
     read: int
     written: int
     follows: bool = False
-
-
-def bytes_of(value: Value) -> int:
-    """The bytes that a value takes."""
-    return math.prod(map(hint, value.shape)) * DTYPES[value.dtype][0]
 
 
 def overwritten(program: Program) -> set[Value]:
@@ -120,7 +115,7 @@ def _kernel(
         elif operand.kind == "out":
             written += (everywhere if k in scattered else elements) * size
     values = tuple(builder.outputs)
-    made = dict.fromkeys(v.node for v in builder.computed())
+    made = sorted({v.node for v in builder.computed()}, key=lambda node: node.serial)
     names = tuple(n.op for n in made if n.primitive and n.kind not in ("broadcast", "permute"))
     figures = flops * runs, read * runs, written * runs
     return Work(kernel.name, names, values, kernel, runs, *figures, follows=bool(cached))
