@@ -1,12 +1,27 @@
 """pow: 2**(y·log2|x|), the logarithm carried to more bits than the result has.
 
 For f32 everything is computed in f64. For f64 the logarithm is an unevaluated sum of two numbers
-(Dekker, "A floating-point technique for extending the available precision", 1971).
+(Dekker, "A floating-point technique for extending the available precision", 1971). Powers that
+people write most, such as squares, are products, quotients and roots, beside branches to the rest.
 """
 
 from __future__ import annotations
 
-from gleed.compiler.kernel import Node, abs, cast, const, eq, fma, gt, lt, ne, select, trunc
+from gleed.compiler.kernel import (
+    Node,
+    abs,
+    cast,
+    const,
+    eq,
+    fma,
+    gt,
+    lt,
+    ne,
+    rarely,
+    select,
+    sqrt,
+    trunc,
+)
 from gleed.compiler.mathlib.coefficients import ATANH_TAIL, THIRD, TWICE_LOG2_E
 from gleed.compiler.mathlib.exponential import exp2, exp2_of_sum
 from gleed.compiler.mathlib.formats import (
@@ -23,6 +38,20 @@ from gleed.compiler.mathlib.logarithm import exponent_and_fraction, log2
 
 def pow(x: Node, y: Node) -> Node:
     """x ** y, with the special cases of C's pow."""
+    product = eq(y, 1) | eq(y, 2)
+    simple = eq(y, 3) | eq(y, -1) | eq(abs(y), 0.5)
+    others = rarely(~(product | simple), _any_power(x, y), select(eq(y, 1), x, x * x))
+    return rarely(simple, _simple_power(x, y), others)
+
+
+def _simple_power(x: Node, y: Node) -> Node:
+    """x ** y for the powers 3, -1, 0.5 and -0.5; the root of zero is positive."""
+    root = select(eq(x, -INF), INF, sqrt(x) + 0.0)
+    inverse = 1 / select(eq(y, -1), x, root)
+    return select(eq(y, 3), x * x * x, select(eq(y, 0.5), root, inverse))
+
+
+def _any_power(x: Node, y: Node) -> Node:
     base = abs(x)
     magnitude = _pow_f32(base, y) if x.dtype == "f32" else _pow_f64(base, y)
     unity = eq(x, 1) | eq(y, 0) | (eq(base, 1) & eq(abs(y), INF))
