@@ -61,7 +61,9 @@ def test_every_rule_can_be_broken() -> None:
 
 
 def test_every_rule_of_plans_can_be_broken() -> None:
-    def broken(rule: str, change: Any, program: Any = sound()) -> None:
+    sums, guided = sound(), sound(lambda x: (x * 2).sum((0, 2)))
+
+    def broken(rule: str, change: Any, program: Any = sums) -> None:
         schedule = program.schedule()
         change(schedule)
         with pytest.raises(PlanError, match=rule):
@@ -89,7 +91,6 @@ def test_every_rule_of_plans_can_be_broken() -> None:
     broken("moves along reduced axes if", first(lambda o: (o[0], (0, -1))))
     broken("kind in is bound to index", first(lambda o: ("index", (0, 0), 0)))
 
-    guided = sound(lambda x: (x * 2).sum((0, 2)))
     missing, there = ((("shape", 1, (5, 0, 1)),), (("shape", 0, (0, 1, 2)),))
     broken("cannot lie along", of_kernel(6, lambda guides: missing), guided)
     broken("value 0 has memory; it guides", of_kernel(6, lambda guides: there), guided)
