@@ -13,10 +13,11 @@ import gleed
 from gleed.autograd import gradcheck, gradgradcheck
 from gleed.capture import plan_for
 from gleed.compiler.interpret_plan import interpret_program
-from gleed.flow import branch, repeat
+from gleed.flow import branch
 from gleed.ops.record import Op, Overload, Parameter
 from gleed.primitives import reshape
 from gleed.primitives.core import IRError
+from gleed.repeat import repeat
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,13 @@ def test_loops(limit: float) -> None:
         np.testing.assert_array_equal(again, wanted)
 
 
-def test_a_loop_has_no_gradient() -> None:
-    record = op(lambda xs: repeat(xs, (), Body(lambda x: [x.sum().lt(3)]), Body(lambda x: [x + 1])))
-    with pytest.raises(NotImplementedError, match="repeat: no gradient is defined for it"):
-        record([gleed.ones(2, requires_grad=True)])
+def test_gradients_of_a_loop() -> None:
+    check, turn = Body(lambda a, b, c: [a.sum().lt(3)]), Body(lambda a, b, c: [a + c * c, a * b])
+    record = op(lambda xs: repeat(xs[:2], xs[2:], check, turn))
+    gleed.manual_seed(0)
+    tensors = [gleed.rand(2, dtype=gleed.float64, requires_grad=True) for _ in range(3)]
+    assert gradcheck(lambda *xs: record(list(xs)), tensors)
+    assert gradgradcheck(lambda *xs: record(list(xs)), tensors)
 
 
 def test_bodies_that_do_not_fit() -> None:

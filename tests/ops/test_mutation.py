@@ -182,7 +182,7 @@ def test_every_rule_is_used() -> None:
 
 
 # Rules of control flow, in captured functions.
-FLOW = ("branch", "drawing_branch", "drawing_loop")
+FLOW = ("branch", "drawing_branch", "drawing_loop", "repeat", "drawing_repeat")
 # Rules that only second derivatives compute, and an op whose gradient needs them.
 SECOND = {"attention_gradient": "scaled_dot_product_attention", "convolution_weight": "conv1d"}
 

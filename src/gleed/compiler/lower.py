@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gleed.compiler import kernel as k
@@ -44,16 +45,21 @@ def _plain_store(kernel: Kernel, store: Store | Check) -> Store | Check:
     old = k.load(store.k, dtype)
     if store.offset is not None:
         old = k.gather(store.k, store.offset, dtype)
-    combine = {"add": _add, "mul": _mul, "max": k.maximum, "min": k.minimum}[store.mode]
-    return replace(store, value=combine(old, store.value), mode="set")
+    return replace(store, value=_COMBINED[store.mode](old, store.value), mode="set")
 
 
-def _add(x: Node, y: Node) -> Node:
-    return x | y if x.dtype == "bool" else x + y
+def _or(number: Callable[[Node, Node], Node]) -> Callable[[Node, Node], Node]:
+    return lambda x, y: x | y if x.dtype == "bool" else number(x, y)
 
 
-def _mul(x: Node, y: Node) -> Node:
-    return x & y if x.dtype == "bool" else x * y
+def _and(number: Callable[[Node, Node], Node]) -> Callable[[Node, Node], Node]:
+    return lambda x, y: x & y if x.dtype == "bool" else number(x, y)
+
+
+_COMBINED = {
+    "add": _or(operator.add), "max": _or(k.maximum), "mul": _and(operator.mul),
+    "min": _and(k.minimum),
+}  # fmt: skip
 
 
 def _lower_all(roots: Iterable[Node], done: dict[Node, Node]) -> None:
