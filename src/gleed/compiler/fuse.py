@@ -501,10 +501,14 @@ def _rounded(x: k.Node, dtype: str) -> k.Node:
     return k.cast(x, dtype)
 
 
+# What reductions of bool are in the kernel IR.
+_OF_BOOLS = {"sum": "any", "max": "any", "prod": "all", "min": "all"}
+
+
 def _combined(op: str, values: list[k.Node]) -> k.Node:
     """A reduction of a few values, the same as the loop over them gives."""
     if values[0].dtype == "bool":
-        op = {"max": "any", "min": "all"}.get(op, op)
+        op = _OF_BOOLS.get(op, op)
         if op in ("argmax", "argmin"):
             values = [k.cast(x, "u8") for x in values]
     if op not in ("argmax", "argmin"):
@@ -535,4 +539,4 @@ def _reduced(op: str, x: k.Node) -> k.Node:
         return k.reduce(op, x)
     if op in ("argmax", "argmin"):
         return k.reduce(op, k.cast(x, "u8"))
-    return k.reduce({"max": "any", "min": "all"}.get(op, op), x)
+    return k.reduce(_OF_BOOLS.get(op, op), x)
