@@ -11,7 +11,6 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -241,17 +240,15 @@ class KernelBuilder:
 
     _inside = 0  # how many values that have no memory what is being built lies inside
 
-    @contextmanager
-    def _guided(self, value: Value, mapping: Mapping) -> Iterator[None]:
-        """While a value is computed that has no memory here alone, note how it would be read."""
+    def _enter(self, value: Value, mapping: Mapping) -> bool:
+        """Begin to compute a value. Whether it has no memory here alone: then note how it would be
+        read."""
         number = None if self.outputs.get(value) == mapping else self.shape(value)
         if number is None:
-            yield
-            return
+            return False
         self._guide(("shape", number, self.place(mapping)[0]))
         self._inside += 1
-        yield
-        self._inside -= 1
+        return True
 
     def param(self, dtype: str, source: tuple[object, ...]) -> k.Node:
         """A run-time number."""
@@ -288,8 +285,9 @@ class KernelBuilder:
             if self.is_real(value) and not inside:
                 node = self._load(value, mapping)
             else:
-                with self._guided(value, mapping):
-                    node = self._compute(value, mapping)
+                entered = self._enter(value, mapping)
+                node = self._compute(value, mapping)
+                self._inside -= entered
             made[key] = node
         return node
 
@@ -362,8 +360,9 @@ class KernelBuilder:
         key, made = (value, mapping), self._made[bool(self._inside)].wide
         if key not in made:
             node = value.node
-            with self._guided(value, mapping):
-                args = [self._wide(v, mapping) for v in node.inputs]
+            entered = self._enter(value, mapping)
+            args = [self._wide(v, mapping) for v in node.inputs]
+            self._inside -= entered
             if node.op == "cast":
                 made[key] = k.cast(args[0], "f32")
             else:
