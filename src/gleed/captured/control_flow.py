@@ -62,7 +62,7 @@ def cond(
     >>> step(gleed.tensor([4.0, 9.0])), step(gleed.tensor([-4.0, 1.0]))
     (tensor([2., 3.]), tensor([ 4., -1.]))
     """
-    _require_functions("cond", true_fn=true_fn, false_fn=false_fn)
+    require_functions("cond", true_fn=true_fn, false_fn=false_fn)
     if not isinstance(operands, tuple | list):
         raise ArgumentError(
             f"cond: operands must be a tuple or list; got {type(operands).__name__}; "
@@ -114,7 +114,7 @@ def while_loop(
     >>> gleed.autograd.grad(power(x, gleed.tensor(4)), x)
     (tensor(108.),)
     """
-    _require_functions("while_loop", cond_fn=cond_fn, body_fn=body_fn)
+    require_functions("while_loop", cond_fn=cond_fn, body_fn=body_fn)
     if not isinstance(carried_inputs, tuple | list) or not carried_inputs:
         raise ArgumentError(
             "while_loop: carried_inputs must be a tuple or list of at least one; got "
@@ -175,7 +175,7 @@ def scan(
     >>> gleed.scan(step, gleed.tensor(0.0), gleed.tensor([1.0, 2.0, 3.0]))
     (tensor(6.), tensor([0., 2., 9.]))
     """
-    _require_functions("scan", combine_fn=combine_fn)
+    require_functions("scan", combine_fn=combine_fn)
     _require_tensors("scan", "init", init)
     if not take_apart(init)[0]:
         raise ArgumentError("scan: init must have a tensor; got none; use map for steps alone")
@@ -202,7 +202,7 @@ def map(f: Callable[..., Any], xs: Any, *args: Any) -> Any:
             [ 2., 20.],
             [ 2., 20.]])
     """
-    _require_functions("map", f=f)
+    require_functions("map", f=f)
     rows, form, _ = _steps("map", xs, 0)
     if not rows:
         raise ArgumentError("map: xs must have a tensor; got none; pass what to go over")
@@ -210,7 +210,8 @@ def map(f: Callable[..., Any], xs: Any, *args: Any) -> Any:
 
 
 # ---- what users give
-def _require_functions(name: str, **functions: Any) -> None:
+def require_functions(name: str, **functions: Any) -> None:
+    """Raise ArgumentError unless all that is to be called is a function."""
     for parameter, function in functions.items():
         if not callable(function):
             raise ArgumentError(

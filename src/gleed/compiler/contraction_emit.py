@@ -8,7 +8,7 @@ from gleed.compiler.contraction_dot import emit_dot
 from gleed.compiler.contraction_family import ATTRIBUTES, DTYPES, Family, advance, family
 from gleed.compiler.contraction_pack import emit_copy, emit_transpose
 from gleed.compiler.contraction_tile import emit_tile
-from gleed.compiler.convolution_pixel import Block, emit_pixel, emit_pixel_weight
+from gleed.compiler.convolution_pixel import emit_pixel, emit_pixel_weight
 from gleed.compiler.convolution_plane import Taps, emit_plane, emit_plane_weight
 from gleed.compiler.convolution_winograd import emit_winograd
 from gleed.compiler.kernel import KernelError
@@ -31,13 +31,13 @@ def emit_contraction(
     if kind == "family":
         return _emit_family(tiles, symbol)
     if kind == "plane":
-        return emit_plane(tiles, symbol, Taps(*shape))
+        return emit_plane(tiles, symbol, Taps(*shape[:6]), *shape[6:])
     if kind == "plane_weight":
-        return emit_plane_weight(tiles, symbol, Taps(*shape))
+        return emit_plane_weight(tiles, symbol, Taps(*shape[:6]), *shape[6:])
     if kind == "pixel":
-        return emit_pixel(tiles, symbol, Block(*shape))
+        return emit_pixel(tiles, symbol, Taps(*shape[:6]), *shape[6:])
     if kind == "pixel_weight":
-        return emit_pixel_weight(tiles, symbol, Block(*shape))
+        return emit_pixel_weight(tiles, symbol, Taps(*shape[:6]), *shape[6:])
     if kind.startswith("winograd_"):
         return emit_winograd(tiles, symbol, kind.removeprefix("winograd_"))
     rows, columns = shape

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from gleed.compiler.contraction_family import (
     ATTRIBUTES,
@@ -31,34 +30,21 @@ from gleed.compiler.llvm_text import State
 Places = Callable[[int, int], str]
 
 
-class Block(NamedTuple):
-    """Rows and columns of taps, the distances of windows and of a window's elements, how many
-    outputs are computed at once, and whether the last vector of channels is partly valid."""
-
-    rows: int
-    columns: int
-    row_step: int
-    column_step: int
-    row_distance: int
-    column_distance: int
-    outputs: int
-    ragged: int
+def emit_pixel(family: Family, symbol: str, taps: Taps, outputs: int, ragged: int) -> str:
+    """The LLVM IR of the convolution. outputs: how many are computed at once. ragged: whether the
+    last vector of channels is partly valid."""
+    return _Sums(family, taps, outputs, ragged).emit(symbol)
 
 
-def emit_pixel(family: Family, symbol: str, block: Block) -> str:
-    """The LLVM IR of the convolution."""
-    return _Sums(family, block).emit(symbol)
-
-
-def emit_pixel_weight(family: Family, symbol: str, block: Block) -> str:
+def emit_pixel_weight(family: Family, symbol: str, taps: Taps, outputs: int, ragged: int) -> str:
     """The LLVM IR of its gradient for the taps, added to sums."""
-    return _Weight(family, block).emit(symbol)
+    return _Weight(family, taps, outputs, ragged).emit(symbol)
 
 
 class _Pixel(ByChannel):
-    def __init__(self, family: Family, block: Block) -> None:
-        super().__init__(family, Taps(*block[:6], column_every=1))
-        self.block = block
+    def __init__(self, family: Family, taps: Taps, outputs: int, ragged: int) -> None:
+        super().__init__(family, taps)
+        self.many, self.ragged = outputs, ragged
 
     def emit(self, symbol: str) -> str:
         self.begin()
@@ -67,7 +53,7 @@ class _Pixel(ByChannel):
 
     def row(self, row: str) -> State:
         """A row of outputs, several at a time and then one by one."""
-        code, many = self.code, self.block.outputs
+        code, many = self.code, self.many
         first = code.op(f"mul i64 {row}, {self.taps.row_step}")
         first = code.op(f"add i64 {first}, {self.top}")
         self.lines, self.met = [], []
@@ -87,7 +73,7 @@ class _Pixel(ByChannel):
 
     def outputs(self, column: str, _: State) -> State:
         """Some outputs, which may read what is outside of the input only near its sides."""
-        code, many, taps = self.code, self.block.outputs, self.taps
+        code, many, taps = self.code, self.many, self.taps
         left = self.first_column(column)
         reach = (many - 1) * taps.column_step + (taps.columns - 1) * taps.column_distance
         right = code.op(f"add i64 {left}, {max(0, reach)}")
@@ -112,7 +98,7 @@ class _Pixel(ByChannel):
         return sorted({k * step + j * distance for k in range(outputs) for j in taps})
 
     def within(self, column: str, left: str) -> State:
-        code, many = self.code, self.block.outputs
+        code, many = self.code, self.many
         here = code.op(f"mul i64 {left}, {self.x_column}")
         lines = [advance(code, line, here) for line in self.lines]
         columns = self.columns_read(many)
@@ -161,7 +147,7 @@ class _Pixel(ByChannel):
     def sum(self, outputs: int, column: str, channel: str, places: Places) -> None:
         """All products of some outputs with a vector of channels."""
         self.mask = None
-        if self.block.ragged:
+        if self.ragged:
             left = self.code.op(f"sub i64 {self.channels}, {channel}")
             self.mask = lane_mask(self.code, self.lanes, left)
         self.multiply(outputs, column, channel, places)

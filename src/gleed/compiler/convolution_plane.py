@@ -35,8 +35,7 @@ _ROWS = (4, 2, 1)  # of outputs at once
 
 
 class Taps(NamedTuple):
-    """Rows and columns of taps, the distances of windows, of a window's elements, and of the
-    columns of the result."""
+    """Rows and columns of taps, the distances of windows, and of a window's elements."""
 
     rows: int
     columns: int
@@ -44,17 +43,16 @@ class Taps(NamedTuple):
     column_step: int
     row_distance: int
     column_distance: int
-    column_every: int
 
 
-def emit_plane(family: Family, symbol: str, taps: Taps) -> str:
-    """The LLVM IR of the convolution."""
-    return _Sums(family, taps).emit(symbol)
+def emit_plane(family: Family, symbol: str, taps: Taps, every: int) -> str:
+    """The LLVM IR of the convolution; `every` is the distance of the columns of the result."""
+    return _Sums(family, taps, every).emit(symbol)
 
 
-def emit_plane_weight(family: Family, symbol: str, taps: Taps) -> str:
+def emit_plane_weight(family: Family, symbol: str, taps: Taps, every: int) -> str:
     """The LLVM IR of its gradient for the taps: adds to vectors, whose lanes share the sum."""
-    return _Weight(family, taps).emit(symbol)
+    return _Weight(family, taps, every).emit(symbol)
 
 
 class ByChannel:
@@ -86,8 +84,9 @@ class ByChannel:
 class _Plane(ByChannel):
     vectors = 2  # of outputs at once in a row
 
-    def __init__(self, family: Family, taps: Taps) -> None:
+    def __init__(self, family: Family, taps: Taps, every: int) -> None:
         super().__init__(family, taps)
+        self.every = every
         self.state: State = {}
         self.types: State = {}
 
@@ -125,7 +124,7 @@ class _Plane(ByChannel):
         code, step = self.code, self.taps.column_step
         left = code.op(f"sub i64 {self.y_columns}, {column}")
         self.inside = [lane_mask(code, self.lanes, left, v * self.lanes) for v in range(vectors)]
-        here = code.op(f"mul i64 {column}, {self.item * self.taps.column_every}")
+        here = code.op(f"mul i64 {column}, {self.item * self.every}")
         self.to = advance(code, self.y, here)
         first = code.op(f"mul i64 {column}, {step}")
         first = code.op(f"add i64 {first}, {self.left}")
@@ -191,7 +190,7 @@ class _Plane(ByChannel):
         """The place of a vector of outputs, or of a part of those that are apart."""
         number = self.code.op(f"add i64 {row}, {i}")
         line = advance(self.code, self.to, self.code.op(f"mul i64 {number}, {self.y_row}"))
-        vectors = vector * self.taps.column_every + part
+        vectors = vector * self.every + part
         return advance(self.code, line, vectors * self.lanes * self.item)
 
     def begin(self) -> None:
@@ -229,7 +228,7 @@ class _Sums(_Plane):
                     for i, t in meets:
                         sums[i, v] = self.fma(value, self.weights[t, j], sums[i, v])
         scalar = value_type(self.dtype, 1)
-        every = range(self.taps.column_every)
+        every = range(self.every)
         cells = [(i, v, u) for i in range(rows) for v in range(vectors) for u in every]
         places = {(i, v, u): self.output(row, i, v, u) for i, v, u in cells}
         parts: State = {(i, v, u): self.spread(sums[i, v], scalar, u) for i, v, u in cells}
@@ -255,12 +254,12 @@ class _Sums(_Plane):
         self.kept = {
             (v, u): self.spread(mask, "i1", u)
             for v, mask in enumerate(self.inside)
-            for u in range(self.taps.column_every)
+            for u in range(self.every)
         }
 
     def spread(self, value: str, scalar: str, part: int) -> str:
         """A part of the lanes of a vector, so far apart as results are, with zeros between."""
-        every, lanes = self.taps.column_every, self.lanes
+        every, lanes = self.every, self.lanes
         if every == 1:
             return value
         numbers = [divmod(part * lanes + lane, every) for lane in range(lanes)]

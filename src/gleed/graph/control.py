@@ -14,6 +14,7 @@ from typing import Any
 from gleed import _C
 from gleed.captured import cond as run_cond
 from gleed.captured import while_loop as run_while_loop
+from gleed.captured.control_flow import require_functions
 from gleed.errors import ArgumentError, DTypeError, ShapeError
 from gleed.graph.bodies import declare
 from gleed.graph.defaults import graph_of
@@ -50,7 +51,7 @@ def cond(
     ...     print(*(session.run(y, {x: data}) for data in ([4, 9], [-4, 1])))
     [2. 3.] [ 4. -1.]
     """
-    _require_functions("cond", true_fn=true_fn, false_fn=false_fn)
+    require_functions("cond", true_fn=true_fn, false_fn=false_fn)
     graph = graph_of(pred, operands)
     if not isinstance(pred, Node):
         chosen = (true_fn if pred else false_fn)(*operands)
@@ -91,7 +92,7 @@ def while_loop(
     ...     print(*session.run([n, y, *graph.gradients(y, x)], {x: 5.0}))
     3 0.625 0.125
     """
-    _require_functions("while_loop", cond_fn=cond_fn, body_fn=body_fn)
+    require_functions("while_loop", cond_fn=cond_fn, body_fn=body_fn)
     graph = graph_of(carried_inputs)
     if not isinstance(carried_inputs, tuple | list) or not carried_inputs:
         raise ArgumentError(
@@ -144,7 +145,7 @@ def scan(
     ...     print(*session.run([total, sums], {x: [1, 2, 3]}))
     6.0 [1. 3. 6.]
     """
-    _require_functions("scan", combine_fn=combine_fn)
+    require_functions("scan", combine_fn=combine_fn)
     graph = graph_of(init, xs)
     starts, carry = _taken_apart(graph, init)
     if not starts:
@@ -181,7 +182,7 @@ def map_fn(f: Callable[..., Any], xs: Any, name: str = "map") -> Any:
     [[0.25 0.75]
      [0.5  0.5 ]]
     """
-    _require_functions("map_fn", f=f)
+    require_functions("map_fn", f=f)
     graph = graph_of(xs)
     rows, row = _rows(graph, "map_fn", name, xs)
     with graph.name_scope(name) as scope:
@@ -194,15 +195,6 @@ def map_fn(f: Callable[..., Any], xs: Any, name: str = "map") -> Any:
 
 
 # ---- what users give
-def _require_functions(name: str, **functions: Any) -> None:
-    for parameter, function in functions.items():
-        if not callable(function):
-            raise ArgumentError(
-                f"{name}: {parameter} must be a function; got {type(function).__name__}; "
-                "pass it without calling it"
-            )
-
-
 def _require_decision(rule: str, node: Node) -> None:
     if node.dtype is not _C.bool or any(n not in (None, 1) for n in node.shape.dims or ()):
         raise ArgumentError(

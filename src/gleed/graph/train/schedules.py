@@ -11,6 +11,11 @@ from gleed.graph.node import Node
 from gleed.ops.record import OPS
 
 
+def _turns(global_step: Node, decay_steps: Any, staircase: bool) -> Node:
+    turns = global_step.float() / decay_steps
+    return turns.floor() if staircase else turns
+
+
 def exponential_decay(
     learning_rate: Any,
     global_step: Node,
@@ -23,8 +28,7 @@ def exponential_decay(
     `staircase`."""
     graph = global_step.graph
     with graph.name_scope(name) as scope:
-        turns = global_step.float() / decay_steps
-        turns = turns.floor() if staircase else turns
+        turns = _turns(global_step, decay_steps, staircase)
         return graph.call(OPS["mul"], decay_rate**turns, learning_rate, name=scope)
 
 
@@ -40,8 +44,7 @@ def natural_exp_decay(
     `staircase`."""
     graph = global_step.graph
     with graph.name_scope(name) as scope:
-        turns = global_step.float() / decay_steps
-        turns = turns.floor() if staircase else turns
+        turns = _turns(global_step, decay_steps, staircase)
         return graph.call(OPS["mul"], (turns * -decay_rate).exp(), learning_rate, name=scope)
 
 
@@ -57,8 +60,7 @@ def inverse_time_decay(
     `staircase`."""
     graph = global_step.graph
     with graph.name_scope(name) as scope:
-        turns = global_step.float() / decay_steps
-        turns = turns.floor() if staircase else turns
+        turns = _turns(global_step, decay_steps, staircase)
         return graph.call(OPS["div"], learning_rate, turns * decay_rate + 1, name=scope)
 
 
