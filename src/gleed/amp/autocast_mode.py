@@ -58,6 +58,11 @@ def _lower(x: Tensor) -> Tensor:
     return known[2]
 
 
+def _at_least_lower(x: Tensor) -> Tensor:
+    """In the dtype of the region, or its own if that holds all of it."""
+    return x.to(promote_types(x.dtype, _state.dtype)) if _eligible(x) else x
+
+
 def _to_float32(x: Tensor) -> Tensor:
     return x.to(_C.float32) if x.dtype in HALVES else x
 
@@ -67,7 +72,10 @@ def _called(op: Any, *args: Any, **kwargs: Any) -> Any:
     rule, condition = _rules()[0][op]
     if kwargs.get("out") is not None or (condition and not condition(*args, **kwargs)):
         return op(*args, **kwargs)
-    convert: Callable[[Tensor], Tensor] = _lower if rule == "lower" else _to_float32
+    if rule == "states" and rules.keeps_states(op, *args, **kwargs):
+        given, named = rules.with_states(_lower, _at_least_lower, args, kwargs)
+        return op(*given, **named)
+    convert: Callable[[Tensor], Tensor] = _to_float32 if rule == "float32" else _lower
     if rule == "widest":
         dtypes = [x.dtype for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
         widest = functools.reduce(promote_types, [d for d in dtypes if d.is_floating_point])

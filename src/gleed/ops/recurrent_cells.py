@@ -15,7 +15,7 @@ from gleed.compiler.dims import Size
 from gleed.compiler.graph import Shape
 from gleed.compiler.kernel import is_float
 from gleed.errors import ArgumentError, DTypeError, ShapeError
-from gleed.ops.promotion import dtype_text, shape_text
+from gleed.ops.promotion import convert, dtype_text, shape_text
 from gleed.ops.record import Op, Tensor, Tensors, op
 from gleed.primitives.library import transposed
 from gleed.trace import Trace
@@ -27,12 +27,14 @@ class Cell:
 
     `step(from_input, from_state, *states)` has the pre-activations that come from the input and
     from the hidden state, and the `states` themselves, the hidden one first; it returns the next
-    states, then what else its gradient makes use of.
+    states, then what else its gradient makes use of. `sums`: the next states are sums with the
+    states before, which may be float32 where products have 16 bits.
     """
 
     gates: int
     states: int
     step: Callable[..., tuple[Tensor, ...]]
+    sums: bool = False
 
 
 def _cut(x: Tensor, size: Size) -> list[Tensor]:
@@ -76,8 +78,8 @@ def _gru(a: Tensor, b: Tensor, state: Tensor) -> tuple[Tensor, ...]:
 CELLS = {
     "rnn_tanh": Cell(1, 1, _elman(p.tanh)),
     "rnn_relu": Cell(1, 1, _elman(lambda x: x.relu())),
-    "lstm": Cell(4, 2, _lstm),
-    "gru": Cell(3, 1, _gru),
+    "lstm": Cell(4, 2, _lstm, sums=True),
+    "gru": Cell(3, 1, _gru, sums=True),
 }
 
 
@@ -91,9 +93,13 @@ def require_shape(name: str, what: str, x: Tensor, shape: Shape, why: str) -> No
         )
 
 
-def require_one_float(name: str, xs: Sequence[Tensor]) -> None:
-    """Raise unless all tensors have one floating-point dtype."""
-    dtypes = dict.fromkeys(x.dtype for x in xs)
+def require_one_float(
+    name: str, cell: Cell, input: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor]
+) -> None:
+    """Raise unless all tensors have one floating-point dtype; states that are sums may be wider."""
+    wider = cell.sums and input.dtype in ("bf16", "f16")
+    held = [s for s in states if not (wider and s.dtype == "f32")]
+    dtypes = dict.fromkeys(x.dtype for x in (input, *held, *weights))
     if len(dtypes) > 1 or not is_float(next(iter(dtypes))):
         raise DTypeError(
             f"{name}: input, states and weights must have one floating-point dtype; got "
@@ -102,8 +108,8 @@ def require_one_float(name: str, xs: Sequence[Tensor]) -> None:
 
 
 def linear_map(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """x @ weight.T + bias, of matrices."""
-    columns = transposed(weight)
+    """x @ weight.T + bias, of matrices, in the dtype of the weight."""
+    x, columns = convert(x, weight.dtype), transposed(weight)
     return p.matmul(x, columns) if bias is None else p.affine(x, columns, bias, relu=False)
 
 
@@ -125,7 +131,7 @@ def _step(
             "(h, c)"
         )
     biases = [b for b in (b_ih, b_hh) if b is not None]
-    require_one_float(name, [input, *states, w_ih, w_hh, *biases])
+    require_one_float(name, cell, input, states, [w_ih, w_hh, *biases])
     if input.ndim != 2 or w_hh.ndim != 2:
         raise ShapeError(
             f"{name}: input and w_hh must be matrices (2 dims); got {shape_text(input.shape)} and "
@@ -155,7 +161,8 @@ def lstm_cell(
     """One step of an LSTM: the hidden and the cell state that follow `hx`, a pair of them.
 
     Shapes: input (B, I), states (B, H), w_ih (4H, I), w_hh (4H, H), biases (4H,); the gates are
-    input, forget, candidate and output. Raises ShapeError and DTypeError for others.
+    input, forget, candidate and output. Beside an input and weights of 16 bits states may be
+    float32, and so are the next ones then. Raises ShapeError and DTypeError for others.
 
     >>> one = gleed.ones(1, 1)
     >>> gleed.lstm_cell(one, (one, one), gleed.zeros(4, 1), gleed.zeros(4, 1))
@@ -176,7 +183,7 @@ def gru_cell(
     """One step of a GRU: the hidden state that follows `hx`.
 
     Shapes: input (B, I), hx (B, H), w_ih (3H, I), w_hh (3H, H), biases (3H,); the gates are reset,
-    update and candidate. Raises ShapeError and DTypeError for others.
+    update and candidate. Dtypes as for `lstm_cell`. Raises ShapeError and DTypeError for others.
 
     >>> one = gleed.ones(1, 1)
     >>> gleed.gru_cell(one, one, gleed.zeros(3, 1), gleed.zeros(3, 1))

@@ -16,7 +16,7 @@ from gleed.errors import ArgumentError, ShapeError
 from gleed.loop import loop
 from gleed.ops.dropout import dropout as dropout_op
 from gleed.ops.logic import where
-from gleed.ops.promotion import shape_text
+from gleed.ops.promotion import convert, shape_text
 from gleed.ops.record import Op, Tensor, Tensors, op
 from gleed.ops.recurrent_cells import CELLS, linear_map, require_one_float, require_shape
 from gleed.primitives.library import transposed
@@ -37,12 +37,13 @@ class _Step:
         cell = CELLS[self.name]
         states, (from_input, *rest) = inputs[: cell.states], inputs[cell.states :]
         present = rest.pop(0) if self.masked else None
-        product = p.matmul(states[0], rest[0])
+        hidden = convert(states[0], rest[0].dtype)
+        product = p.matmul(hidden, rest[0])
         if self.biased:
-            product = p.affine(states[0], rest[0], rest[1], relu=False)
+            product = p.affine(hidden, rest[0], rest[1], relu=False)
         found = list(cell.step(from_input, product, *states))
         if self.projected:
-            found[0] = p.matmul(found[0], rest[-1])
+            found[0] = p.matmul(convert(found[0], rest[-1].dtype), rest[-1])
         if present is not None:
             for i, state in enumerate(states):
                 found[i] = where(present, found[i], state)
@@ -99,6 +100,9 @@ class _Layer:
         if self.w_hr is not None:
             weights.append(transposed(self.w_hr))
         step = _Step(self.name, present is not None, apart, self.w_hr is not None)
+        # Of the dtype that a step gives it.
+        carried = states[-1] if self.w_hr is None else self.w_hr
+        states = [convert(states[0], carried.dtype), *states[1:]]
         stacks, _ = loop(step, states, sequences, weights, reverse=reverse)
         output = p.slice(stacks[0], axis=0, start=0 if reverse else 1, step=1, length=count)
         return output, [_row(s, 0 if reverse else count) for s in stacks]
@@ -160,7 +164,7 @@ def _network(
     mask: Tensor | None,
 ) -> tuple[Tensor, ...]:
     """The outputs of the last layer, and the last states of all."""
-    require_one_float(name, [input, *hx, *params])
+    require_one_float(name, CELLS[name], input, hx, params)
     x = p.permute(input, axes=(1, 0, 2)) if batch_first and input.ndim == 3 else input
     ways = 2 if bidirectional else 1
     _check_input(name, x, hx, mask, num_layers * ways)
@@ -206,7 +210,8 @@ def lstm(
     H) for L layers and D directions. params: for every layer and direction the weights (4H, I) and
     (4H, H), the biases (4H,) if `has_biases`, and (P, H) for outputs projected to size P, which the
     hidden states have then. mask: bool (T, B); a step where it is False changes nothing. In
-    training outputs between layers go through dropout. Raises ShapeError and DTypeError for others.
+    training outputs between layers go through dropout. Beside an input and weights of 16 bits `hx`
+    may be float32, and so is what follows from it. Raises ShapeError and DTypeError for others.
 
     Also `lstm(data, batch_sizes, hx, …)` without `batch_first`, for what a PackedSequence holds.
 

@@ -223,7 +223,7 @@ class RNNBase(Module):
                 f"shape {list(x.shape)}; reshape it to {self._layout}"
             )
         weight = self.weight_ih_l0
-        if x.dtype is not weight.dtype:
+        if x.dtype is not weight.dtype and not gleed.is_autocast_enabled("cpu"):
             raise DTypeError(
                 f"{name}: input and weights must have one dtype; got {x.dtype} and "
                 f"{weight.dtype}; convert the input with .to({weight.dtype})"
