@@ -51,8 +51,8 @@ struct Kernel {
 extern PyTypeObject* KernelType;
 
 // The machine code for an orientation and the class of each operand's innermost stride: '0' it does
-// not move, '1' unit, '2' twice that, 's' any, 'n' unit and written past the caches. Compiled when
-// first asked for; null with an exception set.
+// not move, '1' unit, '2' twice that, 'r' minus that, 's' any, 'n' unit and written past the
+// caches. Compiled when first asked for; null with an exception set.
 KernelFunction find_variant(Kernel* kernel, Orientation orientation, std::string_view classes);
 
 }  // namespace gleed

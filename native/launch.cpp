@@ -185,8 +185,10 @@ std::string stride_classes(const Launch& launch, int innermost) {
   for (const Access& access : launch.operands) {
     const int64_t stride = innermost < 0 ? 0 : access.strides[innermost];
     const int64_t unit = access.value ? itemsize(access.dtype) : 1;
-    const bool skips = access.value && !access.writes && unit >= 4 && stride == 2 * unit;
-    classes += stride == 0 ? '0' : stride == unit ? '1' : skips ? '2' : 's';
+    const bool reads = access.value && !access.writes;
+    const bool skips = reads && unit >= 4 && stride == 2 * unit;
+    const bool turned = reads && stride == -unit;
+    classes += stride == 0 ? '0' : stride == unit ? '1' : skips ? '2' : turned ? 'r' : 's';
   }
   return classes;
 }
@@ -237,7 +239,7 @@ bool wants_tiles(const Launch& launch, const Loops& loops, Orientation orientati
 int streamed(const Launch& launch, Orientation orientation, int innermost, bool tiled,
              const std::string& classes) {
   const auto inputs = static_cast<size_t>(launch.kernel->inputs);
-  const bool reads = classes.find_first_of("12") < inputs;
+  const bool reads = classes.find_first_of("12r") < inputs;
   if (orientation != Orientation::kMap || launch.kernel->sequential || tiled || !reads ||
       classes.find('s') != std::string::npos) {
     return -1;

@@ -18,7 +18,7 @@ namespace gleed {
 
 namespace {
 
-constexpr int64_t kBlock = 64;          // elements compared with the bound at a time
+constexpr int64_t kBlock = 16;          // elements compared with the bound at a time
 constexpr int64_t kTaskWork = 1 << 15;  // elements that make a task
 constexpr double kNanoseconds = 0.3;    // per element
 
@@ -53,8 +53,8 @@ struct Selection {
     for (int64_t i = begin; i < end; ++i) {
       const T bits = x[i * stride];
       const T key = keys.key(bits);
-      if (key >= bound) continue;
-      records[count++] = Record<T>(key, i);
+      records[count] = Record<T>(key, i);
+      count += key < bound;  // without a branch on data, which cannot be predicted
       if (count == room) keep_best(x, stride);
     }
   }

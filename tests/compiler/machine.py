@@ -42,6 +42,8 @@ def stride_class(array: Argument, n2: int, kind: str) -> str:
         return "0"
     if kind == "in" and unit >= 4 and stride == 2 * unit:
         return "2"
+    if kind == "in" and stride == -unit:
+        return "r"
     return "1" if stride == unit else "s"
 
 
@@ -134,13 +136,16 @@ def make_array(rng: np.random.Generator, dtype: str, shape: tuple[int, ...]) -> 
 
 
 def lay_out(values: np.ndarray, layout: str) -> np.ndarray:
-    """The same values with another innermost stride: "1", "2", "s" (step 3, guarded), or "0"."""
+    """The same values with another innermost stride: "1", "2", "r" (backwards, guarded), "s" (step
+    3, guarded), or "0"."""
     if layout == "0":
         return np.broadcast_to(values[..., :1], values.shape)
     if layout == "1":
         return values
     if layout == "2":
         return np.repeat(values, 2, -1)[..., ::2]
+    if layout == "r":
+        return np.pad(values[..., ::-1], [(0, 0)] * (values.ndim - 1) + [(1, 1)])[..., -2:0:-1]
     wide = np.zeros((*values.shape[:-1], 3 * values.shape[-1] + 2), values.dtype)
     view = wide[..., 1 : 1 + 3 * values.shape[-1] : 3]
     view[...] = values

@@ -475,9 +475,10 @@ def test_columns_of_every_width(machine):
         np.testing.assert_allclose(out[0, 0], values.sum((0, 1)), 1e-5, 1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["f32", "f64", "i32", "bf16"])
+@pytest.mark.parametrize("layout", ["2", "r"])
+@pytest.mark.parametrize("dtype", ["f32", "f64", "i32", "bf16", "u8"])
 @pytest.mark.parametrize("orientation", ["map", "row", "column"])
-def test_every_second_element(machine, orientation, dtype):
+def test_every_second_element_and_backwards(machine, orientation, dtype, layout):
     """Beside neighbours, in whole vectors and in what is left of a line."""
     rng = np.random.default_rng(14)
     x, y = k.load(0, dtype), k.load(1, dtype)
@@ -493,4 +494,4 @@ def test_every_second_element(machine, orientation, dtype):
         values = [make_array(rng, dtype, (3, 2, n)) for _ in range(2)]
         reduced = tuple(1 if i in AXES[orientation] else m for i, m in enumerate((3, 2, n)))
         out = np.zeros(reduced, NUMPY_DTYPES[dtype])
-        check(machine, kernel, orientation, [lay_out(values[0], "2"), values[1], out])
+        check(machine, kernel, orientation, [lay_out(values[0], layout), values[1], out])

@@ -510,7 +510,9 @@ FORMULAS |= formulas.FORMULAS | windows.FORMULAS | recurrent_formulas.FORMULAS |
         np.meshgrid(*xs, indexing="ij"), -1
     ).reshape(-1, len(xs)),
     "block_diag": lambda *xs: linalg.block_diag(*xs),
-    "cdist": lambda x, y, p=2.0: _vector_norm(x[..., :, None, :] - y[..., None, :, :], p, -1),
+    "cdist": lambda x, y, p=2.0, _=None: _vector_norm(
+        x[..., :, None, :] - y[..., None, :, :], p, -1
+    ),
     "pdist": _pdist,
     "renorm": _renorm,
     "real": np.real, "conj": np.conj, "conj_physical": np.conj, "resolve_conj": np.copy,

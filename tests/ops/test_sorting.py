@@ -173,6 +173,36 @@ def test_kthvalue_and_median(dtype: str) -> None:
     assert array(x.median()) == np.sort(array(x), axis=None)[17]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int8", "bool", "bfloat16"])
+def test_elements_of_every_rank(dtype: str) -> None:
+    """In rows that are in order, that are few values, and with all that is special."""
+    x = example((5, 700), dtype)
+    rows = [x, x.sort(1)[0], x.sort(1, True)[0], x[:1].expand(3, 700), x.flip(1)[:, ::3], x[:, :33]]
+    rows += [x.t().contiguous().t(), gleed.zeros_like(x), x.reshape(5, 7, 100).transpose(0, 2)]
+    generator = np.random.default_rng(5)
+    for t in (part.flip(0) if i % 2 else part for i, part in enumerate(rows)):
+        order, size = ranks(array(t), -1, False), t.shape[-1]
+        for k in {1, 2, size // 2, size, *generator.integers(1, size + 1, 12).tolist()}:
+            values, indices = t.kthvalue(k)
+            assert np.array_equal(indices.numpy(), order[..., k - 1])
+            assert same_bits(
+                values, np.take_along_axis(array(t), order[..., k - 1 : k], -1)[..., 0]
+            )
+
+
+def test_ranks_do_not_depend_on_threads() -> None:
+    x = example((300, 501), "float32")
+    threads, found = gleed.get_num_threads(), []
+    try:
+        for count in (1, 2, 5):
+            gleed.set_num_threads(count)
+            found.append([array(r) for r in (*x.median(1), *x.kthvalue(7, 0), x.nanmedian())])
+    finally:
+        gleed.set_num_threads(threads)
+    for other in found[1:]:
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(found[0], other, strict=True))
+
+
 def test_median_with_nan() -> None:
     x = gleed.tensor([[1.0, NAN, 3.0, 2.0], [4.0, 1.0, 2.0, 3.0], [NAN] * 4])
     values, indices = x.median(1)

@@ -264,8 +264,7 @@ class Emitter:
         return value if source == node.dtype else convert(self.code, value, source, node.dtype, 1)
 
     def _load(self, node: Node, lanes: int, u: int) -> str:
-        k = int(node.attr)
-        place = self.places[node]
+        k, place = int(node.attr), self.places[node]
         if node not in self.varying:
             return memory.load_unit(self.code, node.dtype, self.address(k, place), 1, None)
         return self.load_at(k, place, lanes, u)
@@ -273,9 +272,10 @@ class Emitter:
     def load_at(self, k: int, place: Place, lanes: int, u: int, offset: Node | None = None) -> str:
         """Read copy `u` of the current point of operand k, or of that `offset` elements from it."""
         dtype, pointer = self.kernel.operands[k].dtype, self.address(k, place, offset)
-        if self.stride_class(k) == "1" or lanes == 1:
+        if self.stride_class(k) in ("1", "r") or lanes == 1:
             pointer = self.copy_address(k, pointer, lanes, u)
-            return memory.load_unit(self.code, dtype, pointer, lanes, self.mask)
+            load = memory.load_reversed if self.stride_class(k) == "r" else memory.load_unit
+            return load(self.code, dtype, pointer, lanes, self.mask)
         if self._skips(k) and self.mask is None:
             pointer = self.copy_address(k, pointer, lanes, u)
             return memory.load_every_second(self.code, dtype, pointer, lanes)
@@ -373,7 +373,7 @@ class Emitter:
         operand = self.kernel.operands[k]
         unit = 1 if operand.kind == "index" else item_size(operand.dtype)
         offset = str(u * lanes * unit)
-        if self.stride_class(k) == "s":
+        if self.stride_class(k) in ("s", "r"):
             offset = self._multiple_of_stride(k, u * lanes)
         if operand.kind == "index":
             return self.code.op(f"add i64 {address}, {offset}")

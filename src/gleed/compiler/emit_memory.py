@@ -65,6 +65,21 @@ def load_every_second(code: Code, dtype: str, pointer: str, lanes: int) -> str:
     return code.op(f"shufflevector {kind} {both}, {kind} poison, <{lanes} x i32> <{picks}>")
 
 
+def load_reversed(code: Code, dtype: str, pointer: str, lanes: int, mask: str | None) -> str:
+    """Load neighbours of which the first lane's is the last in memory."""
+    order = f"<{lanes} x i32> <{', '.join(f'i32 {lanes - 1 - i}' for i in range(lanes))}>"
+
+    def turned(value: str, scalar: str) -> str:
+        kind = vector_type(scalar, lanes)
+        return code.op(f"shufflevector {kind} {value}, {kind} poison, {order}")
+
+    if lanes == 1:
+        return load_unit(code, dtype, pointer, 1, mask)
+    start = code.op(f"getelementptr i8, ptr {pointer}, i64 {(1 - lanes) * item_size(dtype)}")
+    value = load_unit(code, dtype, start, lanes, mask and turned(mask, "i1"))
+    return turned(value, SCALAR_TYPES[dtype])
+
+
 def load_lanes(code: Code, dtype: str, pointers: str, lanes: int, mask: str | None) -> str:
     """Load from a vector of pointers."""
     scalar, align = memory_type(dtype), item_size(dtype)

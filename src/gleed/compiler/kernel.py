@@ -559,8 +559,8 @@ ORIENTATIONS = ("map", "row", "column")
 @dataclass(frozen=True)
 class Variant:
     """One version of a kernel's machine code: its orientation, and for each operand the class of
-    its innermost stride ("0" invariant, "1" unit, "2" twice that, of what is read, "s" any, "n"
-    unit of a result that is written past the caches)."""
+    its innermost stride ("0" invariant, "1" unit, "2" twice that and "r" minus that, of what is
+    read, "s" any, "n" unit of a result that is written past the caches)."""
 
     orientation: str
     strides: str

@@ -19,6 +19,7 @@ from gleed.ops import (  # noqa: F401 (each module defines ops)
     copies,
     creation,
     ctc,
+    distance,
     distributions,
     dropout,
     einsum,

@@ -1,23 +1,18 @@
-"""Grids, blocks, triangles and splits: tensors laid out in patterns; differences and distances."""
+"""Grids, blocks, triangles and splits: tensors laid out in patterns; differences."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from gleed import _C
 from gleed import primitives as p
 from gleed.compiler.dims import Size, hint
-from gleed.compiler.kernel import is_float
 from gleed.errors import DTypeError, RangeError, ShapeError
 from gleed.ops import joining, promotion
 from gleed.ops.axes import axis_of
-from gleed.ops.indexing import index_select
-from gleed.ops.logic import where
-from gleed.ops.promotion import common, convert, dtype_text, expand_to, result_type, shape_text
-from gleed.ops.record import OPS, Int, Number, Tensor, Tensors, function, op
-from gleed.ops.reduction import vector_norm
+from gleed.ops.promotion import convert, dtype_text, expand_to, result_type, shape_text
+from gleed.ops.record import OPS, Int, Tensor, Tensors, function, op
 from gleed.ops.selection import nonzero_by_axis
 from gleed.trace import Trace
 
@@ -416,7 +411,7 @@ def _repeated_numbers(repeats: Any, total: int | None) -> Any:
     return repeat_places.public(repeats, wanted)
 
 
-# ---- differences and distances
+# ---- differences
 @op(method=True)
 def diff(
     input: Tensor,
@@ -440,7 +435,7 @@ def diff(
     if n == 0:
         return p.copy(input)
     ends = [x for x in (prepend, input, append) if x is not None]
-    x = joining.cat(ends, axis) if len(ends) > 1 else p.alias(input)
+    x = joining.cat(ends, axis) if len(ends) > 1 else input
     for _ in range(n):
         size = x.shape[axis]
         length = size - 1 if size > 1 else 0
@@ -451,92 +446,6 @@ def diff(
     return x
 
 
-@op(name="dist", method=True)
-def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
-    """The vector norm of order `p` of input - other.
-
-    >>> gleed.dist(gleed.tensor([0.0, 3.0]), gleed.tensor([4.0, 0.0]))
-    tensor(5.)
-    """
-    x, y = common("dist", input, other)
-    return vector_norm(x - y, p, None, False)
-
-
-@op()
-def cdist(x1: Tensor, x2: Tensor, p: Any = 2.0, compute_mode: str | None = None) -> Tensor:
-    """The distance, by the vector norm of order `p`, of every row of `x1` from every row of `x2`.
-
-    >>> gleed.cdist(gleed.tensor([[0.0, 0.0]]), gleed.tensor([[3.0, 4.0], [0.0, 1.0]]))
-    tensor([[5., 1.]])
-    """
-    if x1.ndim < 2 or x2.ndim < 2 or not x1.shape[-1] == x2.shape[-1]:
-        raise ShapeError(
-            f"cdist: rows must be vectors of one size, in tensors of 2 dims or more; got "
-            f"{shape_text(x1.shape)} and {shape_text(x2.shape)}; transpose or unsqueeze"
-        )
-    if not is_float(x1.dtype) or x1.dtype != x2.dtype:
-        raise DTypeError(
-            f"cdist: floating-point tensors of one dtype are needed; got {dtype_text(x1.dtype)} "
-            f"and {dtype_text(x2.dtype)}; convert with .float()"
-        )
-    gap = x1.unsqueeze(-2) - x2.unsqueeze(-3)
-    return vector_norm(gap, p, -1, False)
-
-
-@op(namespace=("gleed", "nn.functional"))
-def pdist(input: Tensor, p: float = 2.0) -> Tensor:
-    """The distance, by the vector norm of order `p`, of every row of (N, M) from every later row:
-    (N (N - 1) / 2), the upper triangle of `cdist(input, input)` without its diagonal.
-
-    >>> gleed.pdist(gleed.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
-    tensor([5.0000, 1.0000, 4.2426])
-    """
-    if input.ndim != 2 or not is_float(input.dtype):
-        raise ShapeError(
-            "pdist: the input must be a floating-point matrix whose rows are the points; got "
-            f"{dtype_text(input.dtype)} {shape_text(input.shape)}; use cdist for batches"
-        )
-    if p < 0:
-        raise RangeError(f"pdist: p must not be negative; got {p}; use 2 for Euclid's norm")
-    first, second = _pairs(input, input.shape[0])
-    gap = index_select(input, 0, first) - index_select(input, 0, second)
-    return vector_norm(gap, p, -1, False)
-
-
-def _pairs(x: Tensor, n: Size) -> tuple[Tensor, Tensor]:
-    """All i < j below n, in order."""
-    count = n * (n - 1) // 2
-    # Counted from the end, row r of the triangle begins at r (r + 1) / 2, which is solved for r.
-    # Square roots of numbers below 2^52 are near enough to theirs for the whole part to be right.
-    back = x.trace.size(count - 1) - x.trace.iota((count,), 0)
-    row = convert(p.trunc((p.sqrt(convert(back * 8 + 1, "f64")) - 1) * 0.5), "i64")
-    last = x.trace.size(n - 1)
-    return last - 1 - row, last - (back - row * (row + 1) // 2)
-
-
-@op(method=True, inplace=True)
-def renorm(input: Tensor, p: float, dim: int, maxnorm: Number) -> Tensor:
-    """Every slice along `dim` whose norm of order `p` (infinity: its greatest magnitude) is greater
-    than `maxnorm` scaled down to it.
-
-    >>> gleed.renorm(gleed.tensor([[3.0, 4.0], [0.0, 1.0]]), 2, 0, 1.0)
-    tensor([[0.6000, 0.8000],
-            [0.0000, 1.0000]])
-    """
-    if not is_float(input.dtype):
-        raise DTypeError(
-            f"renorm: a floating-point tensor is needed; got {dtype_text(input.dtype)}; convert it "
-            "with .float()"
-        )
-    axis = axis_of("renorm", dim, input.ndim)
-    others = tuple(a for a in range(input.ndim) if a != axis)
-    if not p > 0:
-        raise RangeError(f"renorm: p must be positive; got {p}; use 2 for Euclid's norm")
-    size = vector_norm(input, p, others, True) if others else input.abs()
-    factor = where(size > maxnorm, maxnorm / (size + 1e-7), 1.0)
-    return input * convert(factor, input.dtype)
-
-
 def _samples() -> None:
     one: dict[Any, list[tuple[Any, ...]]] = {
         tensor_split: [((7, 2), 3), ((7,), (2, 5)), ((2, 5), 2, 1)],
@@ -545,8 +454,6 @@ def _samples() -> None:
         dsplit: [((2, 1, 4), 2)],
         rot90: [((3, 4),), ((2, 3, 4), 2, (1, 2)), ((3, 4), 3)],
         diff: [((5,),), ((3, 4), 2, 0)],
-        renorm: [((3, 4), 2, 0, 1.0), ((3, 4, 2), math.inf, 1, 0.5), ((5,), 1, 0, 0.5)],
-        pdist: [((4, 3),), ((5, 2), 1.0), ((3, 2), math.inf), ((2, 0),), ((1, 3),)],
         atleast_1d: [((),), ((2, 3),)],
         atleast_2d: [((),), ((3,),)],
         atleast_3d: [((),), ((3,),), ((2, 3),)],
@@ -557,17 +464,6 @@ def _samples() -> None:
         def _(make: Any, made: Any = made) -> Any:
             for shape, *rest in made:
                 yield make.call(make.tensor(shape), *rest)
-
-    two: dict[Any, list[tuple[Any, ...]]] = {
-        dist: [((3, 4), (3, 4)), ((3, 4), (4,), 3)],
-        cdist: [((3, 4), (5, 4)), ((2, 3, 4), (2, 5, 4), 1.0)],
-    }
-    for record, made in two.items():
-
-        @record.samples
-        def _(make: Any, made: Any = made) -> Any:
-            for a, b, *rest in made:
-                yield make.call(make.tensor(a), make.tensor(b), *rest)
 
     many: dict[Any, tuple[tuple[int, ...], ...]] = {
         meshgrid: ((2,), (3,), (4,)),

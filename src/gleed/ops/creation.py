@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from gleed import primitives as p
+from gleed.compiler.dims import minimum
 from gleed.compiler.kernel import is_float
 from gleed.devices import check_device
 from gleed.errors import RangeError
@@ -213,8 +214,11 @@ def linspace_of(start: Number, end: Number, steps: Int, dtype: str) -> Tensor:
 def eye_of(rows: Int, columns: Int, dtype: str) -> Tensor:
     """Ones on the diagonal."""
     trace = Trace.current()
-    shape = (rows, columns)
-    return p.copy(convert(trace.iota(shape, 0) == trace.iota(shape, 1), dtype))
+    zeros = trace.full((rows, columns), 0, dtype)
+    length = minimum(rows, columns)
+    ones = trace.full((length,), 1, dtype)
+    where = {"axis1": 0, "axis2": 1, "offset": 0, "length": length}
+    return p.insert(zeros, ones, movement="diagonal", attrs=tuple(where.items()))
 
 
 def count_between(name: str, start: float, end: float, step: float) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 from gleed import primitives as p
 from gleed.compiler.dims import Dim, Size
 from gleed.errors import RangeError, ShapeError
-from gleed.ops.memory_formats import laid_out_as
+from gleed.memory_formats import contiguous_format, inner_axes, suggested_format
+from gleed.ops.memory_formats import from_last, laid_out_as
 from gleed.ops.promotion import convert, shape_text
 from gleed.ops.record import Int, Ints, Number, Tensor, op
 
@@ -30,7 +31,7 @@ def pad(input: Tensor, pad: Ints, mode: str = "constant", value: Number | None =
     """
     pairs = _pairs("pad", input, pad)
     if mode == "constant":
-        return laid_out_as(input, _filled(input, pairs, 0 if value is None else value))
+        return _filled(input, pairs, 0 if value is None else value)
     if mode not in PLACES:
         raise RangeError(
             f'pad: mode must be "constant", "reflect", "replicate" or "circular"; got {mode!r}; '
@@ -49,7 +50,7 @@ def constant_pad_nd(input: Tensor, pad: Ints, value: Number = 0) -> Tensor:
     tensor([7, 1, 2])
     """
     pairs = _pairs("constant_pad_nd", input, pad)
-    return laid_out_as(input, _filled(input, pairs, value))
+    return _filled(input, pairs, value)
 
 
 def _pairs(name: str, x: Tensor, pad: Sequence[Size]) -> list[tuple[int, Size, Size]]:
@@ -70,15 +71,25 @@ def _pairs(name: str, x: Tensor, pad: Sequence[Size]) -> list[tuple[int, Size, S
 
 
 def _filled(x: Tensor, pairs: Any, value: Any) -> Tensor:
+    """With a number around, laid out as the tensor is."""
     fill = convert(value, x.dtype) if isinstance(value, Tensor) else x.trace.const(value, x.dtype)
+    if suggested_format(x.shape, x.stride()) is contiguous_format:
+        return _framed(x, pairs, fill)
+    axes = inner_axes(x.ndim)
+    inner = [(axes.index(axis), *around) for axis, *around in pairs]
+    return from_last(_framed(p.permute(x, axes=axes), inner, fill))
+
+
+def _framed(x: Tensor, pairs: Any, fill: Tensor) -> Tensor:
     x, pairs = _cut(x, pairs)
-    for axis, before, after in pairs:
-        size = x.shape[axis]
-        shape = (*x.shape[:axis], size + before + after, *x.shape[axis + 1 :])
-        where = {"axis": axis, "start": before, "step": 1, "length": size}
-        around = x.trace.spread(fill, shape)
-        x = p.insert(around, x, movement="slice", attrs=tuple(where.items()))
-    return p.copy(x)
+    frames = [(axis, *around) for axis, *around in sorted(pairs, reverse=True) if around != [0, 0]]
+    for axis, *around in frames:  # the last axis first: so every part is written where it belongs
+        before, after = (
+            [x.trace.spread(fill, (*x.shape[:axis], n, *x.shape[axis + 1 :]))] if n != 0 else []
+            for n in around
+        )
+        x = p.concat(*before, x, *after, axis=axis)
+    return x if frames else p.copy(x)
 
 
 def _cut(x: Tensor, pairs: Any) -> tuple[Tensor, Any]:

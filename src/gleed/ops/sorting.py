@@ -89,14 +89,11 @@ def topk(
     return p.topk(input, axis=axis, k=k, largest=largest)
 
 
-# ---- one element by its rank
-def _at_rank(input: Tensor, axis: int, order: Tensor, rank: Any, keepdim: bool) -> Any:
-    """The element that is number `rank` along an axis, and where it is."""
-    places = tuple(a for a in range(input.ndim) if a != axis)
-    shape = units(input, (axis,))
-    at = p.broadcast(rank, shape=shape, axes=()) if rank.ndim == 0 else rank
-    where = p.gather(order, at, axes=(axis,), mapping=places)
-    value = p.gather(input, where, axes=(axis,), mapping=places)
+# ---- one element along a dim
+def _at_place(input: Tensor, axis: int, where: Tensor, keepdim: bool) -> tuple[Tensor, Tensor]:
+    """One element along an axis, and where it is."""
+    others = tuple(a for a in range(input.ndim) if a != axis)
+    value = p.gather(input, where, axes=(axis,), mapping=others)
     if keepdim:
         return value, where
     short = tuple(n for a, n in enumerate(input.shape) if a != axis)
@@ -120,7 +117,8 @@ def kthvalue(input: Tensor, k: Int, dim: int = -1, keepdim: bool = False) -> tup
     if input.ndim == 0:
         return p.copy(input), input.trace.const(0, "i64")
     rank = convert(input.trace.size(k - 1), "i64")
-    return _at_rank(input, axis, _sorted("kthvalue", input, axis)[1], rank, keepdim)
+    ranks = p.broadcast(rank, shape=units(input, (axis,)), axes=())
+    return _at_place(input, axis, p.place_of_rank(input, ranks, axis=axis), keepdim)
 
 
 def _numbers(x: Tensor, axis: int) -> Tensor:
@@ -141,7 +139,7 @@ def _median(name: str, x: Tensor, dim: int, keepdim: bool, skip_nan: bool) -> An
         rank = (count - 1).clamp_min(0) // 2
     else:
         rank = p.where(count == size, (count - 1).clamp_min(0) // 2, count)
-    return _at_rank(x, axis, _sorted(name, x, axis)[1], rank, keepdim)
+    return _at_place(x, axis, p.place_of_rank(x, rank, axis=axis), keepdim)
 
 
 def _median_of_all(name: str, x: Tensor, skip_nan: bool) -> Tensor:
@@ -198,16 +196,13 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> tuple[Tensor, T
     require_elements("mode", input, (axis,))
     values, order = _sorted("mode", input, axis)
     place = input.trace.iota(input.shape, axis)
-    before = p.gather(
-        values,
-        (place - 1).clamp_min(0),
-        axes=(axis,),
-        mapping=tuple(a for a in range(input.ndim) if a != axis),
-    )
+    others = tuple(a for a in range(input.ndim) if a != axis)
+    before = p.gather(values, (place - 1).clamp_min(0), axes=(axis,), mapping=others)
     start = p.where(p.eq(values, before), p.fill(place, 0), place)
     length = place - p.scan_max(start, axis=axis)
     rank = p.reshape(p.reduce_argmax(length, axes=(axis,)), shape=units(input, (axis,)))
-    return _at_rank(input, axis, order, rank, keepdim)
+    where = p.gather(order, rank, axes=(axis,), mapping=others)
+    return _at_place(input, axis, where, keepdim)
 
 
 # ---- quantiles

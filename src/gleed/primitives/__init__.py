@@ -17,6 +17,7 @@ from gleed.primitives.library import (
     logcumsumexp,
     matmul,
     nonzero,
+    place_of_rank,
     searchsorted,
     sort,
     topk,

@@ -144,6 +144,19 @@ topk = Primitive(
 )
 
 
+# ---- where along one axis the element of a rank is, counted from 0 in the order of `sort`
+def _place_of_rank_types(x: Value, rank: Value, axis: int) -> Types:
+    shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    fits = rank.dtype == "i64" and same_shape(rank.shape, shape)
+    require(fits, "place_of_rank", "a rank for every row", (x, rank))
+    return [("i64", shape)]
+
+
+place_of_rank = Primitive(
+    "place_of_rank", "library", _place_of_rank_types, None, None, along("axis")
+)
+
+
 # ---- log(exp(x0) + … + exp(xi)) along an axis
 def _logcumsumexp_rule(g: Any, y: Any, x: Any, axis: int) -> Any:
     """The sum of g * exp(x - y) from here on, apart for positive and negative g, in logarithms."""
