@@ -183,12 +183,12 @@ Plan* new_plan(Program& program, const Call& call, std::vector<int64_t>& cells) 
 
 uint64_t next_id = 0;
 
-// As `bind`, all machine code that is missing compiled together.
+// As `bind`, all machine code that is missing compiled together; dry runs need none.
 std::unique_ptr<Binding> bind_whole(Plan* plan, PyObject* explain, const Call& call,
                                     const std::vector<int64_t>& cells) {
   CodeBatch missing;
   std::unique_ptr<Binding> binding = bind(plan, explain, call, cells);
-  if (!binding || missing.empty()) return binding;
+  if (!binding || missing.empty() || dry_runs) return binding;
   return missing.compile() ? bind(plan, explain, call, cells) : nullptr;
 }
 

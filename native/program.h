@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "plan.h"
+#include "recording.h"
 #include "small_buffer.h"
 
 namespace gleed {
@@ -22,7 +22,8 @@ class Key {
       sum += (word ^ word >> 32) * multiplier;
       multiplier += 0xD1B54A32D192ED02;
     };
-    push(program.id | static_cast<uint64_t>(default_dtype) << 56);
+    push(program.id | static_cast<uint64_t>(dry_runs) << 55 |
+         static_cast<uint64_t>(default_dtype) << 56);
     // The counts follow from the words and the program; they are here for good measure.
     push(call.words.size() + (call.tensors.size() << 16) + (call.ints.size() << 32) +
          (call.scalars.size() << 48));

@@ -61,10 +61,10 @@ from gleed.autograd import is_inference_mode_enabled as is_inference_mode_enable
 from gleed.autograd import no_grad as no_grad
 from gleed.autograd import set_grad_enabled as set_grad_enabled
 from gleed.captured import compile as compile
-from gleed.captured import cond as cond
-from gleed.captured import map as map
-from gleed.captured import scan as scan
-from gleed.captured import while_loop as while_loop
+from gleed.captured.control_flow import cond as cond
+from gleed.captured.control_flow import map as map
+from gleed.captured.control_flow import scan as scan
+from gleed.captured.control_flow import while_loop as while_loop
 from gleed.devices import *
 from gleed.dtypes import *
 from gleed.factories import *

@@ -16,7 +16,6 @@ report     what runs, and why
 function   when to capture, and when a captured program may run
 """
 
-from gleed.captured.control_flow import cond, map, scan, while_loop
 from gleed.captured.function import CompiledFunction, compile
 
-__all__ = ["CompiledFunction", "compile", "cond", "map", "scan", "while_loop"]
+__all__ = ["CompiledFunction", "compile"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import gleed
 from gleed.compiler.graph import latest_serial
@@ -13,8 +13,7 @@ from gleed.places import Place, frames
 _OPTIMIZERS = os.path.join(os.path.dirname(gleed.__file__), "optim") + os.sep
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """An operation that ran while a function was captured.
 
     phase: "forward", "backward" or "optimizer". origin: of a backward, the call whose it is.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gleed import _C, amp
 from gleed.captured.program import Captured
@@ -17,8 +16,7 @@ _CELLS = {"item": 0, "attribute": 1, "index": 2, "length": 3, "keys": 4, "conten
 _SOURCES = {"argument": 0, "cell": 1, "grad": 2, "constant": 3}
 
 
-@dataclass(frozen=True)
-class Modes:
+class Modes(NamedTuple):
     """The modes of the caller that decide what a function computes."""
 
     grad: bool
@@ -37,8 +35,7 @@ def current_modes() -> Modes:
     )
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Where a call finds an input of the program.
 
     kind: "argument" (number `what`), "cell" (number `what`), "grad" (of input number `what`), or

@@ -5,21 +5,26 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gleed import _C, amp
 from gleed.captured.entry import Entry, Modes, Source, current_modes
 from gleed.captured.errors import Unfollowed
 from gleed.captured.lengths import followed_lengths
-from gleed.captured.listing import Listing
 from gleed.captured.memory import Place, place_of
 from gleed.captured.program import Failed, Outdated, capture
 from gleed.captured.reach import Reached, reach
 from gleed.captured.recorder import Recorder, argument_origin
-from gleed.captured.report import details, summary
 from gleed.captured.structure import Form, other_numbers, plain, take_apart, without_numbers
 from gleed.errors import ArgumentError, TraceError
+from gleed.lazy import lazy
 from gleed.primitives.core import IRError
+
+if TYPE_CHECKING:
+    from gleed.captured.listing import Listing
+
+# Loaded only when somebody looks inside.
+listing, reports = lazy("gleed.captured.listing"), lazy("gleed.captured.report")
 
 _PATIENCE = 3  # captures that the function itself makes out of date, before it runs uncaptured
 _MOST_PROGRAMS = 64  # of one function, before calls that fit none run uncaptured
@@ -107,19 +112,21 @@ class CompiledFunction:
         """
         count = len(self._entries)
         lines = [f"{self._name}: {count} program{'s' * (count != 1)}"]
-        lines += [f"program {i}: {summary(e.captured)}" for i, e in enumerate(self._entries, 1)]
+        lines += [
+            f"program {i}: {reports.summary(e.captured)}" for i, e in enumerate(self._entries, 1)
+        ]
         lines += [f"captured again: {reason}" for reason in self._reasons]
         lines += [f"not captured: {reason}" for reason in self._uncaptured.values()]
         if len(self._entries) + len(self._uncaptured) >= _MOST_PROGRAMS:
             lines.append(f"after {_MOST_PROGRAMS} kinds of calls, others run uncaptured")
         for i, entry in enumerate(self._entries if detail else (), 1):
-            told = details(Listing(entry, self._function), entry.captured)
+            told = reports.details(listing.Listing(entry, self._function), entry.captured)
             lines += ["", f"program {i}", *(f"  {line}" for line in told)]
         return "\n".join(lines)
 
     def listings(self) -> list[Listing]:
         """Its programs for people, the one that has run last first."""
-        return [Listing(entry, self._function) for entry in self._entries]
+        return [listing.Listing(entry, self._function) for entry in self._entries]
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from gleed._C import Tensor, dtype
 from gleed.followed import fixed, is_followed
@@ -23,15 +23,13 @@ _NUMBERS = (bool, int, float, complex, str, bytes, type(None), type(...), slice)
 PLAIN = (*_NUMBERS, type, dtype)
 
 
-@dataclasses.dataclass(frozen=True)
-class Leaf:
+class Leaf(NamedTuple):
     """The place of tensor number `k`."""
 
     k: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Branch:
+class Branch(NamedTuple):
     """A container: its type, the keys of its items or None, and the forms of these."""
 
     kind: type
@@ -109,8 +107,8 @@ def without_numbers(form: Form) -> Form:
             return Fixed(type(item.value))
         return item
 
-    halves = [dataclasses.replace(half, items=tuple(map(kind, half.items))) for half in form.items]
-    return dataclasses.replace(form, items=tuple(halves))
+    halves = [half._replace(items=tuple(map(kind, half.items))) for half in form.items]
+    return form._replace(items=tuple(halves))
 
 
 def _are_numbers(x: Any, y: Any) -> bool:

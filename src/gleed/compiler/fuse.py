@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from gleed.compiler import kernel as k
 from gleed.compiler.dims import Dim, Size, identity
@@ -20,8 +20,7 @@ from gleed.compiler.graph import Shape, Value
 from gleed.compiler.pipeline import enabled
 
 
-@dataclass(frozen=True)
-class Fixed:
+class Fixed(NamedTuple):
     """One place on an axis."""
 
     place: int

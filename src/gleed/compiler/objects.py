@@ -20,10 +20,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import shutil
 import stat
 import struct
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -38,8 +36,9 @@ from gleed.compiler.pipeline import left_out
 from gleed.compiler.target import host, host_identity
 from gleed.lazy import lazy
 
-# LLVM, and threads to run it, are loaded only when something must be compiled.
+# Loaded only when something must be compiled or written.
 emit, futures = lazy("gleed.compiler.emit"), lazy("concurrent.futures")
+shutil, tempfile = lazy("shutil"), lazy("tempfile")
 _MAGIC = b"gleed-object-1\0\0"
 _PACK_MAGIC = b"gleed-pack-1\0\0\0\0"
 _ENTRY = struct.Struct("<32sQQ32s")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gleed.compiler import kernel as k
 from gleed.compiler.fuse import Mapping as Places
@@ -247,8 +248,7 @@ def placement(graph: Graph, calls: Mapping[Value, int], written: Mapping[int, in
     )
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """The graph of a part of a step, whose inputs are those of the node, without a predicate.
 
     results: by output of the node, what it is here. calls: as for `placement`.

@@ -6,7 +6,7 @@ start, which finds all its objects in the cache, loads no LLVM.
 
 from __future__ import annotations
 
-import platform
+import os
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -60,15 +60,16 @@ def host() -> Target:
 @cache
 def host_identity() -> str:
     """Text that differs whenever `host()` might."""
-    system = f"{sys.platform} {platform.machine()} {sys.maxsize.bit_length()}"
+    kernel = os.uname()
+    system = f"{sys.platform} {kernel.machine} {sys.maxsize.bit_length()}"
     if sys.platform == "linux":
         try:
             with open("/proc/cpuinfo", "rb") as file:
                 first = file.read(8192).partition(b"\n\n")[0].decode("utf-8", "replace")
         except OSError:
-            return f"{system} {platform.processor()}"
+            return f"{system} {kernel.version}"
         wanted = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU ")
         return system + "".join(
             line for line in first.splitlines() if line.startswith(wanted) and "MHz" not in line
         )
-    return f"{system} {platform.processor()} {platform.version()}"
+    return f"{system} {kernel.version}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gleed import autograd, captured
+from gleed import autograd
 from gleed._C import Tensor
+from gleed.captured import control_flow
 from gleed.ops.record import OPS
 
 Tensors = tuple[Tensor, ...]
@@ -55,10 +56,10 @@ def run_scan(
         found = step(*states, *row)
         return found[: len(starts)], found[len(starts) :]
 
-    last, ys = captured.scan(combine, starts, rows, reverse=reverse)
+    last, ys = control_flow.scan(combine, starts, rows, reverse=reverse)
     return (*last, *ys)
 
 
 def run_map(f: Callable[..., Tensors], rows: Tensors) -> Tensors:
     """What `f` gives for all rows."""
-    return captured.map(lambda row: f(*row), rows)
+    return control_flow.map(lambda row: f(*row), rows)
