@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "contraction.h"
+#include "contraction_kernels.h"
 #include "errors.h"
 
 namespace gleed {
@@ -65,8 +66,8 @@ bool check(const RoutineGeometry& g, const Layout& x, const Layout& w, const Lay
   const int d = x.ndim - 2;
   if (w.ndim != x.ndim || y.ndim != x.ndim) return reject("one rank");
   const DType dtype = g.operands[0].dtype;
-  const DType sums = dtype == DType::kBFloat16 ? DType::kFloat32 : dtype;
-  if (sums != DType::kFloat32 && dtype != DType::kFloat64) return reject("real numbers");
+  const DType sums = itemsize(dtype) == 2 ? DType::kFloat32 : dtype;
+  if (!has_micro_kernels(dtype)) return reject("real numbers");
   for (const RoutineOperand& operand : g.operands) {
     if (operand.dtype != (&operand < &g.operands[2] ? dtype : sums)) return reject("one dtype");
   }
@@ -101,7 +102,7 @@ bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
   const Layout x = layout_of(g, at.x), w = layout_of(g, at.w), y = layout_of(g, at.y);
   if (!check(g, x, w, y)) return false;
   const bool transposed = at.x + 1 == g.operands.size();
-  c.dtype = g.operands[0].dtype;
+  c.numbers = c.dtype = g.operands[0].dtype;
   c.item = itemsize(c.dtype);
   c.images = x.sizes[0];
   c.groups = g.dims[0];
@@ -136,13 +137,50 @@ bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
   return true;
 }
 
+// False with a Python exception set on failure. Numbers that kernels read as they lie stay so.
+bool choose_elements(Convolution& c, bool weight) {
+  c.from_group = c.channels * c.from.second;
+  c.from_elements.size = c.w_elements.size = c.item;
+  if (c.item > 2) return true;
+  const bool half = c.numbers == DType::kFloat16;
+  const Elements widened = {half ? Elements::Kind::kFromHalf : Elements::Kind::kFromBFloat16};
+  c.w_elements = widened;
+  if (suits_pixels(c, weight)) return true;
+  const TileFamily* family = tile_family(c.numbers);
+  if (!family) return false;
+  const bool pairs = family->pairs && (weight || c.channels > 1) && !suits_channelwise(c);
+  if (weight && pairs) return true;  // of neighbours in columns
+  c.item = sizeof(float);
+  if (!pairs) {
+    c.dtype = DType::kFloat32;
+    c.from_elements = widened;
+    return true;
+  }
+  // Channels that are neighbours are pairs where they lie.
+  const auto& s = c.from;
+  const int64_t strides = s.first | s.axes[0] | s.axes[1] | s.axes[2] | 2 * c.channels;
+  const int64_t whole = c.channels / 2;
+  c.w_elements = {Elements::Kind::kPair, c.item, c.w.second, whole};
+  if (s.second == 2 && strides % 4 == 0) {
+    c.from_elements = {Elements::Kind::kSame, c.item};
+  } else {
+    c.from_elements = {Elements::Kind::kPair, c.item, s.second, whole};
+  }
+  c.channels = ceil_div(c.channels, 2);
+  c.from.second *= 2;
+  c.w.second *= 2;
+  return true;
+}
+
+using MakeConvolver = std::unique_ptr<Convolver> (*)(const Convolution& convolution);
+
 // Nothing is left to compute where the result is empty.
 bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, MakeConvolver make) {
   Convolution c;
   if (!describe(g, at, c)) return false;
   if (g.operands.back().layout->numel == 0) return true;
-  const bool weight = at.w == 2, halves = c.dtype == DType::kBFloat16 && !suits_pixels(c, weight);
-  std::shared_ptr<Convolver> convolver = halves ? make_halves(c, weight, make) : make(c);
+  if (!choose_elements(c, at.w == 2)) return false;
+  std::shared_ptr<Convolver> convolver = make(c);
   if (!convolver) return false;
   plan.workspace = convolver->workspace;
   plan.nanoseconds = c.work * 0.02;
@@ -153,9 +191,12 @@ bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, M
   return true;
 }
 
-// Whether it is summed channel by channel; pairs of bfloat16 are not.
+// Whether it is summed channel by channel; pairs of bfloat16 are not. Rows that are widened become
+// neighbours.
 bool by_channel(const Convolution& c, bool weight) {
-  const bool rows = c.from.axes[2] == c.item && c.to.axes[2] == c.item;
+  const bool widened = !c.from_elements.same();
+  const bool rows =
+      (widened || c.from.axes[2] == c.item) && ((widened && weight) || c.to.axes[2] == c.item);
   return suits_pixels(c, weight) || (c.dtype != DType::kBFloat16 && suits_channelwise(c) && rows);
 }
 

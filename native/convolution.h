@@ -6,7 +6,7 @@
 //
 // for x [images, groups * channels, inputs…], w [groups * outputs, channels, kernel…] and
 // y [images, groups * outputs, outputs…] of float32 or float64 with one to three spatial axes, or
-// of bfloat16, and then result and bias of float32:
+// of 16-bit numbers, and then result and bias of float32:
 //
 //   y[n, k, o] = Σ x[n, c, o * stride + t * dilation - padding] * w[k, c, t], with zeros around x
 //
@@ -21,7 +21,9 @@
 // made block by block in cache (convolution_windows). Where every group has one channel and hardly
 // more outputs, planes are summed by kernels of their own, and so are pixels whose channels are
 // neighbours (convolution_channelwise). With channels last windows are multiplied where they lie
-// (convolution_last). Large ones with 3 × 3 taps take fewer products (convolution_winograd).
+// (convolution_last). Large ones with 3 × 3 taps take fewer products (convolution_winograd). 16-bit
+// numbers are widened, or joined in pairs that tiles multiply at once, on their way into cache
+// (convolution_elements): two channels side by side, or where w is the result two positions.
 #pragma once
 
 #include <array>
@@ -29,6 +31,7 @@
 #include <memory>
 #include <vector>
 
+#include "convolution_elements.h"
 #include "dtype.h"
 #include "library.h"
 
@@ -51,15 +54,18 @@ struct AxisPhase {
 // Sums over the windows of `from` for `to`: x and y, or y and x where x is the result. Where w is
 // the result it is that of the same sums' other operands.
 struct Convolution {
-  DType dtype;  // of the tiles: with bfloat16, elements are pairs (convolution_halves)
-  int64_t item, images, groups;
-  int64_t channels, outputs;      // of one group
+  DType numbers;  // of the operands that are read
+  DType dtype;    // of the tiles; those of bfloat16 multiply pairs
+  int64_t item;   // bytes of an element of windows
+  Elements from_elements, w_elements;
+  int64_t images, groups;
+  int64_t channels, outputs;      // of one group; channels in elements
   int64_t taps;                   // of w, and so of all phases
   std::array<int64_t, 3> kernel;  // by axis
   std::array<int64_t, 3> inputs;  // the last axes are used first
   std::array<std::vector<AxisPhase>, 3> phases;
   ConvolutionStrides from, to, w;  // w by output and by channel
-  int64_t w_group;
+  int64_t from_group, w_group;
   bool bias;
   int64_t bias_stride;
   double work;  // multiplications
@@ -98,10 +104,6 @@ std::unique_ptr<Convolver> make_windowed_weight(const Convolution& convolution);
 std::unique_ptr<Convolver> make_channelwise(const Convolution& convolution, bool weight);
 std::unique_ptr<Convolver> make_last(const Convolution& convolution);
 std::unique_ptr<Convolver> make_winograd(const Convolution& convolution);
-
-// The same of bfloat16; `make` gets a convolution of what its operands are laid out as.
-using MakeConvolver = std::unique_ptr<Convolver> (*)(const Convolution& convolution);
-std::unique_ptr<Convolver> make_halves(const Convolution& c, bool weight, MakeConvolver make);
 
 // Whether the latter serve a convolution, and better than windows would.
 bool suits_channelwise(const Convolution& convolution);

@@ -1,6 +1,7 @@
 // Convolution where every group has one channel: planes of outputs are summed one by one from
 // planes of the input, or where channels are neighbours many of them together, by kernels made for
-// the taps (gleed/compiler/convolution_plane.py, gleed/compiler/convolution_pixel.py).
+// the taps (gleed/compiler/convolution_plane.py, gleed/compiler/convolution_pixel.py). Rows of
+// 16-bit planes are widened in cache.
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -69,19 +70,15 @@ int64_t best_block(int64_t columns) {
   return best;
 }
 
-// From so many of bfloat16 to float32, or of the numbers that are summed.
-void copy_widened(DType dtype, const char* from, int64_t stride, char* to, int64_t count,
-                  int64_t itemsize) {
-  if (dtype != DType::kBFloat16) return copy_elements(from, stride, to, itemsize, count, itemsize);
-  for (int64_t i = 0; i < count; ++i) std::memcpy(to + 4 * i + 2, from + i * stride, 2);
-}
-
 // Sums over planes, or over pixels: lanes are neighbours in a row, or channels of which many are
 // one unit of work. Where the taps are the result, planes have vectors whose lanes share a sum.
 class Channelwise final : public Convolver {
  public:
   Channelwise(const Convolution& c, bool weight)
-      : c_(c), pixels_(suits_pixels(c, weight)), weight_(weight) {}
+      : c_(c),
+        pixels_(suits_pixels(c, weight)),
+        weight_(weight),
+        widened_(!c.from_elements.same()) {}
   bool init();
   void run(const ConvolutionPointers& at) const override;
 
@@ -96,21 +93,24 @@ class Channelwise final : public Convolver {
   void lay_out_taps();
   bool add_phase(const std::array<AxisPhase, 3>& axes);
   void pack_taps(const ConvolutionPointers& at) const;
-  void run_unit(int64_t unit, const ConvolutionPointers& at) const;
+  void run_unit(int64_t unit, const ConvolutionPointers& at, char* rows) const;
   void clear_sums(char* sums, int64_t plane) const;
   void walk(const Phase& phase, Range rows, const char* x, char* y, PlaneArguments p,
-            const Epilogue* epilogue) const;
+            const Epilogue* epilogue, char* widened) const;
+  void widen_rows(const char* from, const ConvolutionStrides& strides, int64_t rows,
+                  int64_t columns, char* to) const;
   template <class T>
   void add_parts(char* sums, char* result) const;
 
   Convolution c_;
-  bool pixels_, weight_;
+  bool pixels_, weight_, widened_;
   int64_t lanes_, many_ = 1, planes_;  // of `many_` channels each
   // Bytes of taps, or of sums, as they are laid out: from a plane to the next, a tap, all of them.
   int64_t plane_ = 0, tap_ = 0, laid_ = 0;
   ConvolutionStrides given_;  // strides of w
   std::vector<Phase> phases_;
-  int64_t units_ = 0, tasks_, zeros_;
+  int64_t units_ = 0, tasks_, zeros_, tasks_at_;
+  int64_t x_rows_ = 0, y_rows_ = 0;  // bytes of widened rows
 };
 
 bool Channelwise::init() {
@@ -118,7 +118,7 @@ bool Channelwise::init() {
   if (!family) return false;
   lanes_ = family->lanes;
   planes_ = c_.groups * c_.outputs;
-  if (pixels_ || weight_) lay_out_taps();
+  if (pixels_ || weight_ || widened_) lay_out_taps();
   for (const AxisPhase& i : c_.phases[0]) {
     for (const AxisPhase& j : c_.phases[1]) {
       for (const AxisPhase& k : c_.phases[2]) {
@@ -130,7 +130,8 @@ bool Channelwise::init() {
   tasks_ = std::min({task_count(4 * c_.work), units_, kMaxTasks});
   // As many as a kernel reads beside x, and one for a bias.
   zeros_ = round_up(pixels_ ? tap_ : (c_.inputs[2] + 1) * c_.item, kVector);
-  workspace = zeros_ + round_up(laid_ * (weight_ ? phases_[0].parts : 1), kVector);
+  tasks_at_ = zeros_ + round_up(laid_ * (weight_ ? phases_[0].parts : 1), kVector);
+  workspace = tasks_at_ + tasks_ * (x_rows_ + y_rows_);
   return true;
 }
 
@@ -148,7 +149,7 @@ void Channelwise::lay_out_taps() {
     tap_ = (vectors | 1) * lanes_ * c_.item;  // so that taps do not share sets of the cache
     laid_ = (c_.taps + 1) * tap_;
   } else {
-    tap_ = lanes_ * c_.item;
+    tap_ = (weight_ ? lanes_ : 1) * c_.item;
     plane_ = c_.taps * tap_;
     laid_ = planes_ * plane_;
   }
@@ -165,6 +166,13 @@ bool Channelwise::add_phase(const std::array<AxisPhase, 3>& axes) {
     phase.parts = std::clamp<int64_t>(kParts / planes_, 1, std::max<int64_t>(1, phase.parts));
   }
   units_ += planes_ * phase.parts;
+  if (widened_) {
+    const int64_t most = ceil_div(rows, blocks);
+    const int64_t lines = (most - 1) * axes[1].step + (axes[1].taps - 1) * axes[1].distance + 1;
+    const int64_t x = std::clamp<int64_t>(lines, 0, c_.inputs[1]) * c_.inputs[2] * c_.item;
+    x_rows_ = std::max(x_rows_, round_up(x, kVector));
+    if (weight_) y_rows_ = round_up(most * columns * c_.item, kVector);
+  }
   std::vector<int64_t> more = {axes[2].every};
   if (pixels_) more = {best_block(columns), c_.groups % lanes_ != 0};
   const Micro kind = pixels_   ? weight_ ? Micro::kPixelWeight : Micro::kPixel
@@ -177,10 +185,11 @@ bool Channelwise::add_phase(const std::array<AxisPhase, 3>& axes) {
 
 void Channelwise::run(const ConvolutionPointers& at) const {
   std::memset(at.workspace, 0, zeros_);
-  if (pixels_ && !weight_) pack_taps(at);
+  if (laid_ && !weight_) pack_taps(at);
   parallel_for(tasks_, [&](int64_t task) {
     const Range mine = part(units_, tasks_, task);
-    for (int64_t unit = mine.begin; unit < mine.end; ++unit) run_unit(unit, at);
+    char* rows = at.workspace + tasks_at_ + task * (x_rows_ + y_rows_);
+    for (int64_t unit = mine.begin; unit < mine.end; ++unit) run_unit(unit, at, rows);
   });
   if (!weight_) return;
   if (c_.item == sizeof(float)) {
@@ -192,17 +201,27 @@ void Channelwise::run(const ConvolutionPointers& at) const {
 
 void Channelwise::pack_taps(const ConvolutionPointers& at) const {
   char* to = at.workspace + zeros_;
+  if (!pixels_) {
+    for (int64_t line = 0; line < planes_ * c_.taps / c_.kernel[2]; ++line) {
+      const int64_t j = line % c_.kernel[1], i = line / c_.kernel[1] % c_.kernel[0],
+                    k = line / c_.kernel[1] / c_.kernel[0];
+      const char* from = at.second + k / c_.outputs * c_.w_group + k % c_.outputs * c_.w.first +
+                         i * given_.axes[0] + j * given_.axes[1];
+      c_.w_elements.read_line(from, given_.axes[2], c_.kernel[2], to + line * c_.w.axes[1]);
+    }
+    return;
+  }
   std::memset(to, 0, laid_);
   for (int64_t tap = 0; tap < c_.taps; ++tap, to += tap_) {
     const int64_t l = tap % c_.kernel[2], j = tap / c_.kernel[2] % c_.kernel[1],
                   i = tap / c_.kernel[2] / c_.kernel[1];
     const char* from = at.second + i * given_.axes[0] + j * given_.axes[1] + l * given_.axes[2];
-    copy_widened(c_.dtype, from, c_.w_group, to, c_.groups, c_.item);
+    c_.w_elements.read_line(from, c_.w_group, c_.groups, to);
   }
   if (at.bias) copy_elements(at.bias, c_.bias_stride, to, c_.item, c_.groups, c_.item);
 }
 
-void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at) const {
+void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at, char* rows) const {
   const Phase* phase = phases_.data();
   for (; unit >= planes_ * phase->parts; ++phase) unit -= planes_ * phase->parts;
   const auto& [first, second, third] = phase->axes;
@@ -222,8 +241,8 @@ void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at) const {
     p.w = taps + unit / planes_ * laid_;
     clear_sums(p.w, plane);
   } else {
-    p.w = pixels_ ? taps
-                  : const_cast<char*>(at.second) + group * c_.w_group + k % c_.outputs * c_.w.first;
+    p.w = laid_ ? taps
+                : const_cast<char*>(at.second) + group * c_.w_group + k % c_.outputs * c_.w.first;
     p.w += first.tap * c_.w.axes[0] + second.tap * c_.w.axes[1] + third.tap * c_.w.axes[2];
     if (at.bias) p.bias = pixels_ ? taps + c_.taps * tap_ : at.bias + k * c_.bias_stride;
   }
@@ -233,7 +252,7 @@ void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at) const {
     char* y = weight_ ? const_cast<char*>(at.second) : at.result;
     walk(*phase, part(second.outputs, phase->blocks, item % phase->blocks),
          at.first + n * c_.from.first + group * c_.from.second,
-         y + n * c_.to.first + k * c_.to.second, p, at.epilogue);
+         y + n * c_.to.first + k * c_.to.second, p, at.epilogue, rows);
   }
 }
 
@@ -244,7 +263,7 @@ void Channelwise::clear_sums(char* sums, int64_t plane) const {
 }
 
 void Channelwise::walk(const Phase& phase, Range rows, const char* x, char* y, PlaneArguments p,
-                       const Epilogue* epilogue) const {
+                       const Epilogue* epilogue, char* widened) const {
   const auto& [first, second, third] = phase.axes;
   char* const taps = p.w;
   const char* const bias = p.bias;
@@ -252,17 +271,33 @@ void Channelwise::walk(const Phase& phase, Range rows, const char* x, char* y, P
   p.y_row = c_.to.axes[1] * second.every;
   p.y_rows = rows.end - rows.begin;
   p.y_columns = third.outputs;
+  // The rows of the input that are met.
+  const int64_t top = second.position + rows.begin * second.step,
+                reach = (p.y_rows - 1) * second.step + (second.taps - 1) * second.distance + 1,
+                low = widened_ ? std::clamp<int64_t>(top, 0, c_.inputs[1]) : 0,
+                high = std::clamp(top + reach, low, c_.inputs[1]);
   for (int64_t i = 0; i < first.outputs; ++i) {
     p.y = y + (first.first + i * first.every) * c_.to.axes[0] +
           (second.first + rows.begin * second.every) * c_.to.axes[1] + third.first * c_.to.axes[2];
+    if (widened_ && weight_) {
+      widen_rows(p.y, c_.to, p.y_rows, p.y_columns, widened + x_rows_);
+      p.y = widened + x_rows_;
+      p.y_row = p.y_columns * c_.item;
+    }
     p.add = 0;
     p.bias = bias;
     for (int64_t t = 0; t < first.taps; ++t) {
       const int64_t place = first.position + i * first.step + t * first.distance;
       if (place < 0 || place >= c_.inputs[0]) continue;
       p.x = x + place * c_.from.axes[0];
+      if (widened_) {
+        widen_rows(p.x + low * c_.from.axes[1], c_.from, high - low, c_.inputs[2], widened);
+        p.x = widened;
+        p.x_row = c_.inputs[2] * c_.item;
+        p.x_rows = high - low;
+      }
       phase.turns.each([&](int64_t tap, MicroKernel kernel) {
-        p.top = second.position + rows.begin * second.step + tap * second.distance;
+        p.top = top - low + tap * second.distance;
         p.w = taps + t * first.tap_step * c_.w.axes[0] + tap * p.w_row;
         kernel(&p);
         p.bias = p.zeros;
@@ -272,6 +307,16 @@ void Channelwise::walk(const Phase& phase, Range rows, const char* x, char* y, P
     if (!weight_ && !p.add) phase.turns.none(&p);
     const int64_t positions = p.y_rows * p.y_columns;
     if (epilogue) (*epilogue)(p.y, pixels_ ? positions : 1, pixels_ ? p.channels : positions);
+  }
+}
+
+// One after another.
+void Channelwise::widen_rows(const char* from, const ConvolutionStrides& strides, int64_t rows,
+                             int64_t columns, char* to) const {
+  const bool whole = strides.axes[1] == columns * strides.axes[2];
+  const int64_t lines = whole ? 1 : rows, count = whole ? rows * columns : columns;
+  for (int64_t i = 0; i < lines; ++i, from += strides.axes[1], to += count * c_.item) {
+    c_.from_elements.read_line(from, strides.axes[2], count, to);
   }
 }
 
@@ -308,7 +353,7 @@ bool suits_channelwise(const Convolution& c) {
 }
 
 bool suits_pixels(const Convolution& c, bool weight) {
-  const int64_t item = itemsize(c.dtype), other = weight ? item : std::max<int64_t>(item, 4);
+  const int64_t item = itemsize(c.numbers), other = weight ? item : std::max<int64_t>(item, 4);
   return c.groups > 1 && c.channels == 1 && c.outputs == 1 && c.from.second == item &&
          c.to.second == other && few_taps(c);
 }

@@ -186,8 +186,12 @@ void LastSums::pack_weights(const Phase& phase, const ConvolutionPointers& at) c
       for (int64_t t = 0; t < rows.taps * axis.taps; ++t, to += c_.channels * pitch) {
         const int64_t j = rows.tap + t / axis.taps * rows.tap_step,
                       k = axis.tap + t % axis.taps * axis.tap_step;
-        copy_block(from + j * c_.w.axes[1] + k * c_.w.axes[2], c_.w.first, c_.w.second, to, c_.item,
-                   pitch, left(panel), c_.channels, c_.item);
+        const char* tap = from + j * c_.w.axes[1] + k * c_.w.axes[2];
+        c_.w_elements.each({0, c_.channels}, [&](const Elements& elements, Range channels) {
+          elements.read_block(tap + channels.begin * c_.w.second, c_.w.first, c_.w.second,
+                              to + channels.begin * pitch, c_.item, pitch, left(panel),
+                              channels.end - channels.begin);
+        });
       }
     }
   });
@@ -201,7 +205,7 @@ void LastSums::run_unit(int64_t unit, const ConvolutionPointers& at, char* scrat
   const int64_t group = unit / phase->blocks % c_.groups, n = unit / phase->blocks / c_.groups;
   char *const gathered = scratch + padded_, *const stage = gathered + gathered_;
   pad(*phase, rows.position + mine.begin * rows.step,
-      at.first + n * c_.from.first + group * c_.channels * c_.from.second, scratch);
+      at.first + n * c_.from.first + group * c_.from_group, scratch);
   char* const result =
       at.result + n * c_.to.first + group * c_.outputs * c_.to.second + rows.first * c_.to.axes[1];
 
@@ -244,7 +248,8 @@ void LastSums::pad(const Phase& phase, int64_t first, const char* x, char* padde
   const int64_t line = phase.pixels * pixel();
   const int64_t begin = std::clamp<int64_t>(-phase.low, 0, phase.pixels);
   const int64_t end = std::clamp<int64_t>(c_.inputs[2] - phase.low, begin, phase.pixels);
-  const bool whole = c_.from.second == c_.item && c_.from.axes[2] == pixel();
+  const bool whole =
+      c_.from.axes[2] == c_.channels * c_.from.second && c_.from_elements.pairs >= c_.channels;
   for (int64_t j = first; j < first + phase.lines; ++j, padded += line) {
     if (j < 0 || j >= c_.inputs[1]) {
       std::memset(padded, 0, line);
@@ -255,11 +260,14 @@ void LastSums::pad(const Phase& phase, int64_t first, const char* x, char* padde
     std::memset(padded, 0, begin * pixel());
     std::memset(padded + end * pixel(), 0, line - end * pixel());
     if (whole) {
-      std::memcpy(to, from, (end - begin) * pixel());
-    } else {
-      copy_block(from, c_.from.second, c_.from.axes[2], to, c_.item, pixel(), c_.channels,
-                 end - begin, c_.item);
+      c_.from_elements.read_line(from, c_.from.second, (end - begin) * c_.channels, to);
+      continue;
     }
+    c_.from_elements.each({0, c_.channels}, [&](const Elements& elements, Range channels) {
+      elements.read_block(from + channels.begin * c_.from.second, c_.from.second, c_.from.axes[2],
+                          to + channels.begin * c_.item, c_.item, pixel(),
+                          channels.end - channels.begin, end - begin);
+    });
   }
 }
 

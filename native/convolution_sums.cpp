@@ -123,7 +123,8 @@ void WindowSums::find_phases() {
   }
   // Weights that lie in the order of the columns' rows are read where they are.
   const Phase& one = phases_.front();
-  direct_ = phases_.size() == 1 && (c_.channels == 1 || c_.w.second == c_.taps * c_.item);
+  direct_ = phases_.size() == 1 && c_.w_elements.same() &&
+            (c_.channels == 1 || c_.w.second == c_.taps * c_.item);
   for (size_t t = 0; t < one.weights.size(); ++t) {
     direct_ = direct_ && one.weights[t] == static_cast<int64_t>(t) * c_.item;
   }
@@ -236,23 +237,28 @@ void WindowSums::run(const ConvolutionPointers& at) const {
 void WindowSums::pack_weights(const ConvolutionPointers& at) const {
   constexpr int64_t kTogether = 8;
   const int64_t item = c_.item, blocks = ceil_div(tiles_, kTogether);
-  const auto pack = [&](const Phase& phase, int64_t group, int64_t c, int64_t tile) {
+  const auto pack = [&](const Elements& elements, const Phase& phase, int64_t group, int64_t c,
+                        int64_t tile) {
     const auto [begin, end] = part(c_.outputs, tiles_, tile);
     const char* from = at.second + group * c_.w_group + begin * c_.w.first + c * c_.w.second;
     const int64_t before = (group * c_.outputs + begin) * depth(phase);
     char* to =
         at.workspace + (phase.packed + before + c * phase.weights.size() * (end - begin)) * item;
     for (const int64_t tap : phase.weights) {
-      copy_elements(from + tap, c_.w.first, to, item, end - begin, item);
+      elements.read_line(from + tap, c_.w.first, end - begin, to);
       to += (end - begin) * item;
     }
   };
   parallel_for(c_.groups * blocks, [&](int64_t i) {
     const Range tiles = part(tiles_, blocks, i % blocks);
     for (const Phase& phase : phases_) {
-      for (int64_t c = 0; c < c_.channels; ++c) {
-        for (int64_t t = tiles.begin; t < tiles.end; ++t) pack(phase, i / blocks, c, t);
-      }
+      c_.w_elements.each({0, c_.channels}, [&](const Elements& elements, Range channels) {
+        for (int64_t c = channels.begin; c < channels.end; ++c) {
+          for (int64_t t = tiles.begin; t < tiles.end; ++t) {
+            pack(elements, phase, i / blocks, c, t);
+          }
+        }
+      });
     }
   });
 }
@@ -285,8 +291,7 @@ void WindowSums::run_unit(const Unit& unit, const ConvolutionPointers& at, char*
     const int64_t end = taps > unit.phase.chunk ? (channel + 1) * taps : all;
     const Range rows = {row, std::min(row + unit.phase.chunk, end)};
     const Range channels = {channel, taps ? ceil_div(rows.end, taps) : 0};
-    const int64_t first = unit.group * c_.channels;
-    windows.pad(at.first, unit.slab, {first + channels.begin, first + channels.end}, padded);
+    windows.pad(at.first + unit.group * c_.from_group, unit.slab, channels, padded);
     for (int64_t begin = 0; begin < outputs; begin += kPanels * width()) {
       const Range block = {begin, std::min(outputs, begin + kPanels * width())};
       for (int64_t i = block.begin; i < block.end; i += width()) {

@@ -1,6 +1,6 @@
 // The gradient of convolution for the weight: a product of the columns of x, which are rows here,
 // and y. Their depth is that of all outputs, slab by slab; parts of the slabs are summed apart by
-// tasks of their own, and then added.
+// tasks of their own, and then added. Pairs of bfloat16 are neighbours in depth.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -41,7 +41,8 @@ class WeightSums final : public Convolver {
   static int64_t channels_at_once(const Convolution& c);
   void choose_units();
   void run_unit(const Unit& unit, const char* x, const char* y, char* sums, char* scratch) const;
-  void pack_outputs(const Slab& slab, int64_t group, const char* y, char* panels) const;
+  void pack_outputs(const Slab& slab, int64_t group, const char* y, char* panels,
+                    char* stage) const;
   void multiply(int64_t rows, int64_t depth, bool first, const char* columns, const char* panels,
                 char* sums) const;
   template <class T>
@@ -51,16 +52,19 @@ class WeightSums final : public Convolver {
   int64_t width() const { return vectors_ * family_.lanes; }
   int64_t most() const { return windows_.slabs() ? windows_.outputs(windows_.slab(0)) : 0; }
   int64_t pitch() const { return round_up(most() * c_.item, kVector) + kVector; }
-  int64_t panel_bytes() const { return round_up(most(), family_.lanes) * width() * c_.item; }
-  int64_t sums_row() const { return padded_outputs(c_) * c_.item; }
+  int64_t panel_bytes() const {
+    return round_up(packed_steps(family_, most()), family_.lanes) * width() * sum_item_;
+  }
+  int64_t sums_row() const { return padded_outputs(c_) * sum_item_; }
 
   Convolution c_;
   Windows windows_;
   TileFamily family_;
+  int64_t sum_item_;  // bytes of a sum, and of a packed element
   int64_t vectors_, together_, parts_ = 1, divided_ = 1, units_ = 1, tasks_ = 1;
-  Packer pack_;
+  Packer pack_, pack_staged_;
   TileSet kernels_;
-  size_t padded_, columns_, scratch_;
+  size_t padded_, columns_, panels_, scratch_;
 };
 
 // Kernels larger than `kRows` are walked tap by tap nevertheless: rows are cheap.
@@ -82,9 +86,12 @@ bool WeightSums::init() {
   family_ = *family;
   vectors_ = std::clamp<int64_t>(ceil_div(c_.outputs, family_.lanes), 1, family_.vectors);
   together_ = channels_at_once(c_);
-  const DType elements = c_.item == 4 ? DType::kFloat32 : DType::kFloat64;
-  family = tile_family(elements);
-  if (!family || !pack_.init(elements, *family, c_.to.second, c_.to.axes[2], width())) return false;
+  sum_item_ = packed_size(c_.dtype);
+  const int64_t number = itemsize(c_.numbers);
+  if (!pack_.init(c_.numbers, family_, c_.to.second, c_.to.axes[2], width())) return false;
+  if (family_.pairs && !pack_staged_.init(c_.numbers, family_, pitch(), number, width())) {
+    return false;
+  }
   for (const int64_t columns : {width(), c_.outputs % width()}) {
     if (!kernels_.add(c_.dtype, 1, family_.rows, columns)) return false;
   }
@@ -105,8 +112,9 @@ void WeightSums::choose_units() {
   padded_ = round_up(windows_.padded_bytes(), 64);
   columns_ = together_ * c_.taps * pitch();
   const int64_t panels =
-      ceil_div(c_.outputs, width()) * panel_bytes() + family_.lanes * width() * c_.item;
-  scratch_ = padded_ + columns_ + round_up(panels, 64);
+      ceil_div(c_.outputs, width()) * panel_bytes() + family_.lanes * width() * sum_item_;
+  panels_ = round_up(panels, 64);
+  scratch_ = padded_ + columns_ + panels_ + (family_.pairs ? width() * pitch() : 0);
   workspace = round_up(parts_ * all, 64) + tasks_ * scratch_;
 }
 
@@ -127,7 +135,7 @@ void WeightSums::run(const ConvolutionPointers& at) const {
   parallel_for(c_.groups * blocks, [&](int64_t i) {
     const int64_t first = i % blocks * kTogether;
     const Range some = {first, std::min(rows(), first + kTogether)};
-    if (c_.item == 4) {
+    if (sum_item_ == sizeof(float)) {
       add_parts<float>(at.workspace, i / blocks, some, at.result);
     } else {
       add_parts<double>(at.workspace, i / blocks, some, at.result);
@@ -146,20 +154,25 @@ void WeightSums::run_unit(const Unit& unit, const char* x, const char* y, char* 
     const Slab slab = windows_.slab(number);
     const int64_t outputs = windows_.outputs(slab), taps = c_.taps;
     const std::vector<Windows::Run> runs = windows_.runs(slab, {0, outputs});
-    pack_outputs(slab, unit.group, y, panels);
+    pack_outputs(slab, unit.group, y, panels, panels + panels_);
     for (int64_t c = unit.channels.begin; c < unit.channels.end; c += together_) {
-      const int64_t end = std::min(unit.channels.end, c + together_),
-                    first = unit.group * c_.channels;
-      windows_.pad(x, slab, {first + c, first + end}, padded);
+      const int64_t end = std::min(unit.channels.end, c + together_);
+      windows_.pad(x + unit.group * c_.from_group, slab, {c, end}, padded);
       windows_.pack(padded, runs, {0, (end - c) * taps}, columns, pitch());
+      // The last of an odd number is paired with zero.
+      for (int64_t row = 0; row < (end - c) * taps && family_.pairs; ++row) {
+        std::memset(columns + row * pitch() + outputs * c_.item, 0, c_.item);
+      }
       multiply((end - c) * taps, outputs, number == slabs.begin, columns, panels,
                sums + (c - unit.channels.begin) * taps * sums_row());
     }
   }
 }
 
-// Panels of channels, which become neighbours, stretch by stretch of equally spaced outputs.
-void WeightSums::pack_outputs(const Slab& slab, int64_t group, const char* y, char* panels) const {
+// Panels of channels, which become neighbours, stretch by stretch of equally spaced outputs. Where
+// these would part pairs, all of a channel are put side by side before.
+void WeightSums::pack_outputs(const Slab& slab, int64_t group, const char* y, char* panels,
+                              char* stage) const {
   const auto& s = c_.to.axes;
   std::vector<std::array<int64_t, 3>> stretches;  // bytes in y, first output, count
   windows_.each_row(
@@ -172,11 +185,23 @@ void WeightSums::pack_outputs(const Slab& slab, int64_t group, const char* y, ch
           stretches.push_back({from, at, count});
         }
       });
+  const int64_t number = itemsize(c_.numbers), together = family_.pairs ? 2 : 1;
+  const bool staged = std::ranges::any_of(
+      stretches, [&](const auto& stretch) { return stretch[1] % together != 0; });
   for (int64_t k = 0; k < c_.outputs; k += width(), panels += panel_bytes()) {
     const char* from = y + (group * c_.outputs + k) * c_.to.second;
+    const int64_t valid = std::min(width(), c_.outputs - k);
     for (const auto& [offset, at, count] : stretches) {
-      pack_({from + offset, c_.to.second, s[2], panels + at * width() * c_.item, count,
-             std::min(width(), c_.outputs - k)});
+      for (int64_t i = 0; i < valid && staged; ++i) {
+        copy_elements(from + offset + i * c_.to.second, s[2], stage + i * pitch() + at * number,
+                      number, count, number);
+      }
+      if (staged) continue;
+      pack_({from + offset, c_.to.second, s[2], panels + at / together * width() * sum_item_, count,
+             valid});
+    }
+    if (staged) {
+      pack_staged_({stage, pitch(), number, panels, windows_.outputs(slab), valid});
     }
   }
 }
@@ -185,10 +210,10 @@ void WeightSums::multiply(int64_t rows, int64_t depth, bool first, const char* c
                           const char* panels, char* sums) const {
   TileArguments t = {};
   t.a_row = pitch();
-  t.a_step = c_.item;
-  t.b_step = width() * c_.item;
+  t.a_step = sum_item_;
+  t.b_step = width() * sum_item_;
   t.c_row = t.before_row = sums_row();
-  t.steps = depth;
+  t.steps = packed_steps(family_, depth);
   t.raw = true;  // float32 sums of bfloat16
   const int64_t tiles = ceil_div(rows, family_.rows);
   for (int64_t k = 0; k < c_.outputs; k += width(), panels += panel_bytes()) {
@@ -198,7 +223,7 @@ void WeightSums::multiply(int64_t rows, int64_t depth, bool first, const char* c
       const Range mine = part(rows, tiles, tile);
       t.a = columns + mine.begin * pitch();
       t.b = panels;
-      t.c = sums + mine.begin * sums_row() + k * c_.item;
+      t.c = sums + mine.begin * sums_row() + k * sum_item_;
       t.before = first ? nullptr : t.c;
       kernels_(mine.end - mine.begin, wide)(&t);
     }

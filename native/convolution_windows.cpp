@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <type_traits>
 
 #include "vector_clones.h"
 
@@ -14,42 +13,6 @@ namespace {
 using Run = Windows::Run;
 
 constexpr int64_t kTogether = 16;  // channels
-
-GLEED_VECTOR_CLONES
-void copy_every_second(const uint32_t* from, int64_t count, uint32_t* to) {
-  for (int64_t i = 0; i < count; ++i) to[i] = from[2 * i];
-}
-
-// Four by four elements of 4 bytes, rows becoming columns.
-using Four = uint32_t __attribute__((vector_size(16)));
-void turn_four(const char* from, int64_t from_row, char* to, int64_t to_column) {
-  Four r[4];
-  for (int i = 0; i < 4; ++i) std::memcpy(&r[i], from + i * from_row, sizeof(Four));
-  const Four low = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5),
-             high = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7),
-             low2 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5),
-             high2 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
-  const Four columns[4] = {__builtin_shufflevector(low, low2, 0, 1, 4, 5),
-                           __builtin_shufflevector(low, low2, 2, 3, 6, 7),
-                           __builtin_shufflevector(high, high2, 0, 1, 4, 5),
-                           __builtin_shufflevector(high, high2, 2, 3, 6, 7)};
-  for (int i = 0; i < 4; ++i) std::memcpy(to + i * to_column, &columns[i], sizeof(Four));
-}
-
-void copy_line(const char* from, int64_t stride, int64_t count, int64_t itemsize, char* to) {
-  constexpr int64_t kPiece = 16, kShort = 256;  // bytes
-  const int64_t bytes = count * itemsize;
-  if (stride == itemsize && kPiece <= bytes && bytes <= kShort) {  // without a call
-    for (int64_t i = 0; i < bytes; i += kPiece) {
-      const int64_t at = std::min(i, bytes - kPiece);
-      std::memcpy(to + at, from + at, kPiece);
-    }
-  } else if (stride == itemsize) {
-    std::memcpy(to, from, bytes);
-  } else {
-    copy_elements(from, stride, to, itemsize, count, itemsize);
-  }
-}
 
 void zero_line(char* to, int64_t count, int64_t itemsize) {  // mostly of one or two
   for (int64_t i = 0; i < count; ++i) std::memset(to + i * itemsize, 0, itemsize);
@@ -97,47 +60,6 @@ int64_t best_part(int64_t total, int64_t most, int64_t each, int64_t lanes) {
 
 }  // namespace
 
-void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_stride,
-                   int64_t count, int64_t itemsize) {
-  if (itemsize == 4 && from_stride == 8 && to_stride == 4) {
-    return copy_every_second(reinterpret_cast<const uint32_t*>(from), count,
-                             reinterpret_cast<uint32_t*>(to));
-  }
-  if (from_stride == itemsize && to_stride == itemsize) {
-    std::memcpy(to, from, count * itemsize);
-    return;
-  }
-  const auto copy = [&](auto size) {
-    for (int64_t i = 0; i < count; ++i)
-      std::memcpy(to + i * to_stride, from + i * from_stride, size);
-  };
-  if (itemsize == 4) {
-    copy(std::integral_constant<size_t, 4>());
-  } else {
-    copy(std::integral_constant<size_t, 8>());
-  }
-}
-
-void copy_block(const char* from, int64_t from_row, int64_t from_column, char* to, int64_t to_row,
-                int64_t to_column, int64_t rows, int64_t columns, int64_t itemsize) {
-  constexpr int64_t kBlock = 16;
-  const bool turns = itemsize == 4 && from_column == 4 && to_row == 4;
-  for (int64_t r = 0; r < rows; r += kBlock) {
-    const int64_t end = std::min(rows, r + kBlock);
-    const int64_t whole = turns ? r + (end - r) / 4 * 4 : r, fours = turns ? columns / 4 * 4 : 0;
-    for (int64_t c = 0; c < fours; c += 4) {
-      for (int64_t i = r; i < whole; i += 4) {
-        turn_four(from + i * from_row + c * 4, from_row, to + i * 4 + c * to_column, to_column);
-      }
-    }
-    for (int64_t c = 0; c < columns; ++c) {
-      const int64_t left = c < fours ? whole : r;
-      copy_elements(from + left * from_row + c * from_column, from_row,
-                    to + left * to_row + c * to_column, to_row, end - left, itemsize);
-    }
-  }
-}
-
 WindowAxis window_axis(const Convolution& c, int axis, const AxisPhase& phase) {
   WindowAxis result = {phase.outputs, phase.step, c.inputs[axis], c.from.axes[axis], {}};
   for (int64_t t = 0; t < phase.taps; ++t) {
@@ -149,6 +71,7 @@ WindowAxis window_axis(const Convolution& c, int axis, const AxisPhase& phase) {
 Windows::Windows(const Convolution& c, const WindowAxes& axes, int64_t most, int64_t lanes,
                  int64_t together)
     : item_(c.item),
+      elements_(c.from_elements),
       images_(c.images),
       image_stride_(c.from.first),
       channel_stride_(c.from.second),
@@ -228,24 +151,28 @@ void Windows::pad(const char* input, const Slab& slab, Range channels, char* pad
   };
   // Channels that are neighbours in memory are read together.
   const int64_t many = channel_stride_ < axes_[2].stride ? kTogether : 1;
-  for (int64_t first = channels.begin; first < channels.end; first += many) {
-    const int64_t last = std::min(channels.end, first + many);
-    char* lines = padded + (first - channels.begin) * channel_;
+  const auto pad_some = [&](const Elements& elements, int64_t first, int64_t count, char* lines) {
     for (int64_t n = slab.images.begin; n < slab.images.end; ++n) {
-      const char* image = input + n * image_stride_;
+      const char* image = input + n * image_stride_ + first * channel_stride_;
       for (int64_t i = low[0]; i < low[0] + length_[0]; ++i) {
         for (int64_t j = low[1]; j < low[1] + length_[1]; ++j, lines += line_) {
           if (!met(0, i - low[0]) || !met(1, j - low[1])) continue;
-          const char* line = image + i * axes_[0].stride + j * axes_[1].stride;
           if (inside(0, i) && inside(1, j)) {
-            pad_lines(line + first * channel_stride_, pieces, last - first, lines);
+            const char* line = image + i * axes_[0].stride + j * axes_[1].stride;
+            pad_lines(elements, line, pieces, count, lines);
             continue;
           }
-          for (int64_t c = 0; c < last - first; ++c) std::memset(lines + c * channel_, 0, line_);
+          for (int64_t c = 0; c < count; ++c) std::memset(lines + c * channel_, 0, line_);
         }
       }
     }
-  }
+  };
+  elements_.each(channels, [&](const Elements& elements, Range alike) {
+    for (int64_t first = alike.begin; first < alike.end; first += many) {
+      pad_some(elements, first, std::min(many, alike.end - first),
+               padded + (first - channels.begin) * channel_);
+    }
+  });
 }
 
 // The parts of a line that begins at position `low`: every `step`-th element.
@@ -264,17 +191,17 @@ std::vector<Windows::Piece> Windows::line_pieces(int64_t low) const {
   return pieces;
 }
 
-void Windows::pad_lines(const char* line, const std::vector<Piece>& pieces, int64_t channels,
-                        char* to) const {
+void Windows::pad_lines(const Elements& elements, const char* line,
+                        const std::vector<Piece>& pieces, int64_t channels, char* to) const {
   const int64_t stride = axes_[2].step * axes_[2].stride, count = phase_ / item_;
   for (const auto& [source, target, inside] : pieces) {
     const int64_t many = inside.end - inside.begin;
     char* const middle = to + target + inside.begin * item_;
     if (channels > 1) {
-      copy_block(line + source, stride, channel_stride_, middle, item_, channel_, many, channels,
-                 item_);
+      elements.read_block(line + source, stride, channel_stride_, middle, item_, channel_, many,
+                          channels);
     } else {
-      copy_line(line + source, stride, many, item_, middle);
+      elements.read_line(line + source, stride, many, middle);
     }
     for (int64_t c = 0; c < channels; ++c) {
       char* at = to + c * channel_ + target;

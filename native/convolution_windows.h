@@ -11,6 +11,7 @@
 
 #include "contraction.h"
 #include "convolution.h"
+#include "convolution_elements.h"
 
 namespace gleed {
 
@@ -28,13 +29,6 @@ WindowAxis window_axis(const Convolution& convolution, int axis, const AxisPhase
 struct Slab {
   Range images, rows;
 };
-
-// Copies elements of 4 or 8 bytes; strides in bytes.
-void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_stride,
-                   int64_t count, int64_t itemsize);
-// Copies rows × columns of them, the rows of a column side by side.
-void copy_block(const char* from, int64_t from_row, int64_t from_column, char* to, int64_t to_row,
-                int64_t to_column, int64_t rows, int64_t columns, int64_t itemsize);
 
 class Windows {
  public:
@@ -86,8 +80,8 @@ class Windows {
     Range inside;
   };
   std::vector<Piece> line_pieces(int64_t low) const;
-  void pad_lines(const char* line, const std::vector<Piece>& pieces, int64_t channels,
-                 char* to) const;
+  void pad_lines(const Elements& elements, const char* line, const std::vector<Piece>& pieces,
+                 int64_t channels, char* to) const;
 
   // Whether any output reads what lies so far behind the first position of an axis.
   bool met(int a, int64_t distance) const {
@@ -95,7 +89,9 @@ class Windows {
     return step == 1 || met_[a][distance % step];
   }
 
-  int64_t item_, images_, image_stride_, channel_stride_;
+  int64_t item_;
+  Elements elements_;
+  int64_t images_, image_stride_, channel_stride_;
   WindowAxes axes_;
   int64_t together_;
   int split_;  // the axis of rows

@@ -138,11 +138,13 @@ void Winograd::transform_weights(const ConvolutionPointers& at) const {
   constexpr int64_t kTogether = 8;
   parallel_for(ceil_div(c_.outputs, kTogether), [&](int64_t task) {
     WinogradArguments t = {};
+    float taps[9][kMostChannels];
     const AxisPhase &row = c_.phases[1][0], &column = c_.phases[2][0];
     const char* first = at.second + row.tap * c_.w.axes[1] + column.tap * c_.w.axes[2];
-    t.row = row.tap_step * c_.w.axes[1];
-    t.column = column.tap_step * c_.w.axes[2];
-    t.lane = c_.w.second;
+    const bool same = c_.w_elements.same();
+    t.row = same ? row.tap_step * c_.w.axes[1] : 3 * sizeof(taps[0]);
+    t.column = same ? column.tap_step * c_.w.axes[2] : sizeof(taps[0]);
+    t.lane = same ? c_.w.second : kItem;
     t.to_step = c_.outputs * together_ * kItem;
     const int64_t end = std::min(c_.outputs, (task + 1) * kTogether);
     for (int64_t k = task * kTogether; k < end; ++k) {
@@ -151,6 +153,12 @@ void Winograd::transform_weights(const ConvolutionPointers& at) const {
         t.from = first + k * c_.w.first + c * c_.w.second;
         t.to = at.workspace + turn * kPlaces * t.to_step + k * together_ * kItem;
         t.count = std::min(together_, c_.channels - c);
+        for (int64_t i = 0; i < 9 && !same; ++i) {
+          const char* tap =
+              t.from + i / 3 * row.tap_step * c_.w.axes[1] + i % 3 * column.tap_step * c_.w.axes[2];
+          c_.w_elements.read_line(tap, c_.w.second, t.count, reinterpret_cast<char*>(taps[i]));
+        }
+        if (!same) t.from = reinterpret_cast<char*>(taps);
         weight_(&t);
       }
     }

@@ -209,9 +209,10 @@ def test_the_error_of_fewer_products_is_bounded(sizes: str) -> None:
     assert error <= 9 * channels * product * 4 * unit
 
 
+@pytest.mark.parametrize("dtype", [gleed.float16, gleed.bfloat16], ids=str)
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("name", CASES)
-def test_pairs_of_bfloat16_are_exact(name: str, transposed: bool) -> None:
+def test_halves_are_exact(name: str, transposed: bool, dtype: Any) -> None:
     """Of small whole numbers every product and sum is exact; results are rounded once."""
     size, kernel, options = CASES[name]
     channels = kernel[0]
@@ -232,8 +233,68 @@ def test_pairs_of_bfloat16_are_exact(name: str, transposed: bool) -> None:
 
     wanted = results(0, gleed.float64)
     for layout in range(3):
-        for found, exact in zip(results(layout, gleed.bfloat16), wanted, strict=True):
-            assert found.dtype is gleed.bfloat16 and gleed.equal(found, exact.bfloat16())
+        for found, exact in zip(results(layout, dtype), wanted, strict=True):
+            assert found.dtype is dtype and gleed.equal(found, exact.to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [gleed.float16, gleed.bfloat16], ids=str)
+@pytest.mark.parametrize("name", CASES)
+def test_halves_are_the_same_bits_from_any_number_of_threads(name: str, dtype: Any) -> None:
+    size, kernel, options = CASES[name]
+
+    def results(layout: int, threads: int) -> list[Any]:
+        gleed.set_num_threads(threads)
+        arrays = (numbers(i, shape) for i, shape in enumerate((size, kernel)))
+        x, w = (layouts(a, dtype)[layout].requires_grad_() for a in arrays)
+        y = function(w)(x, w, **options)
+        g = layouts(numbers(2, tuple(y.shape)), dtype)[layout]
+        return [y.detach(), *gleed.autograd.grad(y, (x, w), g)]
+
+    before = gleed.get_num_threads()
+    try:
+        for layout in (0, 2):
+            pairs = zip(results(layout, 1), results(layout, 2), strict=True)
+            assert all(gleed.equal(one, two) for one, two in pairs)
+    finally:
+        gleed.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", [gleed.float16, gleed.bfloat16], ids=str)
+def test_halves_that_are_small_or_not_finite(dtype: Any) -> None:
+    """Whatever 16 bits can say is read as it is."""
+    bits = gleed.arange(2**16, dtype=gleed.int32).to(gleed.int16)
+    x = bits.view(dtype)
+    one = gleed.ones(2, 1, 1, dtype=dtype)
+    y = F.conv1d(x.reshape(1, 1, -1), one)
+    assert all(gleed.equal(row.nan_to_num(7.0), x.nan_to_num(7.0)) for row in y[0])
+
+
+@pytest.mark.parametrize("dtype", [gleed.float16, gleed.bfloat16], ids=str)
+def test_memory_for_halves_does_not_grow_with_the_batch(dtype: Any) -> None:
+    """Operands that are read are not copied as a whole."""
+    w = gleed.ones(8, 8, 3, 3, dtype=dtype)
+
+    def beyond(images: int) -> list[int]:
+        x = gleed.ones(images, 8, 64, 64, dtype=dtype).requires_grad_()
+        y = F.conv2d(x, w.requires_grad_(), padding=1)
+        g = gleed.ones_like(y.detach())
+        calls = (
+            lambda: F.conv2d(x, w, padding=1),
+            lambda: gleed.autograd.grad(y, x, g, retain_graph=True),
+            lambda: gleed.autograd.grad(y, w, g, retain_graph=True),
+        )
+        peaks = []
+        for call in calls:
+            call()
+            gleed.reset_peak_memory_stats()
+            before = gleed.memory_stats()["peak"]
+            call()
+            peaks.append(gleed.memory_stats()["peak"] - before)
+        return peaks
+
+    size = 8 * 64 * 64 * 2
+    few, many = beyond(16), beyond(64)
+    assert many[2] - few[2] < 8 * size
 
 
 @pytest.mark.parametrize("value", [np.inf, np.nan])

@@ -7,7 +7,7 @@ from typing import Any
 
 from gleed import primitives as p
 from gleed.compiler.dims import Dim, Size, product
-from gleed.compiler.kernel import is_float
+from gleed.compiler.kernel import HALVES, is_float
 from gleed.errors import DTypeError, RangeError, ShapeError
 from gleed.memory_formats import (
     channels_last,
@@ -181,16 +181,15 @@ def _apply(function: Any, x: Tensor, weight: Tensor, bias: Tensor | None, **wind
     last = _channels_last(x) or _channels_last(weight)
     if function is p.convolution and _channels_last(x) and _is_pointwise(x, weight, **window):
         return _by_pixels(x, weight, bias)
-    sums = "f32" if x.dtype in ("f16", "bf16") else x.dtype
-    factors = x.dtype if x.dtype == "bf16" else sums  # of which there may be products of pairs
+    sums = "f32" if x.dtype in HALVES else x.dtype
     single = window["groups"] > 1 and weight.shape[1] == 1
     # Pixels of single channels are neighbours; planes, of which one gives several, are row-major.
     pixels = single and last and weight.shape[0] == window["groups"]
     planes = single and not pixels
     x = _compact_last(x) if pixels else p.compact(x) if planes else x
     y = function(
-        convert(x, factors),
-        convert(weight, factors),
+        x,
+        weight,
         *(convert(b, sums) for b in biases),
         **window,
         last=last and not planes,

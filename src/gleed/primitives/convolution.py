@@ -4,7 +4,7 @@
 
 over images n, groups g, channels c, outputs k, taps t and positions o, with zeros around x. Leaving
 out y gives the convolution of x and w, leaving out x or w the gradient for it. So the gradient of
-each primitive is made of the other two, to any order. Sums of bfloat16 are float32.
+each primitive is made of the other two, to any order. Sums of 16-bit numbers are float32.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from gleed.compiler.graph import Shape, Value
+from gleed.compiler.kernel import HALVES, is_float
 from gleed.primitives.core import Batch, Primitive, Types, require
 from gleed.primitives.movement import compact, permute, reshape
 from gleed.primitives.pointwise import cast
@@ -24,8 +25,8 @@ def _types(name: str, shape: Any) -> Any:
     def rule(
         a: Value, b: Value, *bias: Value, groups: int, sizes: Shape, last: bool, **window: Any
     ) -> Types:
-        sums = "f32" if a.dtype == "bf16" else a.dtype
-        fits = a.dtype == b.dtype and a.dtype in ("f32", "f64", "bf16")
+        sums = "f32" if a.dtype in HALVES else a.dtype
+        fits = a.dtype == b.dtype and is_float(a.dtype)
         fits = fits and len(a.shape) == len(b.shape) == len(sizes) + 2
         fits = fits and all(c.dtype == sums and len(c.shape) == 1 for c in bias)
         require(fits, name, "two real tensors of equal rank, and a bias", (a, b, *bias))
