@@ -57,6 +57,25 @@ def test_contiguous(shape):
     np.testing.assert_array_equal(back.numpy(), x.numpy())
 
 
+@pytest.mark.parametrize("captured", [False, True])
+def test_contiguous_returns_the_tensor_itself_where_it_lies_so(captured):
+    run = gleed.compile(gleed.Tensor.contiguous, fullgraph=True) if captured else None
+    for x in (
+        gleed.randn(2, 3, requires_grad=True),
+        gleed.randn(3)[1:],
+        gleed.randn(0, 3).t(),
+        gleed.tensor(1),
+        gleed.randn(4, 1).t(),
+    ):
+        assert (run or gleed.Tensor.contiguous)(x) is x
+    for x in (gleed.randn(2, 3).t(), gleed.randn(6)[::2], gleed.randn(1).expand(3)):
+        y = (run or gleed.Tensor.contiguous)(x)
+        assert y is not x and y.is_contiguous() and gleed.equal(x, y)
+    x = gleed.randn(2, 3, requires_grad=True)
+    y = x * 2
+    assert y.contiguous().grad_fn is y.grad_fn
+
+
 def test_to_returns_the_tensor_itself_where_it_lies_so():
     x = gleed.randn(2, 3, 4, 5)
     y = x.to(memory_format=gleed.channels_last)

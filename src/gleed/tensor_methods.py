@@ -23,6 +23,7 @@ from gleed.memory_formats import (
 from gleed.ops.record import OPS
 
 _to_dtype = OPS["_to"].public
+_contiguous = OPS["contiguous"].public
 _is_row_major = Tensor.is_contiguous
 
 
@@ -83,6 +84,18 @@ def is_contiguous(self: Tensor, memory_format: Any = contiguous_format) -> bool:
         return _is_row_major(self)
     check_format("is_contiguous", memory_format, None)
     return lies_in(self.shape, self.stride(), memory_format)
+
+
+def contiguous(self: Tensor, memory_format: Any = contiguous_format) -> Tensor:
+    """The tensor itself if it is row-major, or lies in the memory format; else a copy that does.
+
+    >>> import gleed
+    >>> x = gleed.zeros(2, 3)
+    >>> x.contiguous() is x, x.t().contiguous().is_contiguous()
+    (True, True)
+    """
+    row_major = memory_format is contiguous_format and _is_row_major(self)
+    return self if row_major else _contiguous(self, memory_format)
 
 
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
@@ -287,6 +300,7 @@ def install() -> None:
         "real": property(lambda self: self),
         "resize_as_": resize_as_,
         "is_contiguous": is_contiguous,
+        "contiguous": contiguous,
         "new_tensor": new_tensor,
         "new_empty": new_empty,
         "new_empty_strided": new_empty_strided,
