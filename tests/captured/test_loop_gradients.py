@@ -210,6 +210,29 @@ def test_a_start_that_no_turn_uses_has_gradients_of_zeros() -> None:
         )
 
 
+def test_starts_that_later_turns_drop_have_gradients_of_zeros() -> None:
+    x, y = gleed.randn(3, requires_grad=True), gleed.randn(3, requires_grad=True)
+    for count in range(4):
+        require_same(
+            lambda count: turns(count, lambda a, b: [b, a.detach() * 2], x, y),
+            [x, y],
+            gleed.tensor(count),
+        )
+
+
+def test_results_that_nothing_follows_from_count_as_well() -> None:
+    x, y = gleed.randn(3, requires_grad=True), gleed.randn(3, requires_grad=True)
+    both = lambda a, b: (a * 2, b.exp())  # noqa: E731
+    for run in (
+        lambda n: turns(n, both, x, y)[:1],
+        lambda n: gleed.cond(n > 1, both, both, (x, y))[:1],
+    ):
+        for count in (0, 2):
+            require_same(run, [x, y], gleed.tensor(count))
+            found = grad(run(gleed.tensor(count))[0].sum(), [x, y])
+            assert bits(found[1:]) == bits([gleed.zeros(3)])
+
+
 @pytest.mark.parametrize(
     "make",
     [

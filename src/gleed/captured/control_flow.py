@@ -19,7 +19,7 @@ from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import place_of
 from gleed.captured.recorder import Recorder, row_major
 from gleed.captured.structure import Branch, Fixed, Form, build, take_apart
-from gleed.captured.zeros import moment, read_by, unreached, with_zeros
+from gleed.captured.zeros import moment, read_by, with_zeros
 from gleed.errors import ArgumentError, DTypeError, ShapeError
 from gleed.flow import Body, Chosen, branch
 from gleed.loop import loop, row_of
@@ -92,8 +92,8 @@ def while_loop(
     In a function under `gleed.compile` this is one loop of the program. Its gradient keeps no
     states: it runs the turns again, three times where there are up to 1024, and more often before
     the last of more. `scan`, which keeps what it needs, is faster where the number of turns is
-    known. Captured, a loop that draws random numbers has no gradient. A tensor that no turn used
-    has gradients of zeros.
+    known. Captured, a loop that draws random numbers has no gradient. All that is carried, and
+    what a turn reads besides, has a gradient if a result has: zeros where nothing is left of it.
 
     Args:
         cond_fn: returns a bool, or a bool tensor with one element.
@@ -129,17 +129,15 @@ def while_loop(
     tensors, form = first = _made("while_loop", lambda *now: now, carried)
     states: tuple[Any, ...] = build(form, tensors)
     since = moment() if _C.is_grad_enabled() else None
-    unused: list[Any] | None = None
     while _decided(cond_fn(*states)):
         following = _made("while_loop", partial(_turned, body_fn), states)
         _require_like("while_loop", "body_fn", following, "carried_inputs", first)
         tensors = following[0]
-        if since is not None and unused is None:  # later turns know the later states alone
-            unused = unreached(tensors, [t for t in first[0] if t.requires_grad], since)
         states = build(form, tensors)
     if since is not None:
-        unused = read_by(body_fn, states) if unused is None else unused
-        states = build(form, with_zeros(tensors, unused, since))
+        began = [t for t in first[0] if t.requires_grad]
+        used = read_by(body_fn, states) if tensors is first[0] else began
+        states = build(form, with_zeros(tensors, used, since))
     return states
 
 

@@ -103,11 +103,12 @@ def _leaf() -> Any:
 
 
 def with_zeros(results: Sequence[Any], tensors: Sequence[Any], since: int) -> list[Any]:
-    """The results of what ran from the moment `since` on; those of `tensors` that they were not
-    computed from have gradients of zeros."""
+    """The results of what ran from the moment `since` on, as of one operation: if one of them is
+    used, all that any was computed from has a gradient, and so have `tensors`, of zeros."""
     unused = unreached(results, tensors, since) if tensors else []
     real = [i for i, y in enumerate(results) if y.dtype.is_floating_point]
-    if not unused or not real:
+    several = len(real) > 1 and any(y.requires_grad for y in results)
+    if not real or not (unused or several):
         return list(results)
     made = _attach(len(real))([*(results[i] for i in real), *unused])
     found = list(results)
@@ -141,11 +142,13 @@ def unreached(results: Sequence[Any], tensors: Sequence[Any], since: int) -> lis
 
 @lru_cache(64)
 def _attach(count: int) -> Any:
-    """The operation that gives its first `count` tensors, and the others gradients of zeros."""
+    """The operation that gives its first `count` tensors; gradients that none of these has, and
+    those of the others, are zeros."""
 
     def rule(g: Any, y: Any, *inputs: Standin) -> tuple[Standin | None, ...]:
-        given = g if isinstance(g, tuple) else (g,)
-        return (*given, *(zeros_like(x) for x in inputs[count:]))
+        given = (*(g if isinstance(g, tuple) else (g,)), *(None for _ in inputs[count:]))
+        pairs = zip(given, inputs, strict=True)
+        return tuple(zeros_like(x) if c is None else c for c, x in pairs)
 
     def run(*inputs: Standin) -> Any:
         found = tuple(copy(x) for x in inputs[:count])
