@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import lru_cache, partial, partialmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 from gleed import _C
 from gleed._C import Tensor
@@ -44,8 +44,7 @@ _MAKING = {"__init__", "__new__", "__post_init__"}  # only where the class itsel
 _MODULE_NAMES = ("forward", "training", "_call_hooked", "_members", "_hooked")
 
 
-@dataclass(slots=True, eq=False)
-class Cell:
+class Cell(NamedTuple):
     """One place of Python's state. kind: how `holder` is asked for `key`."""
 
     kind: str  # "item" and "keys" of a dict, "index" and "length" of a list, "attribute", "content"
