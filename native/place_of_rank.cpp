@@ -19,7 +19,7 @@ namespace gleed {
 namespace {
 
 constexpr int64_t kSamples = 9;         // of which one becomes the pivot
-constexpr int64_t kFew = 32;            // keys that are not worth sampling
+constexpr int64_t kFew = 16;            // keys that are not worth sampling
 constexpr int kRounds = 40;             // far more than keys in any usual order take
 constexpr int64_t kBlock = 64;          // elements searched for the key at a time
 constexpr int64_t kTaskWork = 1 << 14;  // elements that make a task

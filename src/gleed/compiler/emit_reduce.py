@@ -19,6 +19,7 @@ class Reducer:
     def __init__(self, node: Node) -> None:
         self.op = str(node.attr)
         self.dtype = node.args[0].dtype
+        self.scans = node.op == "scan"
         self.indexed = self.op in ("argmax", "argmin")
         self.parts = (self.dtype, "i64") if self.indexed else (self.dtype,)
         # Long float sums are accumulated in blocks, and the blocks in a total that carries its
@@ -143,7 +144,9 @@ class Reducer:
     def _combine(self, code: Code, x: str, running: str, lanes: int) -> str:
         kind = value_type(self.dtype, lanes)
         if self.op in ("max", "min"):
-            return extreme(code, f"{self.op}imum", self.dtype, x, running, lanes)
+            # Of equal elements a scan gives the later one, which shows in the signs of zeros.
+            pair = (running, x) if self.scans else (x, running)
+            return extreme(code, f"{self.op}imum", self.dtype, *pair, lanes)
         names = {"sum": "add", "prod": "mul", "any": "or", "all": "and"}
         prefix = "f" if is_float(self.dtype) else ""
         return code.op(f"{prefix}{names[self.op]} {kind} {running}, {x}")

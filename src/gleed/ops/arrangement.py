@@ -351,16 +351,16 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     axes = tuple(axis_of("rot90", d, input.ndim) for d in dims)
     if len(axes) != 2 or axes[0] == axes[1]:
         raise RangeError(f"rot90: dims must be two different dims; got {tuple(dims)}; use (0, 1)")
-    x = input
-    if k % 4 in (2, 3):
-        x = p.flip(x, axes[0])
-    if k % 4 in (1, 2):
-        x = p.flip(x, axes[1])
-    if k % 2:
+    if k % 4 == 0:
+        return p.compact(p.copy(input))
+    for axis in {1: axes[1:], 2: axes, 3: axes[:1]}[k % 4]:
+        input = p.flip(input, axis)
+    x = p.copy(input)
+    if k % 2:  # rows stay rows in memory
         order = list(range(x.ndim))
         order[axes[0]], order[axes[1]] = axes[1], axes[0]
         x = p.permute(x, axes=tuple(order))
-    return OPS["contiguous"](p.copy(x))
+    return x
 
 
 @op(name="_repeat_places", namespace="")

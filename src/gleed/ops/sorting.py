@@ -316,11 +316,8 @@ def _running(name: str, x: Tensor, dim: int, scan: p.Primitive) -> tuple[Tensor,
     if x.ndim == 0:
         return p.copy(x), x.trace.const(0, "i64")
     key = p.cast(x, dtype="u8") if x.dtype == "bool" else x
-    reached = p.bitwise_or(p.eq(key, scan(key, axis=axis)), p.ne(key, key))
-    place = x.trace.iota(x.shape, axis)
-    where = p.scan_max(p.where(reached, place, p.fill(place, 0)), axis=axis)
-    others = tuple(a for a in range(x.ndim) if a != axis)
-    return p.gather(x, where, axes=(axis,), mapping=others), where
+    extreme = scan(key, axis=axis)
+    return p.cast(extreme, dtype=x.dtype), p.last_reached(extreme, key, axis)
 
 
 @op(method=True, result=return_types.cummax)

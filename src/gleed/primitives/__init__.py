@@ -45,6 +45,7 @@ from gleed.primitives.random import (
 )
 from gleed.primitives.reduction import (
     broadcast,
+    last_reached,
     reduce_all,
     reduce_any,
     reduce_argmax,

@@ -7,8 +7,9 @@ from typing import Any
 
 from gleed.compiler.graph import Shape, Value
 from gleed.primitives.core import Batch, Primitive, Types, along, require, shifted
+from gleed.primitives.indexing import scatter
 from gleed.primitives.movement import flip, reshape
-from gleed.primitives.pointwise import bitwise_and, cast, eq, fill, where
+from gleed.primitives.pointwise import bitwise_and, bitwise_or, cast, eq, fill, ne, where
 
 Axes = tuple[int, ...]
 
@@ -115,7 +116,21 @@ def _prefix_product_rule(g: Any, y: Any, x: Any, axis: int) -> Any:
     return where(zero, where(first, at_first, fill(x, 0)), plain)
 
 
+def last_reached(y: Any, x: Any, axis: int) -> Any:
+    """Where the extremes `y` of the first elements of `x` were seen last; NaN is one at once."""
+    place = x.trace.iota(x.shape, axis)
+    reached = bitwise_or(eq(x, y), ne(x, x))
+    return scan_max(where(reached, place, fill(place, 0)), axis=axis)
+
+
+def _extreme_so_far_rule(g: Any, y: Any, x: Any, axis: int) -> Any:
+    zeros = x.trace.full(x.shape, 0, x.dtype)
+    others = tuple(a for a in range(x.ndim) if a != axis)
+    places = last_reached(y, x, axis)
+    return scatter(zeros, g, places, axes=(axis,), mapping=others, mode="add")
+
+
 scan_sum = _scan("scan_sum", lambda g, y, x, axis: _suffix_sum(g, axis))
 scan_prod = _scan("scan_prod", _prefix_product_rule)
-scan_max = _scan("scan_max", None)
-scan_min = _scan("scan_min", None)
+scan_max = _scan("scan_max", _extreme_so_far_rule)
+scan_min = _scan("scan_min", _extreme_so_far_rule)
