@@ -81,8 +81,9 @@ def standin_for(trace: Trace, value: Value, shape: Shape) -> Standin:
 
 def _turns(
     values: Sequence[Value], body: Body, carried: int, sequences: int, reverse: bool
-) -> Turns:
-    """The turns of a loop over `values`: its states, sequences and constants."""
+) -> tuple[Turns, dict[Value, int]]:
+    """The turns of a loop over `values`: its states, sequences and constants; and the results of
+    operations in them."""
     trace = trace_for(n for v in values for n in v.shape)
     rows = range(carried, carried + sequences)
     inputs = [
@@ -91,7 +92,7 @@ def _turns(
     with trace.active():
         outputs = body(*inputs)
     graph = Graph([x.value for x in inputs], [y.value for y in outputs], trace.draws())
-    return Turns(graph, carried, sequences, values[carried].shape[0], reverse)
+    return Turns(graph, carried, sequences, values[carried].shape[0], reverse), trace.calls
 
 
 def kept(rule: Callable[..., Types]) -> Callable[..., Types]:
@@ -114,7 +115,7 @@ def kept(rule: Callable[..., Types]) -> Callable[..., Types]:
 
 @kept
 def _types(*values: Value, **attrs: Any) -> Types:
-    turns = _turns(values, **attrs)
+    turns, _ = _turns(values, **attrs)
     outputs, carried = turns.graph.outputs, turns.carried
     for start, y in zip(values, outputs[:carried], strict=False):
         alike = start.dtype == y.dtype and same_shape(start.shape, y.shape)
@@ -400,10 +401,11 @@ def _exchanged(x: Standin) -> Standin:
 
 def _loop_primitive(name: str, pure: bool) -> Primitive:
     def turns(node: Node) -> Turns:
-        return _turns(node.inputs, **node.attrs)
+        return _turns(node.inputs, **node.attrs)[0]
 
     def inner(node: Node) -> Inner:
-        return {"body": [(turns(node).graph, {})]}
+        made, calls = _turns(node.inputs, **node.attrs)
+        return {"body": [(made.graph, calls)]}
 
     attributes = {"turns": turns, "inner": inner}
     return Primitive(name, "loop", _types, None, _rule, _batch, pure=pure, attributes=attributes)

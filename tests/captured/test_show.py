@@ -128,22 +128,47 @@ def test_bodies_stand_under_branches_and_loops(capsys: Any) -> None:
     lines = [re.sub(r"  +", "  ", line.rstrip()) for line in text.splitlines()]
     start = lines.index("  %2 = branch(%1, x, w)  float32[2]  # cond")
     assert lines[start + 1 : start + 8] == [
-        *("  if %1", "  %2.1 = mul(x, w)  float32[2]", "  give %2.1"),
-        *("  else", "  %2.2 = div(x, w)  float32[2]", "  %2.3 = exp(%2.2)  float32[2]"),
-        "  give %2.3",
+        *("  if %1", "  %2.1 = mul(x, w)  float32[2]  # mul", "  give %2.1"),
+        *("  else", "  %2.2 = div(x, w)  float32[2]  # div"),
+        *("  %2.3 = exp(%2.2)  float32[2]  # exp", "  give %2.3"),
     ]
     start = lines.index("  %3, %4 = repeat(0, %2)  int64[], float32[2]  # while_loop")
-    assert lines[start + 1 : start + 9] == [
-        *("  while", "  %3.1 = reduce_max(%4, axes=(0,))  float32[]"),
-        *("  %3.2 = gt(%3.1, 1)  bool[]", "  give %3.2"),
-        *("  do", "  %3.3 = add(%3, 1)  int64[]", "  %3.4 = div(%4, 2)  float32[2]"),
-        "  give %3.3, %3.4",
+    here = lines[start + 2]
+    assert here.startswith(f"  {HERE}:{line_of('lambda n, z: z.max() > 1')}  lambda n, z: z.max()")
+    assert lines[start + 1 : start + 11] == [
+        *("  while", here, "  %3.1 = reduce_max(%4, axes=(0,))  float32[]  # max"),
+        *("  %3.2 = gt(%3.1, 1)  bool[]  # gt", "  give %3.2"),
+        *("  do", here, "  %3.3 = add(%3, 1)  int64[]  # add"),
+        *("  %3.4 = div(%4, 2)  float32[2]  # div", "  give %3.3, %3.4"),
     ]
     assert "  for every t" in lines and "  if %6.1" in lines
-    assert "  %6.2.1 = mul(%6, %4[t])  float32[]" in lines
+    assert "  %6.2.1 = mul(%6, %4[t])  float32[]  # mul" in lines
     assert [len(line) - len(line.lstrip()) for line in text.splitlines() if "give" in line] == [
         *(6, 6, 6, 6, 10, 10, 6)
     ]
+
+
+def test_equal_bodies_have_lines_of_their_own(capsys: Any) -> None:
+    def turn(c: Any, x: Any) -> Any:
+        double = x * 2
+        return gleed.cond(c.sum() > 0, lambda: c, lambda: c + double), double.sqrt()
+
+    def f(x: Any) -> Any:
+        one = gleed.map(lambda row: row.exp() * 3, x)  # the one
+        other = gleed.map(lambda row: row.exp() * 3, one)  # the other
+        return gleed.scan(turn, other[0], other)
+
+    with gleed.no_grad():
+        lines = [x.strip() for x in shown(capsys, f, gleed.ones(3, 2)).splitlines()]
+    headings = [x for x in lines if x.startswith(HERE)]
+    last, double, chosen = (
+        line_of(text) for text in ("gleed.scan(turn, other", "double = x * 2", "lambda: c + double")
+    )
+    first = last - 2
+    assert [int(x.split()[0].removeprefix(f"{HERE}:")) for x in headings] == [
+        *(first, first + 1, last, double, chosen)
+    ]
+    assert not any("prepared" in line for line in lines)
 
 
 def test_gradients_of_loops_are_shown(capsys: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from gleed import _C, amp
 from gleed.capture import integers_and_numbers, number_of
+from gleed.captured.calls import Call
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Place
 from gleed.captured.program import history_of
@@ -125,7 +126,7 @@ def _size(dim: Dim, inputs: Sequence[Standin]) -> Size | None:
 class Recording:
     """A recorded function. `tensors` are all that it reads, those that it was run on first;
     `numbers` the run-time numbers that it uses; `made` what it returned, of the structure `form`;
-    `held` what numbers are the addresses of."""
+    `held` what numbers are the addresses of; `calls` the operations in it, by number."""
 
     body: Recorded
     tensors: list[Any]
@@ -133,6 +134,7 @@ class Recording:
     made: list[Any]
     form: Form
     held: list[Any]
+    calls: dict[int, Call]
 
 
 def record(
@@ -167,7 +169,8 @@ def record(
     numbers = [
         known.get(origin, number_of(bits, dtype)) for bits, dtype, origin in recorder.numbers
     ]
-    return Recording(body, recorder.inputs, numbers, made, form, recorder.held)
+    calls = recorder.story.numbered
+    return Recording(body, recorder.inputs, numbers, made, form, recorder.held, calls)
 
 
 def _recorded(

@@ -18,6 +18,7 @@ class Call(NamedTuple):
 
     phase: "forward", "backward" or "optimizer". origin: of a backward, the call whose it is.
     first: the nodes that it has made, and the next call has not, have greater serial numbers.
+    bodies: of a branch or a loop, for each of its functions the calls in it, by number.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Call(NamedTuple):
     phase: str
     origin: Call | None
     first: int
+    bodies: tuple[dict[int, Call], ...] = ()
 
 
 class Calls:
@@ -33,6 +35,8 @@ class Calls:
     def __init__(self) -> None:
         self.begun = time.perf_counter()
         self.all: list[Call] = []
+        self.numbered: dict[int, Call] = {}  # by the numbers that a recorder gives to results
+        self.bodies: tuple[dict[int, Call], ...] = ()  # of the call that begins next
         self._nodes: dict[int, Call] = {}  # by the node that a call has made for its backward
 
     def begin(self, name: str, node: int) -> None:
@@ -44,7 +48,9 @@ class Calls:
             phase = "optimizer"
         elif node or self._goes_on_backwards(place):
             phase = "backward"
-        self.all.append(Call(name, place, phase, self._nodes.get(node), latest_serial()))
+        origin = self._nodes.get(node)
+        self.all.append(Call(name, place, phase, origin, latest_serial(), self.bodies))
+        self.bodies = ()
 
     def _goes_on_backwards(self, place: Place) -> bool:
         """Whether gradients are being added up: no node's backward, but within the engine's run."""

@@ -407,7 +407,7 @@ def _together(
     outer: Recorder | None, recordings: Sequence[Recording], shared: int
 ) -> tuple[list[Any], list[Any], list[Body]]:
     """The inputs of several bodies, of which the first `shared` are the same, without doubles; the
-    run-time numbers; the bodies as they take all these."""
+    run-time numbers; the bodies as they take all these. The next call of `outer` is theirs."""
     tensors = recordings[0].tensors[:shared]
     places = {place_of(t): i for i, t in enumerate(tensors)}
     chosen: list[list[int]] = []
@@ -426,6 +426,8 @@ def _together(
         numbers += recording.numbers
         if outer is not None:
             outer.held += recording.held
+    if outer is not None:
+        outer.story.bodies = tuple(recording.calls for recording in recordings)
     pairs = zip(recordings, chosen, strict=True)
     return tensors, numbers, [Chosen(r.body, tuple(own)) for r, own in pairs]
 

@@ -65,6 +65,7 @@ class Listing:
             for value in node.outputs:
                 self._numbers[value] = f"%{len(self._numbers)}"
         self._inner: dict[Node, list[Inside]] = {}
+        self._calls_inside: dict[Node, Call | None] = {}
 
     def _input_name(self, source: Source, arguments: dict[int, str]) -> str:
         if source.kind == "argument":
@@ -98,6 +99,8 @@ class Listing:
 
     def call(self, node: Node) -> Call | None:
         """The operation that has made a node; None for what the capture itself has added."""
+        if node in self._calls_inside:
+            return self._calls_inside[node]
         k = bisect_left(self._starts, node.serial) - 1
         return self._captured.calls[k] if k >= 0 else None
 
@@ -105,11 +108,16 @@ class Listing:
     def inside(self, node: Node) -> list[Inside]:
         """The bodies of a branch or a loop; empty for any other step."""
         if node not in self._inner:
-            graphs = [graph for pairs in inner_graphs(node).values() for graph, _ in pairs]
+            graphs = [pair for pairs in inner_graphs(node).values() for pair in pairs]
             made = [
                 Inside(title, graph, _steps(v.node for v in (*graph.outputs, *graph.kept)))
-                for title, graph in zip(self._titles(node), graphs, strict=True)
+                for title, (graph, _) in zip(self._titles(node), graphs, strict=True)
             ]
+            call = self.call(node)
+            # Of a gradient nothing is known, nor of what a call does beside its loop.
+            known = call.bodies if call and call.bodies else tuple({} for _ in made)
+            for body, (_, numbers), calls in zip(made, graphs, known, strict=False):
+                self._find_calls(body.steps, numbers, calls)
             number = count(1)
             for body in made:
                 self._numbers.update(zip(body.graph.inputs, self._seen_inside(node), strict=True))
@@ -117,6 +125,16 @@ class Listing:
                     self._numbers[value] = f"{self.name(node.outputs[0])}.{next(number)}"
             self._inner[node] = made
         return self._inner[node]
+
+    def _find_calls(
+        self, steps: list[Node], numbers: dict[Value, int], calls: dict[int, Call]
+    ) -> None:
+        """Note which of the calls in a body has made a step: that of the next result behind it."""
+        call = None
+        for node in reversed(steps):
+            found = [numbers[v] for v in node.outputs if v in numbers]
+            call = calls.get(found[0]) if found else call
+            self._calls_inside[node] = call
 
     def _titles(self, node: Node) -> list[str]:
         """When the bodies of a node run."""
@@ -214,31 +232,28 @@ class Listing:
             for k, value in self._captured.backward:
                 yield f"{_INDENT}gradient of {self._names[k]}: {self.name(value)}"
 
-    def _sections(self, steps: list[Node]) -> Iterator[str]:
-        """Steps under the lines of the program that they come from."""
+    def _sections(
+        self, steps: list[Node], indent: str = "", heading: str | None = None
+    ) -> Iterator[str]:
+        """Steps under the lines of the program that they come from; they begin under `heading`."""
         rows = [(self.call(node), self._left(node), self._right(node)) for node in steps]
         width = min(max((len(left) for _, left, _ in rows), default=0), 64)
-        heading = None
         previous: Call | None = None
         for node, (call, left, right) in zip(steps, rows, strict=True):
             title = _heading(call)
-            if title != heading:
+            if title != heading and not (indent and call is None):
                 heading = title
-                yield title
+                yield f"{indent}{title}"
             note = "" if call is None or call is previous else f"  # {_note(call)}"
-            yield f"{_INDENT}{left:{width}}  {right}{note}"
-            yield from self._bodies(node, 2 * _INDENT)
+            yield f"{indent}{_INDENT}{left:{width}}  {right}{note}"
+            yield from self._bodies(node, indent + 2 * _INDENT, heading)
             previous = call
 
-    def _bodies(self, node: Node, indent: str) -> Iterator[str]:
+    def _bodies(self, node: Node, indent: str, heading: str | None) -> Iterator[str]:
         """The bodies of a step, under it."""
         for body in self.inside(node):
             yield f"{indent}{body.title}"
-            rows = [(step, self._left(step), self._right(step)) for step in body.steps]
-            width = min(max((len(left) for _, left, _ in rows), default=0), 64)
-            for step, left, right in rows:
-                yield f"{indent}{_INDENT}{left:{width}}  {right}"
-                yield from self._bodies(step, indent + 2 * _INDENT)
+            yield from self._sections(body.steps, indent, heading)
             yield f"{indent}{_INDENT}give {', '.join(map(self.name, body.graph.outputs))}"
 
     def _left(self, node: Node) -> str:

@@ -239,8 +239,10 @@ class Recorder:
         same = program, tuple(v.value for v in values), numbers
         done = self._done if enabled("calls") else {}
         self.trace.call = done.setdefault(same, self.count)
+        before = self.count + 1
         results = self._replayed(program, places, values, ints, scalars, origins)
         self.count += 1
+        self.story.numbered.update((k, self.story.all[-1]) for k in range(before, self.count + 1))
         for value in results:
             self.calls.setdefault(value.value, self.count)
             self.calls.setdefault(_under(value.value), self.count)
