@@ -75,8 +75,8 @@ def cdist(x1: Tensor, x2: Tensor, p: Any = 2.0, compute_mode: str | None = None)
 
 def _by_product(x: Tensor, y: Tensor) -> Tensor:
     """Euclidean distances. Where they are 0 (or less, by rounding) so are their gradients."""
-    squares = (x * x).sum(-1).unsqueeze(-1) + (y * y).sum(-1).unsqueeze(-2)
-    squares = squares - 2 * matmul(x, y.transpose(-1, -2))
+    squares = (x * x).sum(-1).unsqueeze(-1) - 2 * matmul(x, y.transpose(-1, -2))
+    squares = squares + (y * y).sum(-1).unsqueeze(-2)
     none = squares <= 0
     return where(none, 0, where(none, 1, squares).sqrt())
 
