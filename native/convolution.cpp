@@ -62,14 +62,16 @@ struct Positions {
   size_t x, w, y;
 };
 
-bool check(const RoutineGeometry& g, const Layout& x, const Layout& w, const Layout& y) {
+bool check(const RoutineGeometry& g, const Layout& x, const Layout& w, const Layout& y,
+           bool weight) {
   const int d = x.ndim - 2;
   if (w.ndim != x.ndim || y.ndim != x.ndim) return reject("one rank");
   const DType dtype = g.operands[0].dtype;
   const DType sums = itemsize(dtype) == 2 ? DType::kFloat32 : dtype;
   if (!has_micro_kernels(dtype)) return reject("real numbers");
   for (const RoutineOperand& operand : g.operands) {
-    if (operand.dtype != (&operand < &g.operands[2] ? dtype : sums)) return reject("one dtype");
+    const bool own = &operand < &g.operands[2] || (&operand == &g.operands.back() && !weight);
+    if (operand.dtype != (own ? dtype : sums)) return reject("one dtype");
   }
   const int64_t groups = g.dims[0];
   if (groups < 1 || w.sizes[0] % groups) return reject("groups divide outputs");
@@ -100,7 +102,7 @@ bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
   if (g.dims.size() != static_cast<size_t>(2 + 4 * d)) return reject("dims are groups and axes");
   if (!g.operands.back().layout->contiguous) return reject("the result is row-major");
   const Layout x = layout_of(g, at.x), w = layout_of(g, at.w), y = layout_of(g, at.y);
-  if (!check(g, x, w, y)) return false;
+  if (!check(g, x, w, y, at.w == 2)) return false;
   const bool transposed = at.x + 1 == g.operands.size();
   c.numbers = c.dtype = g.operands[0].dtype;
   c.item = itemsize(c.dtype);
@@ -137,6 +139,12 @@ bool describe(const RoutineGeometry& g, const Positions& at, Convolution& c) {
   return true;
 }
 
+// Whether it is summed channel by channel.
+bool by_channel(const Convolution& c, bool weight) {
+  const bool as_they_lie = c.item == itemsize(c.numbers);
+  return as_they_lie && (suits_pixels(c, weight) || suits_planes(c, weight));
+}
+
 // False with a Python exception set on failure. Numbers that kernels read as they lie stay so.
 bool choose_elements(Convolution& c, bool weight) {
   c.from_group = c.channels * c.from.second;
@@ -145,10 +153,10 @@ bool choose_elements(Convolution& c, bool weight) {
   const bool half = c.numbers == DType::kFloat16;
   const Elements widened = {half ? Elements::Kind::kFromHalf : Elements::Kind::kFromBFloat16};
   c.w_elements = widened;
-  if (suits_pixels(c, weight)) return true;
+  if (by_channel(c, weight)) return true;
   const TileFamily* family = tile_family(c.numbers);
   if (!family) return false;
-  const bool pairs = family->pairs && (weight || c.channels > 1) && !suits_channelwise(c);
+  const bool pairs = family->pairs && (weight || c.channels > 1);
   if (weight && pairs) return true;  // of neighbours in columns
   c.item = sizeof(float);
   if (!pairs) {
@@ -189,15 +197,6 @@ bool prepare(const RoutineGeometry& g, const Positions& at, RoutinePlan& plan, M
   if (convolver->has_blocks) plan.row = row;
   plan.state = std::move(convolver);
   return true;
-}
-
-// Whether it is summed channel by channel; pairs of bfloat16 are not. Rows that are widened become
-// neighbours.
-bool by_channel(const Convolution& c, bool weight) {
-  const bool widened = !c.from_elements.same();
-  const bool rows =
-      (widened || c.from.axes[2] == c.item) && ((widened && weight) || c.to.axes[2] == c.item);
-  return suits_pixels(c, weight) || (c.dtype != DType::kBFloat16 && suits_channelwise(c) && rows);
 }
 
 std::unique_ptr<Convolver> make_sum(const Convolution& c) {

@@ -6,7 +6,7 @@
 //
 // for x [images, groups * channels, inputs…], w [groups * outputs, channels, kernel…] and
 // y [images, groups * outputs, outputs…] of float32 or float64 with one to three spatial axes, or
-// of 16-bit numbers, and then result and bias of float32:
+// of 16-bit numbers, and then the bias is of float32, and so is w as a result:
 //
 //   y[n, k, o] = Σ x[n, c, o * stride + t * dilation - padding] * w[k, c, t], with zeros around x
 //
@@ -71,7 +71,7 @@ struct Convolution {
   double work;  // multiplications
 
   // Whether the channels of the result are neighbours, more than its positions.
-  bool last() const { return to.second == item && to.axes[2] > item; }
+  bool last() const { return to.second < to.axes[2]; }
 };
 
 struct ConvolutionPointers {
@@ -106,7 +106,7 @@ std::unique_ptr<Convolver> make_last(const Convolution& convolution);
 std::unique_ptr<Convolver> make_winograd(const Convolution& convolution);
 
 // Whether the latter serve a convolution, and better than windows would.
-bool suits_channelwise(const Convolution& convolution);
+bool suits_planes(const Convolution& convolution, bool weight);
 bool suits_pixels(const Convolution& convolution, bool weight);
 bool suits_last(const Convolution& convolution);
 bool suits_winograd(const Convolution& convolution);

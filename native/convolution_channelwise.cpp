@@ -1,7 +1,6 @@
 // Convolution where every group has one channel: planes of outputs are summed one by one from
 // planes of the input, or where channels are neighbours many of them together, by kernels made for
-// the taps (gleed/compiler/convolution_plane.py, gleed/compiler/convolution_pixel.py). Rows of
-// 16-bit planes are widened in cache.
+// the taps (gleed/compiler/convolution_plane.py, gleed/compiler/convolution_pixel.py).
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -9,6 +8,7 @@
 
 #include "contraction.h"
 #include "contraction_kernels.h"
+#include "contraction_pack.h"
 #include "convolution.h"
 #include "convolution_windows.h"
 #include "threads.h"
@@ -75,10 +75,7 @@ int64_t best_block(int64_t columns) {
 class Channelwise final : public Convolver {
  public:
   Channelwise(const Convolution& c, bool weight)
-      : c_(c),
-        pixels_(suits_pixels(c, weight)),
-        weight_(weight),
-        widened_(!c.from_elements.same()) {}
+      : c_(c), pixels_(suits_pixels(c, weight)), weight_(weight) {}
   bool init();
   void run(const ConvolutionPointers& at) const override;
 
@@ -93,32 +90,30 @@ class Channelwise final : public Convolver {
   void lay_out_taps();
   bool add_phase(const std::array<AxisPhase, 3>& axes);
   void pack_taps(const ConvolutionPointers& at) const;
-  void run_unit(int64_t unit, const ConvolutionPointers& at, char* rows) const;
+  void run_unit(int64_t unit, const ConvolutionPointers& at) const;
   void clear_sums(char* sums, int64_t plane) const;
   void walk(const Phase& phase, Range rows, const char* x, char* y, PlaneArguments p,
-            const Epilogue* epilogue, char* widened) const;
-  void widen_rows(const char* from, const ConvolutionStrides& strides, int64_t rows,
-                  int64_t columns, char* to) const;
+            const Epilogue* epilogue) const;
   template <class T>
   void add_parts(char* sums, char* result) const;
 
   Convolution c_;
-  bool pixels_, weight_, widened_;
+  bool pixels_, weight_;
   int64_t lanes_, many_ = 1, planes_;  // of `many_` channels each
   // Bytes of taps, or of sums, as they are laid out: from a plane to the next, a tap, all of them.
   int64_t plane_ = 0, tap_ = 0, laid_ = 0;
   ConvolutionStrides given_;  // strides of w
   std::vector<Phase> phases_;
-  int64_t units_ = 0, tasks_, zeros_, tasks_at_;
-  int64_t x_rows_ = 0, y_rows_ = 0;  // bytes of widened rows
+  int64_t units_ = 0, tasks_, zeros_;
 };
 
 bool Channelwise::init() {
   const TileFamily* family = tile_family(c_.dtype);
   if (!family) return false;
   lanes_ = family->lanes;
+  c_.item = packed_size(c_.dtype);  // of sums
   planes_ = c_.groups * c_.outputs;
-  if (pixels_ || weight_ || widened_) lay_out_taps();
+  if (pixels_ || weight_) lay_out_taps();
   for (const AxisPhase& i : c_.phases[0]) {
     for (const AxisPhase& j : c_.phases[1]) {
       for (const AxisPhase& k : c_.phases[2]) {
@@ -130,8 +125,7 @@ bool Channelwise::init() {
   tasks_ = std::min({task_count(4 * c_.work), units_, kMaxTasks});
   // As many as a kernel reads beside x, and one for a bias.
   zeros_ = round_up(pixels_ ? tap_ : (c_.inputs[2] + 1) * c_.item, kVector);
-  tasks_at_ = zeros_ + round_up(laid_ * (weight_ ? phases_[0].parts : 1), kVector);
-  workspace = tasks_at_ + tasks_ * (x_rows_ + y_rows_);
+  workspace = zeros_ + round_up(laid_ * (weight_ ? phases_[0].parts : 1), kVector);
   return true;
 }
 
@@ -139,7 +133,6 @@ bool Channelwise::init() {
 void Channelwise::lay_out_taps() {
   given_ = c_.w;
   if (pixels_) {
-    c_.item = std::max<int64_t>(c_.item, sizeof(float));
     // About two pixels are read for every tap.
     const int64_t fit = std::max(kNear / (3 * c_.taps * c_.item * lanes_), kLeastVectors),
                   vectors = ceil_div(c_.groups, lanes_);
@@ -149,7 +142,7 @@ void Channelwise::lay_out_taps() {
     tap_ = (vectors | 1) * lanes_ * c_.item;  // so that taps do not share sets of the cache
     laid_ = (c_.taps + 1) * tap_;
   } else {
-    tap_ = (weight_ ? lanes_ : 1) * c_.item;
+    tap_ = lanes_ * c_.item;
     plane_ = c_.taps * tap_;
     laid_ = planes_ * plane_;
   }
@@ -166,13 +159,6 @@ bool Channelwise::add_phase(const std::array<AxisPhase, 3>& axes) {
     phase.parts = std::clamp<int64_t>(kParts / planes_, 1, std::max<int64_t>(1, phase.parts));
   }
   units_ += planes_ * phase.parts;
-  if (widened_) {
-    const int64_t most = ceil_div(rows, blocks);
-    const int64_t lines = (most - 1) * axes[1].step + (axes[1].taps - 1) * axes[1].distance + 1;
-    const int64_t x = std::clamp<int64_t>(lines, 0, c_.inputs[1]) * c_.inputs[2] * c_.item;
-    x_rows_ = std::max(x_rows_, round_up(x, kVector));
-    if (weight_) y_rows_ = round_up(most * columns * c_.item, kVector);
-  }
   std::vector<int64_t> more = {axes[2].every};
   if (pixels_) more = {best_block(columns), c_.groups % lanes_ != 0};
   const Micro kind = pixels_   ? weight_ ? Micro::kPixelWeight : Micro::kPixel
@@ -185,11 +171,10 @@ bool Channelwise::add_phase(const std::array<AxisPhase, 3>& axes) {
 
 void Channelwise::run(const ConvolutionPointers& at) const {
   std::memset(at.workspace, 0, zeros_);
-  if (laid_ && !weight_) pack_taps(at);
+  if (pixels_ && !weight_) pack_taps(at);
   parallel_for(tasks_, [&](int64_t task) {
     const Range mine = part(units_, tasks_, task);
-    char* rows = at.workspace + tasks_at_ + task * (x_rows_ + y_rows_);
-    for (int64_t unit = mine.begin; unit < mine.end; ++unit) run_unit(unit, at, rows);
+    for (int64_t unit = mine.begin; unit < mine.end; ++unit) run_unit(unit, at);
   });
   if (!weight_) return;
   if (c_.item == sizeof(float)) {
@@ -201,16 +186,6 @@ void Channelwise::run(const ConvolutionPointers& at) const {
 
 void Channelwise::pack_taps(const ConvolutionPointers& at) const {
   char* to = at.workspace + zeros_;
-  if (!pixels_) {
-    for (int64_t line = 0; line < planes_ * c_.taps / c_.kernel[2]; ++line) {
-      const int64_t j = line % c_.kernel[1], i = line / c_.kernel[1] % c_.kernel[0],
-                    k = line / c_.kernel[1] / c_.kernel[0];
-      const char* from = at.second + k / c_.outputs * c_.w_group + k % c_.outputs * c_.w.first +
-                         i * given_.axes[0] + j * given_.axes[1];
-      c_.w_elements.read_line(from, given_.axes[2], c_.kernel[2], to + line * c_.w.axes[1]);
-    }
-    return;
-  }
   std::memset(to, 0, laid_);
   for (int64_t tap = 0; tap < c_.taps; ++tap, to += tap_) {
     const int64_t l = tap % c_.kernel[2], j = tap / c_.kernel[2] % c_.kernel[1],
@@ -221,7 +196,7 @@ void Channelwise::pack_taps(const ConvolutionPointers& at) const {
   if (at.bias) copy_elements(at.bias, c_.bias_stride, to, c_.item, c_.groups, c_.item);
 }
 
-void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at, char* rows) const {
+void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at) const {
   const Phase* phase = phases_.data();
   for (; unit >= planes_ * phase->parts; ++phase) unit -= planes_ * phase->parts;
   const auto& [first, second, third] = phase->axes;
@@ -241,8 +216,8 @@ void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at, char* ro
     p.w = taps + unit / planes_ * laid_;
     clear_sums(p.w, plane);
   } else {
-    p.w = laid_ ? taps
-                : const_cast<char*>(at.second) + group * c_.w_group + k % c_.outputs * c_.w.first;
+    p.w = pixels_ ? taps
+                  : const_cast<char*>(at.second) + group * c_.w_group + k % c_.outputs * c_.w.first;
     p.w += first.tap * c_.w.axes[0] + second.tap * c_.w.axes[1] + third.tap * c_.w.axes[2];
     if (at.bias) p.bias = pixels_ ? taps + c_.taps * tap_ : at.bias + k * c_.bias_stride;
   }
@@ -252,7 +227,7 @@ void Channelwise::run_unit(int64_t unit, const ConvolutionPointers& at, char* ro
     char* y = weight_ ? const_cast<char*>(at.second) : at.result;
     walk(*phase, part(second.outputs, phase->blocks, item % phase->blocks),
          at.first + n * c_.from.first + group * c_.from.second,
-         y + n * c_.to.first + k * c_.to.second, p, at.epilogue, rows);
+         y + n * c_.to.first + k * c_.to.second, p, at.epilogue);
   }
 }
 
@@ -263,7 +238,7 @@ void Channelwise::clear_sums(char* sums, int64_t plane) const {
 }
 
 void Channelwise::walk(const Phase& phase, Range rows, const char* x, char* y, PlaneArguments p,
-                       const Epilogue* epilogue, char* widened) const {
+                       const Epilogue* epilogue) const {
   const auto& [first, second, third] = phase.axes;
   char* const taps = p.w;
   const char* const bias = p.bias;
@@ -271,33 +246,17 @@ void Channelwise::walk(const Phase& phase, Range rows, const char* x, char* y, P
   p.y_row = c_.to.axes[1] * second.every;
   p.y_rows = rows.end - rows.begin;
   p.y_columns = third.outputs;
-  // The rows of the input that are met.
-  const int64_t top = second.position + rows.begin * second.step,
-                reach = (p.y_rows - 1) * second.step + (second.taps - 1) * second.distance + 1,
-                low = widened_ ? std::clamp<int64_t>(top, 0, c_.inputs[1]) : 0,
-                high = std::clamp(top + reach, low, c_.inputs[1]);
   for (int64_t i = 0; i < first.outputs; ++i) {
     p.y = y + (first.first + i * first.every) * c_.to.axes[0] +
           (second.first + rows.begin * second.every) * c_.to.axes[1] + third.first * c_.to.axes[2];
-    if (widened_ && weight_) {
-      widen_rows(p.y, c_.to, p.y_rows, p.y_columns, widened + x_rows_);
-      p.y = widened + x_rows_;
-      p.y_row = p.y_columns * c_.item;
-    }
     p.add = 0;
     p.bias = bias;
     for (int64_t t = 0; t < first.taps; ++t) {
       const int64_t place = first.position + i * first.step + t * first.distance;
       if (place < 0 || place >= c_.inputs[0]) continue;
       p.x = x + place * c_.from.axes[0];
-      if (widened_) {
-        widen_rows(p.x + low * c_.from.axes[1], c_.from, high - low, c_.inputs[2], widened);
-        p.x = widened;
-        p.x_row = c_.inputs[2] * c_.item;
-        p.x_rows = high - low;
-      }
       phase.turns.each([&](int64_t tap, MicroKernel kernel) {
-        p.top = top - low + tap * second.distance;
+        p.top = second.position + rows.begin * second.step + tap * second.distance;
         p.w = taps + t * first.tap_step * c_.w.axes[0] + tap * p.w_row;
         kernel(&p);
         p.bias = p.zeros;
@@ -307,16 +266,6 @@ void Channelwise::walk(const Phase& phase, Range rows, const char* x, char* y, P
     if (!weight_ && !p.add) phase.turns.none(&p);
     const int64_t positions = p.y_rows * p.y_columns;
     if (epilogue) (*epilogue)(p.y, pixels_ ? positions : 1, pixels_ ? p.channels : positions);
-  }
-}
-
-// One after another.
-void Channelwise::widen_rows(const char* from, const ConvolutionStrides& strides, int64_t rows,
-                             int64_t columns, char* to) const {
-  const bool whole = strides.axes[1] == columns * strides.axes[2];
-  const int64_t lines = whole ? 1 : rows, count = whole ? rows * columns : columns;
-  for (int64_t i = 0; i < lines; ++i, from += strides.axes[1], to += count * c_.item) {
-    c_.from_elements.read_line(from, strides.axes[2], count, to);
   }
 }
 
@@ -338,14 +287,19 @@ void Channelwise::add_parts(char* sums, char* result) const {
   }
 }
 
-bool few_taps(const Convolution& c) {
-  return std::ranges::all_of(c.phases[2], [](const AxisPhase& a) { return a.taps <= kMostTaps; });
+// Sums of several turns are added to results, which must not have been rounded.
+bool few_taps(const Convolution& c, bool weight) {
+  const bool once = !weight && itemsize(c.numbers) == 2;
+  return std::ranges::all_of(c.phases[2], [](const AxisPhase& a) { return a.taps <= kMostTaps; }) &&
+         (!once || (c.kernel[0] == 1 && c.taps <= kMostTaps));
 }
 
 }  // namespace
 
-bool suits_channelwise(const Convolution& c) {
-  bool few = c.channels == 1 && c.outputs <= kFewOutputs && few_taps(c);
+bool suits_planes(const Convolution& c, bool weight) {
+  const int64_t item = itemsize(c.numbers);
+  bool few = c.channels == 1 && c.outputs <= kFewOutputs && few_taps(c, weight) &&
+             c.from.axes[2] == item && c.to.axes[2] == item;
   for (const AxisPhase& phase : c.phases[2]) {
     few = few && std::max(phase.step, phase.every) <= kMostStep;
   }
@@ -353,9 +307,9 @@ bool suits_channelwise(const Convolution& c) {
 }
 
 bool suits_pixels(const Convolution& c, bool weight) {
-  const int64_t item = itemsize(c.numbers), other = weight ? item : std::max<int64_t>(item, 4);
+  const int64_t item = itemsize(c.numbers);
   return c.groups > 1 && c.channels == 1 && c.outputs == 1 && c.from.second == item &&
-         c.to.second == other && few_taps(c);
+         c.to.second == item && few_taps(c, weight);
 }
 
 std::unique_ptr<Convolver> make_channelwise(const Convolution& c, bool weight) {

@@ -1,7 +1,6 @@
 #include "convolution_elements.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <type_traits>
 #include <utility>
@@ -35,22 +34,19 @@ void join(const char* low_from, const char* high_from, uint32_t low_mask, uint32
   for (int64_t i = 0; i < count && stride != 1; ++i) result[i] = at(i * stride);
 }
 
-// What half_to_float computes, without branches.
-[[gnu::always_inline]] inline float widened(uint32_t bits) {
-  const uint32_t magnitude = bits & 0x7fff, exponent = (127 - 15) << 23;
-  const uint32_t usual = (magnitude << 13) + exponent + (magnitude >= 0x7c00 ? exponent : 0);
-  const float subnormal = static_cast<float>(static_cast<int32_t>(magnitude)) * 0x1p-24f;
-  const uint32_t small = magnitude < 0x400 ? ~0u : 0;
-  const uint32_t value = (usual & ~small) | (std::bit_cast<uint32_t>(subnormal) & small);
-  return std::bit_cast<float>(value | (bits & 0x8000) << 16);
-}
-
 GLEED_VECTOR_CLONES
 void widen(const char* from, int64_t stride, int64_t count, char* to) {
   const auto* numbers = reinterpret_cast<const uint16_t*>(from);
   auto* result = reinterpret_cast<float*>(to);
-  for (int64_t i = 0; i < count && stride == 1; ++i) result[i] = widened(numbers[i]);
-  for (int64_t i = 0; i < count && stride != 1; ++i) result[i] = widened(numbers[i * stride]);
+  for (int64_t i = 0; i < count && stride == 1; ++i) result[i] = half_to_float(numbers[i]);
+  for (int64_t i = 0; i < count && stride != 1; ++i) result[i] = half_to_float(numbers[i * stride]);
+}
+
+GLEED_VECTOR_CLONES
+void round_line(const float* from, bool half, int64_t count, char* to) {
+  auto* result = reinterpret_cast<uint16_t*>(to);
+  for (int64_t i = 0; i < count && half; ++i) result[i] = float_to_half(from[i]);
+  for (int64_t i = 0; i < count && !half; ++i) result[i] = float_to_bfloat16(from[i]);
 }
 
 // A square of elements, as many as 16 bytes hold, rows becoming columns: rows are interleaved with
@@ -136,6 +132,39 @@ void Elements::read_block(const char* from, int64_t from_row, int64_t from_colum
   }
 }
 
+void write_block(DType numbers, const char* from, int64_t from_row, int64_t from_column, char* to,
+                 int64_t to_row, int64_t to_column, int64_t rows, int64_t columns) {
+  constexpr int64_t kTogether = 16, kLine = 64, kNumber = sizeof(uint16_t);
+  const int64_t size = itemsize(numbers);
+  if (size > kNumber) {
+    return copy_block(from, from_row, from_column, to, to_row, to_column, rows, columns, size);
+  }
+  if (to_column < to_row) {  // lines go along the rows, over neighbours in the result
+    return write_block(numbers, from, from_column, from_row, to, to_column, to_row, columns, rows);
+  }
+  float lines[kTogether][kLine];
+  char rounded[kLine * kNumber];
+  const bool near = from_row == sizeof(float), direct = to_row == kNumber;
+  for (int64_t c = 0; c < columns; c += kTogether) {
+    const int64_t together = std::min(kTogether, columns - c);
+    for (int64_t r = 0; r < rows; r += kLine) {
+      const int64_t count = std::min(kLine, rows - r);
+      const char* first = from + r * from_row + c * from_column;
+      char* target = to + r * to_row + c * to_column;
+      if (!near) {
+        copy_block(first, from_row, from_column, reinterpret_cast<char*>(lines), sizeof(float),
+                   sizeof(lines[0]), count, together, sizeof(float));
+      }
+      for (int64_t i = 0; i < together; ++i, target += to_column) {
+        const auto* line =
+            near ? reinterpret_cast<const float*>(first + i * from_column) : lines[i];
+        round_line(line, numbers == DType::kFloat16, count, direct ? target : rounded);
+        if (!direct) copy_elements(rounded, kNumber, target, to_row, count, kNumber);
+      }
+    }
+  }
+}
+
 void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_stride,
                    int64_t count, int64_t itemsize) {
   if (itemsize <= 4 && from_stride == 2 * itemsize && to_stride == itemsize) {
@@ -154,11 +183,14 @@ void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_s
 
 void copy_block(const char* from, int64_t from_row, int64_t from_column, char* to, int64_t to_row,
                 int64_t to_column, int64_t rows, int64_t columns, int64_t itemsize) {
-  constexpr int64_t kBlock = 16;
+  if (from_column < from_row && to_column < to_row) {  // both along the columns
+    return copy_block(from, from_column, from_row, to, to_column, to_row, columns, rows, itemsize);
+  }
+  const int64_t together = from_row == itemsize && to_row == itemsize ? rows : 16;
   const bool turns = itemsize <= 4 && from_column == itemsize && to_row == itemsize;
-  const int64_t side = kBlock / itemsize, squares = turns ? columns / side * side : 0;
-  for (int64_t r = 0; r < rows; r += kBlock) {
-    const int64_t end = std::min(rows, r + kBlock);
+  const int64_t side = 16 / itemsize, squares = turns ? columns / side * side : 0;
+  for (int64_t r = 0; r < rows; r += together) {
+    const int64_t end = std::min(rows, r + together);
     const int64_t whole = turns ? r + (end - r) / side * side : r;
     for (int64_t c = 0; c < squares; c += side) {
       for (int64_t i = r; i < whole; i += side) {

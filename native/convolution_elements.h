@@ -35,6 +35,10 @@ struct Elements {
                   int64_t to_column, int64_t rows, int64_t columns) const;
 };
 
+// Writes rows × columns of sums as numbers, rounded to 16 bits if these have no more.
+void write_block(DType numbers, const char* from, int64_t from_row, int64_t from_column, char* to,
+                 int64_t to_row, int64_t to_column, int64_t rows, int64_t columns);
+
 // Copies elements; strides in bytes.
 void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_stride,
                    int64_t count, int64_t itemsize);

@@ -84,7 +84,7 @@ class LastSums final : public Convolver {
   int64_t pixel() const { return c_.channels * c_.item; }
   int64_t width() const { return family_.vectors * family_.lanes; }  // of a panel of channels
   int64_t left(int64_t panel) const { return std::min(width(), c_.outputs - panel * width()); }
-  bool staged() const { return c_.to.second != c_.item; }
+  bool staged() const { return itemsize(c_.numbers) < c_.item || c_.to.second != c_.item; }
   // From a pixel of the result, or of what is to become it, to the next.
   int64_t result_pixel() const { return staged() ? c_.outputs * c_.item : c_.to.axes[2]; }
 
@@ -238,8 +238,8 @@ void LastSums::run_unit(int64_t unit, const ConvolutionPointers& at, char* scrat
   }
   if (!staged()) return;
   each_row([&](const char*, char* to, const char* made) {
-    copy_block(made, result_pixel(), c_.item, to, c_.to.axes[2], c_.to.second, result_columns_,
-               c_.outputs, c_.item);
+    write_block(c_.numbers, made, result_pixel(), c_.item, to, c_.to.axes[2], c_.to.second,
+                result_columns_, c_.outputs);
   });
 }
 
@@ -308,7 +308,8 @@ bool suits_last(const Convolution& c) {
   // Windows that are apart make poor columns.
   const AxisPhase& axis = c.phases[2][0];
   const bool apart = std::max(axis.step, axis.every) > 1;
-  return c.to.second == c.item || (apart && std::min(c.channels, c.outputs) >= kLeastTurned);
+  return c.to.second == itemsize(c.numbers) ||
+         (apart && std::min(c.channels, c.outputs) >= kLeastTurned);
 }
 
 std::unique_ptr<Convolver> make_last(const Convolution& c) {

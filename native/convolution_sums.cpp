@@ -70,8 +70,8 @@ class WindowSums final : public Convolver {
 
   bool in_place(const Unit& unit) const {
     const auto& step = unit.phase.step;
-    return step[0] * step[1] * step[2] == 1 && c_.to.axes[2] == c_.item &&
-           unit.slab.images.end - unit.slab.images.begin == 1;
+    return step[0] * step[1] * step[2] == 1 && itemsize(c_.numbers) == c_.item &&
+           c_.to.axes[2] == c_.item && unit.slab.images.end - unit.slab.images.begin == 1;
   }
   int64_t place(const Phase& phase, int64_t n, int64_t k, int64_t i, int64_t j, int64_t l) const {
     return n * c_.to.first + k * c_.to.second +
@@ -368,19 +368,8 @@ void WindowSums::spread(const Unit& unit, const char* stage, int64_t stage_row,
                      const int64_t k = unit.group * c_.outputs + rows.begin;
                      char* to = output + place(unit.phase, n, k, i, j, l);
                      const char* from = stage + rows.begin * stage_row + at * c_.item;
-                     const int64_t many = rows.end - rows.begin;
-                     if (c_.to.second < step) {
-                       copy_block(from, stage_row, c_.item, to, c_.to.second, step, many, count,
-                                  c_.item);
-                       return;
-                     }
-                     for (int64_t r = 0; r < many; ++r, to += c_.to.second, from += stage_row) {
-                       if (step == c_.item) {
-                         std::memcpy(to, from, count * c_.item);
-                       } else {
-                         copy_elements(from, c_.item, to, step, count, c_.item);
-                       }
-                     }
+                     write_block(c_.numbers, from, stage_row, c_.item, to, c_.to.second, step,
+                                 rows.end - rows.begin, count);
                    });
 }
 

@@ -76,7 +76,7 @@ Winograd::Winograd(const Convolution& c, const TileFamily& family)
       together_(ceil_div(c.channels, turns_)),
       tiles_(ceil_div(c.outputs, family.rows)),
       shares_(turns_ > 1 ? ceil_div(c.outputs, kMostOutputs) : 1),
-      staged_(c.to.axes[2] == kItem ? 1 : kStaged),
+      staged_(c.to.second < c.to.axes[2] ? kStaged : 1),
       windows_(windows_of(c)) {}
 
 Windows Winograd::windows_of(const Convolution& c) const {
@@ -272,12 +272,8 @@ void Winograd::finish(const Slab& slab, Range squares, Range outputs, const char
     }
     char* to = at.result + begin * c_.to.second;
     for (const auto& [source, target, bytes] : runs) {
-      if (staged_ == 1) {
-        std::memcpy(to + target, stage + source, bytes);
-      } else {
-        copy_block(stage + source, 2 * stage_row, kItem, to + target, c_.to.second, c_.to.axes[2],
-                   end - begin, bytes / kItem, kItem);
-      }
+      write_block(c_.numbers, stage + source, 2 * stage_row, kItem, to + target, c_.to.second,
+                  c_.to.axes[2], end - begin, bytes / kItem);
     }
   }
 }

@@ -19,7 +19,6 @@ from gleed.compiler.contraction_family import (
     Family,
     advance,
     lane_mask,
-    recast,
 )
 from gleed.compiler.convolution_plane import ByChannel, Taps
 from gleed.compiler.emit_memory import load_unit, store_unit
@@ -154,18 +153,17 @@ class _Pixel(ByChannel):
 
     def load(self, place: str) -> str:
         """A vector of the input, or of the cotangent of the result."""
-        value = load_unit(self.code, self.dtype, place, self.lanes, self.mask)
-        return recast(self.code, value, self.dtype, self.sum_dtype, self.lanes)
+        return self.read(place, self.lanes, self.mask)
 
     def inputs(self, t: int, outputs: int, places: Places) -> dict[int, str]:
         """What some outputs read at a row of taps."""
         return {j: self.load(places(t, j)) for j in self.columns_read(outputs)}
 
-    def pixels(self, outputs: int, column: str, channel: str, item: int) -> list[str]:
+    def pixels(self, outputs: int, column: str, channel: str) -> list[str]:
         """The places of some outputs."""
         code = self.code
         first = advance(code, self.to, code.op(f"mul i64 {column}, {self.y_column}"))
-        first = advance(code, first, code.op(f"mul i64 {channel}, {item}"))
+        first = advance(code, first, code.op(f"mul i64 {channel}, {self.item}"))
         apart = [code.op(f"mul i64 {self.y_column}, {k}") for k in range(outputs)]
         return [advance(code, first, offset) for offset in apart]
 
@@ -199,24 +197,24 @@ class _Sums(_Pixel):
                 weight = load_unit(code, self.sum_dtype, self.tap(t, j, channel), self.lanes, None)
                 for k in range(outputs):
                     sums[k] = self.fma(inputs[k * step + j * distance], weight, sums[k])
-        results = self.pixels(outputs, column, channel, item)
+        results = self.pixels(outputs, column, channel)
 
         def add_to() -> State:
             return {
                 k: code.op(f"fadd {self.kind} {sums[k]}, {before}")
                 for k, place in enumerate(results)
-                for before in [load_unit(code, self.sum_dtype, place, self.lanes, self.mask)]
+                for before in [self.load(place)]
             }
 
         sums = code.when(self.adds, sums, dict.fromkeys(sums, self.kind), add_to)
         for k, place in enumerate(results):
-            store_unit(code, self.sum_dtype, sums[k], place, self.lanes, self.mask)
+            self.write(sums[k], place, self.mask)
 
 
 class _Weight(_Pixel):
     def multiply(self, outputs: int, column: str, channel: str, places: Places) -> None:
         step, distance = self.taps.column_step, self.taps.column_distance
-        given = [self.load(y) for y in self.pixels(outputs, column, channel, self.item)]
+        given = [self.load(y) for y in self.pixels(outputs, column, channel)]
         for t in range(self.taps.rows):
             inputs = self.inputs(t, outputs, places)
             for j in range(self.taps.columns):

@@ -1,8 +1,9 @@
 """Convolution of single planes, for groups of one channel: lanes are neighbouring outputs.
 
 A block of four rows of outputs is summed in registers, so that a row of the input that several of
-them read is loaded once for each column of taps. Lanes beyond the sides of the input are masked;
-rows above and below it are read from a row of zeros.
+them read is loaded once for each column of taps. 16-bit numbers are widened as they are loaded, and
+rounded as they are stored. Lanes beyond the sides of the input are masked; rows above and below it
+are read from a row of zeros.
 
 Arguments, 8 bytes each; strides in bytes:
     x, x_row, x_rows, x_columns     the input
@@ -26,6 +27,7 @@ from gleed.compiler.contraction_family import (
     Family,
     advance,
     lane_mask,
+    recast,
 )
 from gleed.compiler.emit_memory import load_unit, store_unit
 from gleed.compiler.kernel import item_size
@@ -79,6 +81,16 @@ class ByChannel:
         """x · y + total."""
         name = f"llvm.fma.{suffix(value_type(self.sum_dtype, 1), self.lanes)}"
         return self.code.call(name, self.kind, *((self.kind, v) for v in (x, y, total)))
+
+    def read(self, place: str, lanes: int, mask: str | None) -> str:
+        """Numbers of an operand, as they are summed."""
+        value = load_unit(self.code, self.dtype, place, lanes, mask)
+        return recast(self.code, value, self.dtype, self.sum_dtype, lanes)
+
+    def write(self, value: str, place: str, mask: str | None) -> None:
+        """A vector of results."""
+        value = recast(self.code, value, self.sum_dtype, self.dtype, self.lanes)
+        store_unit(self.code, self.dtype, value, place, self.lanes, mask)
 
 
 class _Plane(ByChannel):
@@ -173,7 +185,7 @@ class _Plane(ByChannel):
         for part in range(step):
             place = tap * self.taps.column_distance + (vector * step + part) * self.lanes
             there = advance(code, line, place * self.item)
-            parts.append(load_unit(code, self.dtype, there, self.lanes, self.masks[place]))
+            parts.append(self.read(there, self.lanes, self.masks[place]))
         value = parts[0]
         for part in range(step) if step > 1 else ():
             picks = [
@@ -209,13 +221,13 @@ class _Sums(_Plane):
         for t, j in self.places:
             line = advance(self.code, self.w, self.code.op(f"mul i64 {self.w_row}, {t}"))
             place = advance(self.code, line, self.code.op(f"mul i64 {self.w_column}, {j}"))
-            self.weights[t, j] = self.all_lanes(place)
-        self.start = self.all_lanes(self.bias)
+            self.weights[t, j] = self.all_lanes(self.read(place, 1, None))
+        bias = load_unit(self.code, self.sum_dtype, self.bias, 1, None)
+        self.start = self.all_lanes(bias)
         self.adds = self.code.op(f"icmp ne i64 {self.add}, 0")
 
-    def all_lanes(self, place: str) -> str:
-        scalar = value_type(self.dtype, 1)
-        return self.code.splat(load_unit(self.code, self.dtype, place, 1, None), scalar, self.lanes)
+    def all_lanes(self, number: str) -> str:
+        return self.code.splat(number, value_type(self.sum_dtype, 1), self.lanes)
 
     def rows(self, rows: int, vectors: int, row: str, state: State) -> State:
         code = self.code
@@ -227,7 +239,7 @@ class _Sums(_Plane):
                     value = self.load(line, j, v)
                     for i, t in meets:
                         sums[i, v] = self.fma(value, self.weights[t, j], sums[i, v])
-        scalar = value_type(self.dtype, 1)
+        scalar = value_type(self.sum_dtype, 1)
         every = range(self.every)
         cells = [(i, v, u) for i in range(rows) for v in range(vectors) for u in every]
         places = {(i, v, u): self.output(row, i, v, u) for i, v, u in cells}
@@ -243,11 +255,11 @@ class _Sums(_Plane):
         parts = code.when(self.adds, parts, dict.fromkeys(parts, self.kind), add_to)
         for cell, there in places.items():
             mask = self.kept[cell[1], cell[2]]
-            store_unit(code, self.dtype, parts[cell], there, self.lanes, mask)
+            self.write(parts[cell], there, mask)
         return state
 
     def before(self, place: str, cell: tuple[int, int, int]) -> str:
-        return load_unit(self.code, self.dtype, place, self.lanes, self.kept[cell[1], cell[2]])
+        return self.read(place, self.lanes, self.kept[cell[1], cell[2]])
 
     def prepare(self, column: str, vectors: int) -> None:
         super().prepare(column, vectors)
@@ -276,18 +288,16 @@ class _Weight(_Plane):
     def begin(self) -> None:
         self.types = dict.fromkeys(self.places, self.kind)
         for place in self.places:
-            total = load_unit(self.code, self.dtype, self.total(place), self.lanes, None)
+            total = load_unit(self.code, self.sum_dtype, self.total(place), self.lanes, None)
             self.state[place] = total
 
     def total(self, place: tuple[int, int]) -> str:
         number = place[0] * self.taps.columns + place[1]
-        return advance(self.code, self.w, number * self.lanes * self.item)
+        return advance(self.code, self.w, number * self.lanes * item_size(self.sum_dtype))
 
     def rows(self, rows: int, vectors: int, row: str, state: State) -> State:
-        code = self.code
         outputs = [
-            load_unit(code, self.dtype, self.output(row, i, 0), self.lanes, self.inside[0])
-            for i in range(rows)
+            self.read(self.output(row, i, 0), self.lanes, self.inside[0]) for i in range(rows)
         ]
         for place, meets in self.sources(row, rows).items():
             line = self.source(place)
@@ -299,4 +309,5 @@ class _Weight(_Plane):
 
     def finish(self, state: State) -> None:
         for place in self.places:
-            store_unit(self.code, self.dtype, state[place], self.total(place), self.lanes, None)
+            total = self.total(place)
+            store_unit(self.code, self.sum_dtype, state[place], total, self.lanes, None)

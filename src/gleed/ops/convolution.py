@@ -195,8 +195,8 @@ def _apply(function: Any, x: Tensor, weight: Tensor, bias: Tensor | None, **wind
         last=last and not planes,
     )
     if planes and last:
-        return copied("", convert(y, x.dtype), channels_last if y.ndim == 4 else channels_last_3d)
-    return p.channels_second(convert(y, x.dtype), last)
+        return copied("", y, channels_last if y.ndim == 4 else channels_last_3d)
+    return p.channels_second(y, last)
 
 
 def _compact_last(x: Tensor) -> Tensor:

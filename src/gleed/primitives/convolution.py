@@ -4,7 +4,8 @@
 
 over images n, groups g, channels c, outputs k, taps t and positions o, with zeros around x. Leaving
 out y gives the convolution of x and w, leaving out x or w the gradient for it. So the gradient of
-each primitive is made of the other two, to any order. Sums of 16-bit numbers are float32.
+each primitive is made of the other two, to any order. 16-bit numbers are summed in float32, and so
+are the results for w; the others are rounded once.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ def _types(name: str, shape: Any) -> Any:
         a: Value, b: Value, *bias: Value, groups: int, sizes: Shape, last: bool, **window: Any
     ) -> Types:
         sums = "f32" if a.dtype in HALVES else a.dtype
+        result = sums if name == "convolution_weight" else a.dtype
         fits = a.dtype == b.dtype and is_float(a.dtype)
         fits = fits and len(a.shape) == len(b.shape) == len(sizes) + 2
         fits = fits and all(c.dtype == sums and len(c.shape) == 1 for c in bias)
         require(fits, name, "two real tensors of equal rank, and a bias", (a, b, *bias))
         first, second = shape(a, b, groups)
-        return [(sums, (first, *sizes, second) if last else (first, second, *sizes))]
+        return [(result, (first, *sizes, second) if last else (first, second, *sizes))]
 
     return rule
 
@@ -43,13 +45,12 @@ def _spatial(x: Any) -> Shape:
 def _sum_channels(g: Any, bias: tuple[Any, ...], last: bool) -> tuple[Any, ...]:
     """The gradient for a bias, if there is one."""
     axes = tuple(range(g.ndim - 1)) if last else (0, *range(2, g.ndim))
-    return (reduce_sum(g, axes=axes),) if bias else ()
+    return tuple(reduce_sum(_as(g, b), axes=axes) for b in bias)
 
 
-def _cotangent(g: Any, like: Any, last: bool, groups: int) -> Any:
+def _cotangent(g: Any, last: bool, groups: int) -> Any:
     """As a factor of sums; single channels are read as planes, or as neighbours."""
-    h = _as(g, like)
-    return channels_second(compact(h) if groups > 1 else h, last)
+    return channels_second(compact(g) if groups > 1 else g, last)
 
 
 def channels_second(x: Any, last: bool) -> Any:
@@ -68,8 +69,8 @@ def _as(x: Any, like: Any) -> Any:
 def _convolution_rule(
     g: Any, y: Any, x: Any, w: Any, *bias: Any, sizes: Shape, last: bool, **window: Any
 ) -> Any:
-    h = _cotangent(g, x, last, window["groups"])
-    own = _as(convolution_input(h, w, **window, sizes=_spatial(x), last=last), x)
+    h = _cotangent(g, last, window["groups"])
+    own = convolution_input(h, w, **window, sizes=_spatial(x), last=last)
     return (
         channels_second(own, last),
         _as(convolution_weight(x, h, **window, sizes=_spatial(w), last=False), w),
@@ -80,8 +81,8 @@ def _convolution_rule(
 def _input_rule(
     g: Any, x: Any, y: Any, w: Any, *bias: Any, sizes: Shape, last: bool, **window: Any
 ) -> Any:
-    h = _cotangent(g, y, last, window["groups"])
-    own = _as(convolution(h, w, **window, sizes=_spatial(y), last=last), y)
+    h = _cotangent(g, last, window["groups"])
+    own = convolution(h, w, **window, sizes=_spatial(y), last=last)
     return (
         channels_second(own, last),
         _as(convolution_weight(h, y, **window, sizes=_spatial(w), last=False), w),
@@ -92,8 +93,8 @@ def _input_rule(
 def _weight_rule(g: Any, w: Any, x: Any, y: Any, sizes: Shape, last: bool, **window: Any) -> Any:
     h = channels_second(_as(g, x), last)
     return (
-        _as(convolution_input(y, h, **window, sizes=_spatial(x), last=False), x),
-        _as(convolution(x, h, **window, sizes=_spatial(y), last=False), y),
+        convolution_input(y, h, **window, sizes=_spatial(x), last=False),
+        convolution(x, h, **window, sizes=_spatial(y), last=False),
     )
 
 
