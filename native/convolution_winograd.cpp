@@ -133,33 +133,40 @@ void Winograd::run(const ConvolutionPointers& at) const {
   });
 }
 
-// As [turn][place][output][channel].
+// As [turn][place][output][channel]. Numbers of 16 bits are widened before, and where outputs are
+// neighbours, lines of memory are read but once.
 void Winograd::transform_weights(const ConvolutionPointers& at) const {
-  constexpr int64_t kTogether = 8;
+  constexpr int64_t kTogether = 16, kChannels = 64;
+  const bool staged = !c_.w_elements.same() || c_.w.first == kItem;
   parallel_for(ceil_div(c_.outputs, kTogether), [&](int64_t task) {
     WinogradArguments t = {};
-    float taps[9][kMostChannels];
+    float taps[9][kTogether][kChannels];
     const AxisPhase &row = c_.phases[1][0], &column = c_.phases[2][0];
+    const int64_t row_step = row.tap_step * c_.w.axes[1],
+                  column_step = column.tap_step * c_.w.axes[2],
+                  at_once = staged ? kChannels : together_;
     const char* first = at.second + row.tap * c_.w.axes[1] + column.tap * c_.w.axes[2];
-    const bool same = c_.w_elements.same();
-    t.row = same ? row.tap_step * c_.w.axes[1] : 3 * sizeof(taps[0]);
-    t.column = same ? column.tap_step * c_.w.axes[2] : sizeof(taps[0]);
-    t.lane = same ? c_.w.second : kItem;
+    t.row = staged ? 3 * sizeof(taps[0]) : row_step;
+    t.column = staged ? sizeof(taps[0]) : column_step;
+    t.lane = staged ? kItem : c_.w.second;
     t.to_step = c_.outputs * together_ * kItem;
-    const int64_t end = std::min(c_.outputs, (task + 1) * kTogether);
-    for (int64_t k = task * kTogether; k < end; ++k) {
-      for (int64_t turn = 0; turn < turns_; ++turn) {
-        const int64_t c = turn * together_;
-        t.from = first + k * c_.w.first + c * c_.w.second;
-        t.to = at.workspace + turn * kPlaces * t.to_step + k * together_ * kItem;
-        t.count = std::min(together_, c_.channels - c);
-        for (int64_t i = 0; i < 9 && !same; ++i) {
-          const char* tap =
-              t.from + i / 3 * row.tap_step * c_.w.axes[1] + i % 3 * column.tap_step * c_.w.axes[2];
-          c_.w_elements.read_line(tap, c_.w.second, t.count, reinterpret_cast<char*>(taps[i]));
+    const Range some = {task * kTogether, std::min(c_.outputs, (task + 1) * kTogether)};
+    for (int64_t turn = 0; turn < turns_; ++turn) {
+      const int64_t end = std::min(c_.channels, (turn + 1) * together_);
+      for (int64_t c = turn * together_; c < end; c += at_once) {
+        t.count = std::min(at_once, end - c);
+        const char* from = first + some.begin * c_.w.first + c * c_.w.second;
+        for (int64_t i = 0; i < 9 && staged; ++i) {
+          c_.w_elements.read_block(from + i / 3 * row_step + i % 3 * column_step, c_.w.second,
+                                   c_.w.first, reinterpret_cast<char*>(taps[i]), kItem,
+                                   sizeof(taps[i][0]), t.count, some.end - some.begin);
         }
-        if (!same) t.from = reinterpret_cast<char*>(taps);
-        weight_(&t);
+        for (int64_t k = some.begin; k < some.end; ++k, from += c_.w.first) {
+          t.from = staged ? reinterpret_cast<char*>(taps[0][k - some.begin]) : from;
+          t.to = at.workspace + turn * kPlaces * t.to_step +
+                 (k * together_ + c - turn * together_) * kItem;
+          weight_(&t);
+        }
       }
     }
   });
