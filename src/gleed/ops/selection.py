@@ -7,6 +7,7 @@ from typing import Any
 
 from gleed import _C
 from gleed import primitives as p
+from gleed.compiler.dims import maximum, minimum
 from gleed.errors import DTypeError, ShapeError
 from gleed.ops import logic
 from gleed.ops.axes import axis_of
@@ -141,39 +142,34 @@ def _(make: Any) -> Any:
 
 
 # ---- distinct values
-@op(name="_sorted_runs", namespace="")
-def sorted_runs(input: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A vector in order, where a new value begins in it, the number of every element's value."""
-    values, order = p.sort(input, axis=0, descending=False)
-    fresh, number = _runs(values)
-    base = input.trace.full(input.shape, 0, "i64")
-    return values, fresh, p.scatter(base, number, order, axes=(0,), mapping=(), mode="set")
+@op(name="_starts", namespace="")
+def starts_of_runs(input: Tensor) -> Tensor:
+    """Where a new value begins along the first dim."""
+    size = input.shape[0]
+    rest = {"axis": 0, "step": 1, "length": maximum(size - 1, 0)}
+    later, earlier = (p.slice(input, start=s, **rest) for s in (minimum(size, 1), 0))
+    fresh = p.ne(later, earlier)
+    if input.ndim > 1:
+        fresh = p.reduce_any(fresh, axes=tuple(range(1, input.ndim)))
+    first = input.trace.full((minimum(size, 1),), True, "bool")
+    return p.concat(first, fresh, axis=0)
 
 
-@op(name="_runs", namespace="")
-def runs(input: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a new value begins along the first dim, and the number of every element's run."""
-    return _runs(input)
+@op(name="_numbers", namespace="")
+def numbers_of_runs(fresh: Tensor, order: Tensor | None = None) -> Tensor:
+    """The number of every element's run, put where `order` says that the elements come from."""
+    number = p.scan_sum(p.cast(fresh, dtype="i64"), axis=0) - 1
+    if order is None:
+        return number
+    base = fresh.trace.full(fresh.shape, 0, "i64")
+    return p.scatter(base, number, order, axes=(0,), mapping=(), mode="set")
 
 
-def _runs(x: Tensor) -> tuple[Tensor, Tensor]:
-    place = x.trace.iota(x.shape, 0)
-    before = p.gather(x, (place - 1).clamp_min(0), axes=(0,), mapping=tuple(range(1, x.ndim)))
-    fresh = p.ne(x, before)
-    if x.ndim > 1:
-        fresh = p.reduce_any(fresh, axes=tuple(range(1, x.ndim)))
-        place = x.trace.iota(fresh.shape, 0)
-    fresh = p.bitwise_or(fresh, p.eq(place, p.fill(place, 0)))
-    return fresh, p.scan_sum(p.cast(fresh, dtype="i64"), axis=0) - 1
-
-
-def _collected(
-    values: Any, fresh: Any, inverse: Any, return_inverse: bool, return_counts: bool
-) -> Any:
+def _collected(values: Any, fresh: Any, inverse: Any, return_counts: bool) -> Any:
     """The first of every run, with what else is asked for."""
     starts = nonzero_by_axis.public(fresh)[0]
     results = [OPS["index_select"].public(values, 0, starts)]
-    if return_inverse:
+    if inverse is not None:
         results.append(inverse)
     if return_counts:
         results.append(lengths.public(starts, values.shape[0]))
@@ -207,9 +203,10 @@ def unique(
     x = input.detach()
     if dim is not None:
         return _unique_along(x, dim, return_inverse, return_counts)
-    values, fresh, inverse = sorted_runs.public(x.reshape(-1))
-    inverse = inverse.reshape(x.shape)
-    return _collected(values, fresh, inverse, return_inverse, return_counts)
+    values, order = OPS["sort"].public(x.reshape(-1))
+    fresh = starts_of_runs.public(values)
+    inverse = numbers_of_runs.public(fresh, order).reshape(x.shape) if return_inverse else None
+    return _collected(values, fresh, inverse, return_counts)
 
 
 def _unique_along(x: Any, dim: int, return_inverse: bool, return_counts: bool) -> Any:
@@ -220,9 +217,9 @@ def _unique_along(x: Any, dim: int, return_inverse: bool, return_counts: bool) -
     order = arange_of.public(0, 1, rows.shape[0], _C.int64)
     for column in reversed(range(rows.shape[1])):
         order = order[rows[order, column].argsort(stable=True)]
-    fresh, number = runs.public(rows[order])
-    inverse = number.scatter(0, order, number)
-    found = _collected(front[order], fresh, inverse, return_inverse, return_counts)
+    fresh = starts_of_runs.public(rows[order])
+    inverse = numbers_of_runs.public(fresh, order) if return_inverse else None
+    found = _collected(front[order], fresh, inverse, return_counts)
     values, *rest = found if isinstance(found, tuple) else (found,)
     values = values.movedim(0, axis) if x.ndim else values
     return (values, *rest) if rest else values
@@ -242,13 +239,14 @@ def unique_consecutive(
     x = input.detach()
     if dim is None:
         flat = x.reshape(-1)
-        fresh, inverse = runs.public(flat)
-        inverse = inverse.reshape(x.shape)
-        return _collected(flat, fresh, inverse, return_inverse, return_counts)
+        fresh = starts_of_runs.public(flat)
+        inverse = numbers_of_runs.public(fresh).reshape(x.shape) if return_inverse else None
+        return _collected(flat, fresh, inverse, return_counts)
     axis = axis_of("unique_consecutive", dim, x.ndim)
     front = x.movedim(axis, 0) if x.ndim else x.reshape(1)
-    fresh, inverse = runs.public(front)
-    found = _collected(front, fresh, inverse, return_inverse, return_counts)
+    fresh = starts_of_runs.public(front)
+    inverse = numbers_of_runs.public(fresh) if return_inverse else None
+    found = _collected(front, fresh, inverse, return_counts)
     values, *rest = found if isinstance(found, tuple) else (found,)
     values = values.movedim(0, axis) if x.ndim else values
     return (values, *rest) if rest else values
