@@ -118,8 +118,9 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
     if any(call.needs_grad):
         trace.tape = {}
     with trace.active():
-        result = _traced(overload, bound)
-    outputs = [_result(y) for y in _flat(result)]
+        outputs = [_result(y) for y in _flat(_traced(overload, bound))]
+        if overload.view:
+            outputs = [_viewed(y, call.tensors) for y in outputs]
     written = _written(overload, bound, call.tensors, outputs)
     kinds = tuple(parameter.kind for parameter in overload.parameters)
     if not any(call.needs_grad):
@@ -172,6 +173,12 @@ def _flat(result: Any) -> Any:
 def _result(y: Standin) -> Standin:
     """A result as users see it: what was computed from numbers alone has the default dtype."""
     return convert(y, default_float()) if y.weak and y.dtype == "f64" else y
+
+
+def _viewed(y: Standin, tensors: list[Standin]) -> Standin:
+    """A result that is none of the arguments itself."""
+    itself = any(y.value is x.value for x in tensors)
+    return primitives.view(y, shape=y.shape) if itself else y
 
 
 def _written(

@@ -50,12 +50,56 @@ def test_a_view_of_all_of_an_argument_is_a_tensor_of_its_own() -> None:
     for function in (whole, compiled, compiled):
         gleed.manual_seed(0)
         x = gleed.randn(4, 3, requires_grad=True)
-        *results, detached, same = function(x)
-        assert same is x and results[2] is not x and results[2].grad_fn is not None
+        *results, detached, expanded = function(x)
+        for view in (results[2], expanded):
+            assert view is not x and view._base is x and view.grad_fn is not None
         assert not detached.requires_grad and detached.data_ptr() == x.data_ptr()
         sum((y * gleed.randn(y.shape)).sum() for y in results).backward()
         gradients.append(x.grad)
     assert equal(gradients[0], gradients[1]) and equal(gradients[0], gradients[2])
+
+
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: x.reshape(2, 3),
+        lambda x: x.reshape_as(x),
+        lambda x: x.expand(2, 3),
+        lambda x: x.expand_as(x),
+        lambda x: x.unflatten(0, (2,)),
+        lambda x: gleed.broadcast_to(x, (2, 3)),
+    ],
+)
+def test_views_of_the_same_shape_are_no_arguments(call: Any, captured: bool) -> None:
+    run = gleed.compile(call, fullgraph=True) if captured else call
+    for _ in range(2):
+        x = gleed.randn(2, 3)
+        y = run(x)
+        assert y is not x and y._base is x and y.data_ptr() == x.data_ptr()
+        y.add_(1)
+        assert gleed.equal(x, y)
+        w = gleed.randn(2, 3, requires_grad=True)
+        y = run(w)
+        assert not y.is_leaf and w.is_leaf
+        (y * y).sum().backward()
+        assert gleed.equal(w.grad, 2 * w.detach()) and y.detach().requires_grad is False
+    with pytest.raises(RuntimeError, match="a view of a leaf that requires grad"):
+        call(w).add_(1)
+
+
+@pytest.mark.parametrize("captured", [False, True])
+def test_what_needs_no_change_is_the_argument(captured: bool) -> None:
+    for call in (
+        lambda x: gleed.atleast_2d(x),
+        lambda x: x.sum_to_size(2, 3),
+        lambda x: x.flatten(1),
+        lambda x: x.to(gleed.float32),
+        lambda x: x.float(),
+    ):
+        run = gleed.compile(call, fullgraph=True) if captured else call
+        for x in (gleed.randn(2, 3), gleed.randn(2, 3, requires_grad=True)):
+            assert run(x) is x
 
 
 # ---- gradients of what is written through views

@@ -138,7 +138,7 @@ def column_stack(tensors: Tensors) -> Tensor:
 def _at_least(x: Tensor, ndim: int) -> Tensor:
     """With leading dims of size 1; a matrix gets its third dim at the end, a vector one at each."""
     if x.ndim >= ndim:
-        return p.alias(x)
+        return x
     shape: tuple[Size, ...] = x.shape if x.ndim else (1,)
     if len(shape) < ndim and ndim > 1:
         shape = (1, *shape) if len(shape) == 1 else shape

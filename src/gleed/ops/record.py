@@ -112,6 +112,7 @@ class Overload:
     grad_name: str | Callable[..., str] | None = None
     samples: list[Callable[..., Any]] = field(default_factory=list)
     reference: str | None = None  # the same function elsewhere: "numpy.exp", "scipy.special.erf"
+    view: bool = False  # a result is never the argument itself
 
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any] | None:
         """Arguments in order, or None if they do not fit."""
@@ -272,6 +273,7 @@ def op(
     result: Any = None,
     grad_name: str | Callable[..., str] | None = None,
     reference: str | None = None,
+    view: bool = False,
 ) -> Callable[[Callable[..., Any]], Op]:
     """Define an op, or one more overload of it, by its body.
 
@@ -282,6 +284,7 @@ def op(
     writes: parameters that the op overwrites with its results, in order.
     grad_name: what the graph node of a result is called, or a function of the arguments that says
     it. result: a named tuple for several results. reference: the same function in another library.
+    view: a result that would be an argument itself is a view of all of it instead.
     """
 
     def define(body: Callable[..., Any]) -> Op:
@@ -292,6 +295,7 @@ def op(
             public_name, body, parameters, result=result, grad_name=grad_name, reference=reference
         )
         overload.writes = tuple(i for i, p in enumerate(parameters) if p.name in writes)
+        overload.view = view
         record = _add(public_name, overload, body.__doc__, namespace, method)
         if inplace:
             plain = tuple(p for p in parameters if "o" not in p.flags)

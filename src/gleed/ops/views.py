@@ -42,7 +42,7 @@ def _completed(name: str, x: Tensor, shape: Sequence[Size]) -> tuple[Size, ...]:
     return tuple(shape)
 
 
-@op(method=True, varargs="shape", reference="numpy.reshape", grad_name="view")
+@op(method=True, varargs="shape", reference="numpy.reshape", grad_name="view", view=True)
 def reshape(input: Tensor, shape: Ints) -> Tensor:
     """The same elements in another shape; one size may be -1. A view where strides allow it, else a
     copy.
@@ -74,7 +74,7 @@ def view(input: Tensor, size: Ints) -> Tensor:
     return p.view(input, shape=_completed("view", input, size))
 
 
-@op(method=True, namespace="")
+@op(method=True, namespace="", grad_name="view")
 def view_as(input: Tensor, other: Tensor) -> Tensor:
     """`view` with the shape of `other`.
 
@@ -84,7 +84,7 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
     return p.view(input, shape=_completed("view_as", input, other.shape))
 
 
-@op(method=True, namespace="")
+@op(method=True, namespace="", grad_name="view", view=True)
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """`reshape` to the shape of `other`.
 
@@ -126,7 +126,7 @@ def ravel(input: Tensor) -> Tensor:
     return p.reshape(input, shape=(input.numel(),))
 
 
-@op(method=True, grad_name="view")
+@op(method=True, grad_name="view", view=True)
 def unflatten(input: Tensor, dim: int, sizes: Ints) -> Tensor:
     """One dim as several; one size may be -1.
 
@@ -250,7 +250,7 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
 
 
 # ---- repetition without memory
-@op(method=True, varargs="size", namespace="")
+@op(method=True, varargs="size", namespace="", view=True)
 def expand(input: Tensor, size: Ints) -> Tensor:
     """A view with dims of size 1 repeated to `size`; -1 keeps a dim.
 
@@ -280,10 +280,10 @@ def sum_to_size(input: Tensor, size: Ints) -> Tensor:
         return reduction.sum(input)
     pairs = zip(wanted, input.shape, strict=True)
     axes = tuple(i for i, (n, m) in enumerate(pairs) if i < lead or n != m)
-    return p.reshape(reduction.sum(input, axes), shape=tuple(size)) if axes else p.alias(input)
+    return p.reshape(reduction.sum(input, axes), shape=tuple(size)) if axes else input
 
 
-@op(method=True, grad_name="expand")
+@op(method=True, grad_name="expand", view=True)
 def broadcast_to(input: Tensor, size: Ints) -> Tensor:
     """A view repeated to `size`, as `expand`.
 
@@ -294,7 +294,7 @@ def broadcast_to(input: Tensor, size: Ints) -> Tensor:
     return _expanded("broadcast_to", input, size)
 
 
-@op(method=True, namespace="")
+@op(method=True, namespace="", grad_name="expand", view=True)
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """`expand` to the shape of `other`.
 
