@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from typing import Any
 
@@ -24,7 +25,8 @@ FUNCTIONS = {
 
 
 def bits(tensors: Any) -> list[bytes]:
-    return [t.detach().float().numpy().tobytes() for t in tensors]
+    wide = (t.detach().float() if t.dtype == gleed.bfloat16 else t.detach() for t in tensors)
+    return [t.numpy().tobytes() for t in wide]
 
 
 @pytest.mark.parametrize("dtype", [gleed.float32, gleed.bfloat16])
@@ -148,3 +150,72 @@ def test_what_is_dear_is_not_computed_in_every_pass() -> None:
     softmax = gleed.compile(lambda x: F.gelu(x).softmax(1))
     softmax(x)
     assert "it is needed more than once" in softmax.report(detail=True)
+
+
+TOGETHER = {
+    "moments of rows": lambda x, y: (x.sum(-1), (x * x).sum(-1), x.amax(-1)),
+    "moments of columns": lambda x, y: (x.mean(0), (x * x).mean(0), x.amin(0)),
+    "everything": lambda x, y: (x.sum(), (x * y).sum(), x.norm(), x.isnan().any(), x.amax()),
+    "counts": lambda x, y: ((x > 0).sum(), (x > 1).sum(), x.argmax(), (x - y).abs().mean()),
+    "likelihood": lambda x, y: (x.logsumexp(-1), x.argmax(-1), x.softmax(-1), x.amin(-1)),
+    "columns": lambda x, y: (x.argmax(0), x.sum(0), x.logsumexp(0), (x * y).prod(0)),
+    "of two dtypes": lambda x, y: (x.double().sum(-1), x.sum(-1), x.argmin(-1), x.float().var(-1)),
+    "turned": lambda x, y: (x.t().sum(0), (x * y).sum(1), x.t().contiguous().sum(0)),
+    "after one another": lambda x, y: (x.sum(1), (x - x.mean(1, True)).abs().sum(1), x.amax(1)),
+}
+
+
+@pytest.mark.parametrize("dtype", [gleed.float32, gleed.bfloat16, gleed.float64])
+@pytest.mark.parametrize("shape", [(70, 2100), (3, 40000), (600, 600)])
+@pytest.mark.parametrize("name", TOGETHER)
+def test_reductions_together_are_what_each_is_alone(
+    name: str, shape: tuple[int, int], dtype: Any
+) -> None:
+    gleed.manual_seed(2)
+    a, b = shape
+    y = gleed.randn(*shape).to(dtype)
+    layouts = {
+        gleed.float32: y.clone(),
+        gleed.bfloat16: gleed.randn(b, a).to(dtype).t(),
+        gleed.float64: gleed.randn(a, b + 3).to(dtype)[:, 1:-2],
+    }
+    x = layouts[dtype]
+    compiled = gleed.compile(TOGETHER[name], fullgraph=True)
+    compiled(x, y)
+    assert bits(compiled(x, y)) == bits(TOGETHER[name](x, y))
+
+
+def kernels(function: Any, *arguments: Any) -> int:
+    compiled = gleed.compile(function, fullgraph=True)
+    compiled(*arguments)
+    (count,) = re.findall(r"in (\d+) kernels?;", compiled.report())
+    return int(count)
+
+
+def test_what_is_reduced_together_is_read_once() -> None:
+    x, t = gleed.randn(300, 200), gleed.randint(0, 200, (300,))
+    for name in ("moments of rows", "moments of columns", "everything"):
+        assert kernels(TOGETHER[name], x, x) == 1
+    # The loss, and how many are right, are two more.
+    assert kernels(lambda x, t: (F.cross_entropy(x, t), (x.argmax(1) == t).sum()), x, t) == 3
+    # Rows and columns; one after the other; a range done in chunks, and one in its order.
+    assert kernels(lambda x: (x.sum(0), x.sum(1)), x) == 2
+    assert kernels(lambda x: (x.sum(1), (x - x.sum(1, True)).amax(1)), x) == 2
+    assert kernels(lambda x: (x.sum(), x.argmax()), x) == 2
+    assert kernels(lambda x: (x[0].sum(), x[0].argmax()), x) == 1
+
+
+def test_a_later_reduction_waits_for_nothing_in_between() -> None:
+    x, y = gleed.randn(40, 40), gleed.randn(40, 40)
+    assert kernels(lambda x, y: (x.sum(1), x @ y, (x * y).sum(1), (x @ y).amax()), x, y) == 3
+    # The sum is needed before the product, and the product before the other sum.
+    assert kernels(lambda x: (x.sum(1), (x * (x.sum(1, True) @ x[:1])).sum(1)), x) == 3
+
+
+def test_many_reductions_leave_accumulators_in_registers() -> None:
+    def sums(x: Any) -> Any:
+        return [(x * i).sum(1) for i in range(2, 22)]
+
+    x = gleed.randn(40, 40)
+    assert kernels(sums, x) == 3
+    assert bits(gleed.compile(sums)(x)) == bits(sums(x))

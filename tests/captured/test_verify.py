@@ -91,6 +91,8 @@ def test_every_rule_of_plans_can_be_broken() -> None:
     broken("moves along reduced axes if", first(lambda o: (o[0], (0, -1))))
     broken("kind in is bound to index", first(lambda o: ("index", (0, 0), 0)))
 
+    broken("value 2 is read before anything is written", first(lambda o: (2, (0, -1))))
+
     missing, there = ((("shape", 1, (5, 0, 1)),), (("shape", 0, (0, 1, 2)),))
     broken("cannot lie along", of_kernel(6, lambda guides: missing), guided)
     broken("value 0 has memory; it guides", of_kernel(6, lambda guides: there), guided)

@@ -33,6 +33,10 @@ class Cells:
             self.table.append(entry)
         return known
 
+    def stride(self, number: int, axis: int) -> Size | None:
+        """The stride of an input of the trace, if it is one that something was decided about."""
+        return None if self._symbols is not None else self._scope.known(("stride", number, axis))
+
     def _entry(self, size: Size) -> Step:
         if not isinstance(size, Dim):
             return ("const", size)

@@ -169,6 +169,12 @@ class Scope:
         op, *args = key
         return self._intern(str(op), tuple(args), hint)
 
+    def known(self, key: Expression) -> Size | None:
+        """What the symbol under `key` is by the decisions taken so far; None if there is none."""
+        op, *args = key
+        dim = self._interned.get((op, *(("const", arg) for arg in args)))
+        return None if dim is None else self.resolve(dim)
+
     def _intern(self, op: str, args: Expression, hint: int) -> Dim:
         key = (op, *(id(a) if isinstance(a, Dim) else ("const", a) for a in args))
         dim = self._interned.get(key)

@@ -114,18 +114,18 @@ class Emitter:
     def _unroll(self) -> int:
         """Copies of the body in the main loop: reductions need several chains in flight, and a
         column of a few lines of cache is read far faster than one of a single line."""
-        if self.weight <= _CHEAP:
-            return 8 if self.variant.orientation == "column" else 4
-        return 2 if self.weight <= _MODERATE else 1
+        if self.weight > _CHEAP:
+            return 2 if self.weight <= _MODERATE else 1
+        column, reducers = self.variant.orientation == "column", self.reducers.values()
+        if not column and any(r.rounds for r in reducers):
+            return 4  # with four accumulators in any case
+        each = sum(item_size(dtype) for r in reducers for dtype in r.parts) / self.kernel.width
+        room = 0.75 * self.target.registers
+        return next((n for n in (8 if column else 4, 4, 2) if n * each <= room), 1)
 
     def _lanes(self) -> int:
-        """As many lanes as the narrowest 4- or 8-byte dtype fills a vector with; kernels of
-        narrower dtypes alone fill it with those."""
-        operands = [o for o in self.kernel.operands if o.kind not in ("status", "index")]
-        sizes = {item_size(n.dtype) for n in self.kernel.nodes if n.dtype != "bool"}
-        sizes |= {item_size(o.dtype) for o in operands}
-        wide = [size for size in sizes if size >= 4]
-        lanes = self.target.vector_bytes // (min(wide) if wide else max(sizes, default=1))
+        """As many lanes as elements of the kernel's width fill a vector with."""
+        lanes = self.target.vector_bytes // self.kernel.width
         # A map that only moves data is bound by memory: gathering lanes would be the dearest part
         # of it, and 32-byte stores are better than 64-byte ones.
         if self.moving and self.strided:

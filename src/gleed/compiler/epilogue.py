@@ -12,12 +12,12 @@ time a kernel turns out not to go with the blocks, the core runs it after the ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gleed.compiler.cells import INNER, Step
-from gleed.compiler.kernel import Kernel
 from gleed.compiler.pipeline import enabled
+from gleed.compiler.traffic import Traffic, bound
 
 ROUTINES = ("matmul", "convolution", "convolution_input")  # that tell of finished blocks
 # A product may wait for so many kernels and routines that its epilogue needs; what it reads, which
@@ -36,7 +36,7 @@ class _Blocks:
 
 
 class Epilogues:
-    """The `steps` of a plan with epilogues.
+    """The `steps` of a plan with epilogues; `traffic` tells which memory they read and write.
 
     values: dtype and dims of plan values from number `inputs` on; outputs: the values that are seen
     outside. moved: by the identity of a routine's step, what has become of it. cached: by that of a
@@ -47,6 +47,7 @@ class Epilogues:
     def __init__(
         self,
         steps: Sequence[Step],
+        traffic: Traffic,
         values: Sequence[tuple[str, tuple[int, ...]]],
         inputs: int,
         outputs: Iterable[int],
@@ -55,51 +56,13 @@ class Epilogues:
         self.moved: dict[int, Step] = {}
         self.cached: dict[int, set[int]] = {}
         self.lent: dict[int, int] = {}
-        self._roots: dict[int, int] = {}  # whose memory a view is
-        self._dense: set[int] = set()  # all of their memory, in its order
-        self._visit(steps)
+        self._root, self._read, self._written = traffic.root, traffic.read, traffic.written
+        self._is_dense = traffic.is_dense
         self._outputs = {self._root(v) for v in outputs}
         self.steps = self._joined(steps) if enabled("epilogues") else list(steps)
 
-    # ---- memory
-    def _visit(self, steps: Sequence[Step]) -> None:
-        for step in _flat(steps):
-            if step[0] == "alloc" and not step[2]:
-                self._dense.add(step[1])
-            elif step[0] in ("view", "reshape", "compact"):
-                self._roots[step[1]] = self._root(step[2])
-                whole = step[0] != "view" or step[3] == "reshape"
-                if whole and step[2] in self._dense:
-                    self._dense.add(step[1])
-
-    def _root(self, value: int) -> int:
-        return self._roots.get(value, value)
-
     def _type(self, value: int) -> tuple[str, tuple[int, ...]] | None:
         return self._values[value - self._inputs] if value >= self._inputs else None
-
-    def _read(self, step: Step) -> set[int]:
-        """The memory that a step reads."""
-        kind = step[0]
-        if kind == "kernel":
-            return {self._root(v) for v, _ in _operands(step, "in")}
-        if kind == "library":
-            kernels = (kernel for _, kernel in step[5:] and step[5])
-            return {self._root(v) for v in step[2]}.union(*map(self._read, kernels))
-        if kind in ("reshape", "compact"):  # which may copy, unless it has the order already
-            return set() if step[2] in self._dense else {self._root(step[2])}
-        if kind in INNER:
-            sources = (s for _, s, *_ in step[2]) if kind == "loop" else (step[1],)
-            inner = (self._read(s) for part in step[INNER[kind] :] for s in part)
-            return set(map(self._root, sources)).union(*inner)
-        return set()
-
-    def _written(self, step: Step) -> set[int]:
-        """The memory that a kernel, or a routine with one result, writes."""
-        if step[0] == "kernel":
-            return {self._root(v) for v, _ in _operands(step, "out")}
-        kernels = (kernel for _, kernel in step[5:] and step[5])
-        return {self._root(step[2][-1])}.union(*map(self._written, kernels))
 
     # ---- joining
     def _joined(self, steps: Sequence[Step]) -> list[Step]:
@@ -163,13 +126,13 @@ class Epilogues:
         _, ir, axes, parallel, operands, *_ = step
         if parallel < len(axes) or ir.reduces or ir.sequential or ir.gathers:
             return None
-        read, written = list(_operands(step, "in")), list(_operands(step, "out"))
+        read, written = list(bound(step, "in")), list(bound(step, "out"))
         found = [(v, where) for v, where in read if self._root(v) in blocks.aligned]
         rest = {self._root(v) for v, _ in read} - blocks.aligned
         if not found or not rest.isdisjoint(blocks.other):
             return None
-        (_, lead), apart = found[0], self._dense
-        if any(v not in apart or where != lead or -1 in where for v, where in found):
+        (_, lead), apart = found[0], self._is_dense
+        if any(not apart(v) or where != lead or -1 in where for v, where in found):
             return None
         for v, where in written:
             same = [pair for pair in read if self._root(pair[0]) == self._root(v)]
@@ -178,7 +141,7 @@ class Epilogues:
         self.cached[id(step)] = {v for v, _ in found}
         blocks.read |= rest
         for v, where in written:
-            (blocks.aligned if v in apart and where == lead else blocks.other).add(self._root(v))
+            (blocks.aligned if apart(v) and where == lead else blocks.other).add(self._root(v))
         return operands.index(found[0])
 
     def _lend(self, steps: list[Step], joined: Step) -> None:
@@ -190,13 +153,13 @@ class Epilogues:
         if product in self._outputs or any(product in self._read(step) for step in others):
             return
         plain = ("alloc", product, ())
-        for target, place in _operands(readers[-1], "out") if readers and plain in steps else ():
+        for target, place in bound(readers[-1], "out") if readers and plain in steps else ():
             own = ("alloc", target, ())
             alike = (
                 self._root(v) == product
                 and mapping == place
                 and self._type(v) == self._type(target)
-                for v, mapping in _operands(readers[-1], "in")
+                for v, mapping in bound(readers[-1], "in")
             )
             if own in steps and any(alike):
                 steps.remove(own)
@@ -204,19 +167,3 @@ class Epilogues:
                 steps[start : start + 1] = [own, ("view", product, target, "reshape", ())]
                 self.lent[product] = target
                 return
-
-
-def _flat(steps: Iterable[Step]) -> Iterator[Step]:
-    """Steps, and those that they consist of."""
-    for step in steps:
-        yield step
-        for part in step[INNER.get(step[0], len(step)) :]:
-            yield from _flat(part)
-
-
-def _operands(step: Step, kind: str) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The values that a kernel's step reads ("in"), or writes ("out"), with their mappings."""
-    ir: Kernel = step[1]
-    for operand, binding in zip(ir.operands, step[4], strict=True):
-        if operand.kind == kind:
-            yield binding

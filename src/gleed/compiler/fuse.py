@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gleed.compiler import kernel as k
+from gleed.compiler.cells import Step
 from gleed.compiler.dims import Dim, Size, identity
 from gleed.compiler.graph import Shape, Value
 from gleed.compiler.pipeline import enabled
+from gleed.compiler.renumber import renumbered
 
 
 class Fixed(NamedTuple):
@@ -485,9 +487,47 @@ class KernelBuilder:
                 if node.op != "load" or value in self.outputs:
                     yield value
 
-    def kernel(self, name: str) -> k.Kernel:
-        """The finished kernel."""
-        return k.Kernel(name, tuple(self.operands), tuple(self.params), tuple(self.stores))
+    def step(self, axes: tuple[int, ...], name: str = "") -> Step:
+        """The step of the finished kernel over a space whose sizes are in the cells `axes`."""
+        title = name or "_".join(dict.fromkeys(v.node.op for v in self.outputs))
+        made = k.Kernel(title, tuple(self.operands), tuple(self.params), tuple(self.stores))
+        operands, params = tuple(self.bindings), tuple(self.param_sources)
+        guided = self.space.reduced and any(guide[0] == "shape" for guide in self.guides)
+        guides = (tuple(self.guides),) if guided else ()
+        return ("kernel", made, axes, self.space.parallel, operands, params, *guides)
+
+    def joined(self, other: KernelBuilder) -> KernelBuilder:
+        """What this kernel and another one over the same space compute, in one kernel."""
+        one = KernelBuilder(self.space, self.is_real, self.real, self.cell, self.at, self.shape)
+        numbers: dict[KernelBuilder, dict[int, int]] = {self: {}, other: {}}
+        for written in (False, True):  # what is read comes before what is written
+            for builder, found in numbers.items():
+                bound = zip(builder.operands, builder.bindings, strict=True)
+                for i, (operand, binding) in enumerate(bound):
+                    if (operand.kind == "out") == written:
+                        found[i] = one.operand(
+                            operand.dtype, operand.kind, binding, operand.element
+                        )
+        one.guides = list(dict.fromkeys((*self.guides, *other.guides)))
+        for builder, found in numbers.items():
+            one._take(builder, found)
+        return one
+
+    def _take(self, other: KernelBuilder, numbers: dict[int, int]) -> None:
+        """Compute what another kernel does, whose operands have these numbers here."""
+        sources = zip(other.params, other.param_sources, strict=True)
+        params = [int(self.param(dtype, source).attr) for dtype, source in sources]
+        moved = functools.partial(renumbered, made={}, operands=numbers, params=params)
+        for store in other.stores:
+            if isinstance(store, k.Check):
+                self.stores.append(k.Check(numbers[store.k], moved(store.condition)))
+            else:
+                self.stores.append(k.Store(numbers[store.k], moved(store.value)))
+        self.outputs |= other.outputs
+        self.roots |= other.roots
+        for made, others in zip(self._made, other._made, strict=True):
+            made.plain |= others.plain
+            made.wide |= others.wide
 
 
 def _rounded(x: k.Node, dtype: str) -> k.Node:

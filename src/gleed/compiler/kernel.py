@@ -42,6 +42,7 @@ REDUCE_OPS = ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")
 SCAN_OPS = ("sum", "prod", "max", "min")
 STORE_MODES = ("set", "add", "mul", "max", "min")
 OPERAND_KINDS = ("in", "out", "index", "status")
+ADDRESSED = ("load", "index", "gather")  # the nodes whose attribute is an operand
 
 
 def item_size(dtype: str) -> int:
@@ -485,7 +486,7 @@ class Kernel:
         for node in self.nodes:
             if node.op == "reduce":
                 continue
-            addressed = node.op in ("load", "index", "gather") and self.operands[node.attr].element
+            addressed = node.op in ADDRESSED and self.operands[node.attr].element
             if addressed or node.op == "scan" or any(arg in found for arg in node.args):
                 found.add(node)
         return frozenset(found)
@@ -519,6 +520,15 @@ class Kernel:
     def gathers(self) -> bool:
         """Whether the kernel reads at computed offsets."""
         return any(node.op == "gather" for node in self.nodes)
+
+    @property
+    def width(self) -> int:
+        """The bytes of an element of which a vector is full: of the narrowest of 4 bytes or more;
+        where all are narrower, of the widest."""
+        operands = (o for o in self.operands if o.kind not in ("status", "index"))
+        sizes = {item_size(o.dtype) for o in operands}
+        sizes |= {item_size(n.dtype) for n in self.nodes if n.dtype != "bool"}
+        return min((size for size in sizes if size >= 4), default=max(sizes, default=1))
 
     @property
     def cost(self) -> float:

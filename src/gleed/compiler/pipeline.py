@@ -6,7 +6,7 @@ give eagerly, with and without. `tools/bisect_passes.py` finds the pass that a f
 
 >>> from gleed.compiler.pipeline import PASSES
 >>> len(PASSES), [*PASSES][:3]
-(12, ['fusion', 'again', 'epilogues'])
+(13, ['fusion', 'again', 'epilogues'])
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ PASSES = {
     "equal": "what a call computes twice is computed once (`trace`)",
     "calls": "what equal calls compute is computed once (`captured.recorder`)",
     "companions": "results over one iteration space come from one kernel (`schedule`)",
+    "reductions": "reductions of the same values come from one kernel (`reductions`)",
     "short": "reductions over a few places are written out (`fuse`)",
     "split": "long reductions are done in chunks, which threads can share (`split`)",
     "online": "long rows are summed in the pass that finds their maximum (`online`)",

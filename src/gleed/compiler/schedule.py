@@ -19,8 +19,11 @@ from gleed.compiler.dims import Size, minimum
 from gleed.compiler.epilogue import Epilogues
 from gleed.compiler.fuse import KernelBuilder, Mapping, Space, space_of
 from gleed.compiler.graph import Graph, Node, Shape, Turns, Value, shared_reductions
+from gleed.compiler.layouts import Layouts
 from gleed.compiler.pipeline import enabled
+from gleed.compiler.reductions import Reductions
 from gleed.compiler.stored import Part, Placement, program_order
+from gleed.compiler.traffic import Traffic
 from gleed.compiler.writes import OPERANDS_AT_ONCE, divided, in_order
 
 _PARTS_AT_ONCE = 8  # of a concatenation in one kernel, whose operands are limited
@@ -43,6 +46,7 @@ class Schedule(Dependencies):
     ) -> None:
         self.graph, self.cells = graph, cells
         self.values: list[tuple[str, tuple[int, ...]]] = []
+        self._types: list[tuple[str, Shape]] = []
         self.steps: list[Step] = []
         # The steps that compute, each with what it was made by or of; for reports.
         self.launches: list[tuple[Step, KernelBuilder | Node]] = []
@@ -64,7 +68,13 @@ class Schedule(Dependencies):
         numbers = {i: self.real(v) for i, v in enumerate(graph.outputs) if i not in written}
         numbers |= self._write([(graph.outputs[i], target, i) for i, target in written.items()])
         self.outputs = tuple(numbers[i] for i in range(len(graph.outputs)))
-        self.epilogues = Epilogues(self.steps, self.values, len(graph.inputs), self.outputs)
+        inputs, traffic = len(graph.inputs), Traffic(self.steps, len(graph.inputs))
+        if placement is not None and enabled("reductions"):
+            types = [*((v.dtype, v.shape) for v in graph.inputs), *self._types]
+            layouts = Layouts(self.steps, types, inputs, cells)
+            joined = Reductions(self.steps, self.launches, traffic, layouts)
+            self.steps, self.launches = joined.steps, joined.launches
+        self.epilogues = Epilogues(self.steps, traffic, self.values, inputs, self.outputs)
         self.steps = self.epilogues.steps
 
     def _compute_in_order(self, graph: Graph) -> None:
@@ -88,6 +98,7 @@ class Schedule(Dependencies):
     def new(self, dtype: str, shape: Shape) -> int:
         """See `Dependencies.new`."""
         self.values.append((dtype, tuple(self.cells(n) for n in shape)))
+        self._types.append((dtype, shape))
         return len(self.graph.inputs) + len(self.values) - 1
 
     def _alloc(self, value: Value, like: Sequence[int] = ()) -> int:
@@ -460,12 +471,8 @@ class Schedule(Dependencies):
         return tuple(n for n, axes in tensors if axes == whole and self._rank(n) == len(whole))
 
     def _launch(self, builder: KernelBuilder, name: str) -> None:
-        space, axes = builder.space, tuple(self.cells(n) for n in builder.space.sizes)
-        operands, params = tuple(builder.bindings), tuple(builder.param_sources)
-        guided = space.reduced and any(guide[0] == "shape" for guide in builder.guides)
-        guides = (tuple(builder.guides),) if guided else ()
-        kernel = builder.kernel(name)
-        self.steps.append(("kernel", kernel, axes, space.parallel, operands, params, *guides))
+        axes = tuple(self.cells(n) for n in builder.space.sizes)
+        self.steps.append(builder.step(axes, name))
         self.launches.append((self.steps[-1], builder))
 
     # ---- outputs that overwrite inputs

@@ -15,6 +15,7 @@ from math import inf
 from gleed.compiler import kernel as k
 from gleed.compiler.kernel import Check, Kernel, Node, Operand, Store, load, reduce, topological
 from gleed.compiler.online import shifted_exponential
+from gleed.compiler.renumber import renumbered
 
 Nodes = dict[Node, Node]
 
@@ -66,7 +67,7 @@ def _finish(kernel: Kernel, reductions: list[Node]) -> Kernel:
         part = _relative(kernel, node, parts, totals, numbers) if _inner(node) else parts[node]
         totals[node] = reduce(str(node.attr), part)
     stores = tuple(
-        Store(numbers[s.k], _moved(s.value, totals, numbers), None, s.mode)
+        Store(numbers[s.k], renumbered(s.value, totals, numbers), None, s.mode)
         for s in kernel.stores
         if isinstance(s, Store)
     )
@@ -80,16 +81,7 @@ def _relative(
     found = shifted_exponential(kernel, node)
     assert found is not None
     (greatest,) = _inner(node)
-    own, whole = (_moved(found[1], dict(made), numbers) for made in (parts, totals))
+    own, whole = (renumbered(found[1], dict(made), numbers) for made in (parts, totals))
     # A chunk of -inf alone adds nothing; it has no sum if nothing is subtracted from it.
     empty = k.eq(parts[greatest], -inf) & k.ne(totals[greatest], -inf)
     return k.select(empty, 0.0, parts[node] * k.math("exp", own - whole))
-
-
-def _moved(root: Node, made: Nodes, numbers: dict[int, int]) -> Node:
-    """The same node over other operands, and over what has been made of others."""
-    if root not in made:
-        args = tuple(_moved(arg, made, numbers) for arg in root.args)
-        attr = numbers[root.attr] if root.op in ("load", "index", "gather") else root.attr
-        made[root] = Node(root.op, args, root.dtype, attr)
-    return made[root]

@@ -33,6 +33,8 @@ class _Verifier:
         self.inputs = len(inputs)
         # By value its dtype and rank.
         self.kinds = [*inputs, *((dtype, len(dims)) for dtype, dims in schedule.values)]
+        self.roots: dict[int, int] = {}  # whose memory a view is
+        self.filled = set(range(self.inputs))  # the memory that something was written to
         self.dynamic = any(
             n.primitive and n.primitive.attributes.get("dynamic") for n in program.graph.nodes
         )
@@ -66,11 +68,13 @@ class _Verifier:
             if self.kinds[step[1]][0] != self.kinds[step[2]][0]:
                 yield f"a view has the dtype of its source, value {step[2]}"
             there.add(step[1])
+            self.roots[step[1]] = self._root(step[2])
         elif name == "kernel":
             yield from self._kernel_problems(step, there)
         elif name == "library":
             there.update(v for v in step[2] if v >= self.inputs and self.dynamic)
             yield from self._missing(step[2], there)
+            self.filled.update(map(self._root, step[2]))
             for lead, kernel in step[5:] and step[5]:
                 if kernel[1].reduces or kernel[1].operands[lead].kind != "in":
                     yield "what follows a routine reads its result point by point"
@@ -79,6 +83,9 @@ class _Verifier:
             yield from self._inner_problems(step, there)
         else:
             yield "there is no such step"
+
+    def _root(self, value: int) -> int:
+        return self.roots.get(value, value)
 
     def _missing(self, values: Sequence[int], there: set[int]) -> Iterator[str]:
         for value in values:
@@ -103,6 +110,10 @@ class _Verifier:
             if operand.dtype != dtype:
                 yield f"value {what} is {dtype}; the kernel takes it for {operand.dtype}"
             yield from self._misplaced(what, where, axes)
+            if operand.kind == "out":
+                self.filled.add(self._root(what))
+            elif self._root(what) not in self.filled:
+                yield f"value {what} is read before anything is written to it"
             if operand.kind == "in" and any(a >= 0 for a in where[parallel:]) != operand.element:
                 yield f"value {what} moves along reduced axes if its operand is an element"
             if operand.kind == "out" and what < self.inputs and what not in self.written:
@@ -130,6 +141,7 @@ class _Verifier:
                 if self.kinds[value][0] != self.kinds[source][0]:
                     yield f"rows have the dtype of value {source}"
                 inside.add(value)
+                self.filled |= {value, self._root(source)}
         else:
             yield from self._missing([first], there)
             if self.kinds[first][0] != "bool":
