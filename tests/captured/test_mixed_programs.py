@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import gleed
+from gleed.errors import GradientError
 
 from . import interpreted
 from .mixed_programs import MixedProgram
@@ -44,7 +45,10 @@ def ran(program: MixedProgram, run: Run, call: int) -> Any:
     found.append([told(x, inputs) for x in results])
     heads = [y for y in results if y.requires_grad]
     if heads:
-        sum(y.double().sin().sum() for y in heads).backward()
+        try:
+            sum(y.double().sin().sum() for y in heads).backward()
+        except GradientError as error:  # what it needs is overwritten
+            found.append(str(error))
         found.append([x.grad is not None and seen([x.grad]) for x in inputs])
     return found
 
