@@ -219,3 +219,15 @@ def test_many_reductions_leave_accumulators_in_registers() -> None:
     x = gleed.randn(40, 40)
     assert kernels(sums, x) == 3
     assert bits(gleed.compile(sums)(x)) == bits(sums(x))
+
+
+@pytest.mark.parametrize("dims", [None, (0, 1), (0, 2), (1,), (2,)])
+def test_triangles_are_reduced_as_eagerly(dims: Any) -> None:
+    def f(x: Any) -> Any:
+        y = (x * 2).tril()
+        return y.sum() if dims is None else y.sum(dims)
+
+    compiled = gleed.compile(f, fullgraph=True)
+    for columns in (5, 5, 9, 3, 33):
+        x = gleed.randn(3, 4, columns)
+        assert gleed.equal(compiled(x), f(x))

@@ -199,15 +199,18 @@ def _arithmetic(value: Value) -> int:
 
 
 def _lies_along(value: Value, reduction: Node, found: _Expression) -> bool:
-    """Whether everything in memory that a value is computed of moves along all that is reduced, or
-    along nothing of it, in memory's order: else loops over what is reduced would not be alike."""
+    """Whether everything in memory that a value is computed of, and every index, moves along all
+    that is reduced, or along nothing of it, in memory's order: else loops over what is reduced
+    would not be alike."""
     reduced = {a for a in reduction.attrs["axes"] if not is_unit(value.shape[a])}
     start: Places = tuple(range(len(value.shape)))
     stack, seen = [(value, start)], {(value, start)}
     while stack:
         v, places = stack.pop()
-        if v in found.leaves:
-            pairs = zip(places, v.shape, strict=True)
+        index = v.node.kind == "iota"
+        if v in found.leaves or index:
+            axes = [v.node.attrs["axis"]] if index else range(len(v.shape))
+            pairs = ((places[a], v.shape[a]) for a in axes)
             moving = {p for p, n in pairs if p is not None and not is_unit(n)}
             turned = v.node.kind in ("permute", "movement") and len(moving) > 1
             if turned or moving & reduced not in (set(), reduced):
