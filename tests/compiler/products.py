@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+import gleed.compiler.planning  # noqa: F401, when loaded it tells the core who compiles
 from gleed import _C
 from gleed.compiler import kernel as k
 from gleed.compiler.contraction import compile_contraction
