@@ -378,7 +378,7 @@ class Binder {
   }
 
   bool step(const LibraryStep& s) {
-    BoundRoutine bound{s.routine, {}, {}, {}, {}, {}, s.scalars, {}, {}, {}};
+    BoundRoutine bound{s.routine, {}, {}, {}, {}, {}, s.scalars, {}, {}, {}, {}};
     const size_t known = s.values.size() - s.routine->dynamic;
     for (size_t i = 0; i < s.values.size(); ++i) {
       const int v = s.values[i];
@@ -399,13 +399,28 @@ class Binder {
     }
     for (int d : s.dims) bound.dims.push_back(cells_[d]);
     for (size_t i = 0; i < s.values.size(); ++i) bound.operands[i].layout = &bound.layouts[i];
+    for (const auto& [operand, kernel] : s.prologue) bound.operands[operand].computed = true;
     if (!s.routine->prepare({bound.operands, bound.dims}, bound.plan)) return false;
     if (!scratch(static_cast<int64_t>(bound.plan.workspace), bound.workspace)) return false;
     std::fill(binding_.alike.begin(), binding_.alike.end(), 0);
     if (bound.plan.row == 1) bound.plan.row = bound.layouts.back().numel;
+    if (!bind_prologue(s, bound)) return false;
     // Moving the vectors keeps their elements, and with them what `operands` points to.
     target_.steps->emplace_back(std::move(bound));
     return bind_epilogue(s);
+  }
+
+  // What a kernel makes block by block needs no memory; else it runs before.
+  bool bind_prologue(const LibraryStep& s, BoundRoutine& bound) {
+    for (const auto& [operand, kernel] : s.prologue) {
+      Launch launch;
+      bool joined;
+      if (!make_launch(kernel, launch) || !join_blocks(launch, operand, true, bound, joined))
+        return false;
+      if (joined) temporaries_[-1 - launch.operands.back().place.root].bytes = 0;
+      if (!joined && !bind_launch(std::move(launch), target_)) return false;
+    }
+    return true;
   }
 
   // Kernels that cannot go with the blocks of the result run when all of it is there.
@@ -415,8 +430,8 @@ class Binder {
       Launch launch;
       if (!make_launch(kernel, launch)) return false;
       bool joined = target_.steps->size() == count;  // nothing is to happen before it
-      if (joined &&
-          !join_blocks(launch, operand, std::get<BoundRoutine>(target_.steps->back()), joined))
+      if (joined && !join_blocks(launch, operand, false,
+                                 std::get<BoundRoutine>(target_.steps->back()), joined))
         return false;
       if (!joined && !bind_launch(std::move(launch), target_)) return false;
     }

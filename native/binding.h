@@ -50,8 +50,10 @@ struct BoundRoutine {
   std::vector<int> scalars;
   Place workspace;
   std::vector<int> dynamic;  // values whose memory this makes: numbers of dynamic outputs
-  // What follows block by block: of geometry, the loops n1 and n2 run over rows and columns.
-  std::vector<BoundKernel> epilogue;
+  // What follows block by block, and what computes operands that have no memory, which are the last
+  // ones of its kernels; each with the operand of the kernel, or of this, that leads. Of geometry,
+  // the loops n1 and n2 run over rows and columns.
+  std::vector<std::pair<int, BoundKernel>> epilogue, prologue;
 };
 
 struct BoundLoop;

@@ -1,6 +1,7 @@
 #include "contraction.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -76,7 +77,9 @@ void execute(const RoutineCall& call) {
                         bias ? call.pointers[2] : nullptr,
                         call.workspace,
                         call.again,
-                        call.epilogue};
+                        call.epilogue,
+                        call.prologues[matmul.swapped],
+                        call.prologues[!matmul.swapped]};
   if (matmul.bias_size) {
     at.bias = copy_bias(matmul, at.bias, call.workspace + matmul.tasks * matmul.each);
   }
@@ -187,6 +190,16 @@ double nanoseconds(const Product& p) {
   return each * p.work();
 }
 
+// How often an operand is computed that has no memory, if that would be dense along the depth.
+int64_t computed(const Matmul& matmul, const Product& p, bool of_b) {
+  const Multiplier& m = *matmul.multiplier;
+  const int64_t item = itemsize(p.dtype), lane = of_b ? p.b_column : p.a_row;
+  if ((of_b ? p.b_depth : p.a_depth) != item || lane != p.k * item) return 0;
+  int64_t times = of_b ? m.computes_b : m.computes_a;
+  for (const BatchAxis& axis : matmul.batch) times *= (of_b ? axis.b : axis.a) ? 1 : axis.size;
+  return times;
+}
+
 bool prepare(const RoutineGeometry& g, RoutinePlan& plan) {
   if (!check(g)) return false;
   auto matmul = std::make_shared<Matmul>();
@@ -196,6 +209,7 @@ bool prepare(const RoutineGeometry& g, RoutinePlan& plan) {
   matmul->batch = batch_axes(g, p);
   normalise_strides(p);
   matmul->swapped = prefer_row(p, matmul->batch);
+  p.a_computed = g.operands[matmul->swapped].computed;
   p.b_fixed = g.operands[!matmul->swapped].fixed && matmul->batch.empty();
   matmul->multiplier = make_multiplier(p);
   if (!matmul->multiplier) return false;
@@ -212,6 +226,8 @@ bool prepare(const RoutineGeometry& g, RoutinePlan& plan) {
   }
   plan.nanoseconds = nanoseconds(p) * matmul->items;
   plan.row = g.operands.back().layout->shape().back();
+  plan.computed_row = p.k;
+  for (int i = 0; i < 2; ++i) plan.computed[i] = computed(*matmul, p, i != matmul->swapped);
   return true;
 }
 
@@ -228,6 +244,17 @@ std::unique_ptr<Multiplier> make_multiplier(const Product& p) {
   if (!has_micro_kernels(p.dtype)) return make_plain(p);
   if (suits_deep(p)) return make_deep(p);
   return suits_dot(p) ? make_dot(p) : make_blocked(p);
+}
+
+int64_t scratch_pitch(int64_t depth, int64_t item) { return round_up(depth * item, 64) + 64; }
+
+Lanes Lanes::fetched(const Prologue* prologue, int64_t lanes, int64_t depth) const {
+  if (!prologue) return *this;
+  thread_local const std::unique_ptr<char, decltype(&std::free)> scratch(
+      static_cast<char*>(std::aligned_alloc(64, kScratch)), std::free);
+  const int64_t pitch = scratch_pitch(depth, step);
+  (*prologue)(at, lanes, depth, scratch.get(), pitch);
+  return {scratch.get(), pitch, step};
 }
 
 int64_t task_count(double work) {

@@ -37,7 +37,8 @@ struct Product {
   int64_t b_depth, b_column;
   int64_t c_row;
   bool bias = false, relu = false;
-  bool b_fixed = false;  // many products with one b will follow one another
+  bool b_fixed = false;     // many products with one b will follow one another
+  bool a_computed = false;  // a may have no memory
 
   // Multiplications, with thin products counted as what reading their operands costs.
   double work() const;
@@ -51,6 +52,7 @@ struct ProductPointers {
   char* workspace;   // 64-byte aligned
   bool again;        // where b is fixed: not the first product, the workspace is as it was left
   const Epilogue* epilogue = nullptr;  // is told of every block of c that is finished
+  const Prologue *a_prologue = nullptr, *b_prologue = nullptr;  // null: the operand has memory
 
   void finish(const char* block, int64_t rows, int64_t columns) const {
     if (epilogue) (*epilogue)(block, rows, columns);
@@ -64,7 +66,24 @@ class Multiplier {
   virtual void run(const ProductPointers& at) const = 0;
 
   size_t workspace = 0;  // bytes
+  // How often `run` computes each element of an operand that has no memory; 0: it must have some.
+  int64_t computes_a = 0, computes_b = 0;
 };
+
+// A block of an operand, as rows of a or columns of b: lane i at depth k lies `i * lane + k * step`
+// bytes behind `at`.
+struct Lanes {
+  const char* at;
+  int64_t lane, step;
+
+  // The same of what may have no memory, whose depth has unit stride then: it is computed into
+  // `kScratch` bytes that the thread has for that.
+  Lanes fetched(const Prologue* prologue, int64_t lanes, int64_t depth) const;
+};
+
+constexpr int64_t kScratch = 512 << 10;
+// Bytes of a lane that is computed that way. They begin at different places of the sets of a cache.
+int64_t scratch_pitch(int64_t depth, int64_t item);
 
 // Null with a Python exception set when a micro-kernel cannot be had.
 std::unique_ptr<Multiplier> make_blocked(const Product& product);

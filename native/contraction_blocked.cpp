@@ -1,6 +1,7 @@
 // Products by register tiles. The result is divided into blocks whose operands fit the caches;
 // within a block both operands are packed where that pays, and tiles fill it panel by panel.
 #include <algorithm>
+#include <vector>
 
 #include "contraction.h"
 #include "contraction_pack.h"
@@ -20,6 +21,7 @@ constexpr double kFusedWork = 1 << 21;      // below it, packing is part of the 
 constexpr double kSerialPacking = 1 << 15;  // bytes that are packed without waking a thread
 // Bytes of the result that stay in cache, and into how many parts it is divided for that at least.
 constexpr int64_t kFinished = 256 << 10, kFewGroups = 4;
+constexpr int64_t kFewTogether = 4, kMostTogether = 16;  // tiles of a part
 
 // One block: ranges of the result and of the depth (in packed steps).
 struct Block {
@@ -38,12 +40,19 @@ class Blocked final : public Multiplier {
   bool find_tiles();
   void choose_blocks();
   void choose_tasks();
+  void choose_computed();
 
+  Block block_at(int64_t row, int64_t column, int64_t step, int64_t most) const;
+  int64_t scratch_tiles() const;
+  void run_computed(const Block& whole, const ProductPointers& at) const;
   void run_block(const Block& block, const ProductPointers& at) const;
   void pack(const Block& block, const ProductPointers& at, int64_t panels) const;
+  bool packs(const Block& block, const ProductPointers& at) const;
+  Lanes rows_of_a(const Block& block, const ProductPointers& at, Range tiles) const;
   void pack_tiles(const Block& block, const ProductPointers& at, Range tiles) const;
   void pack_panel(const Block& block, const ProductPointers& at, int64_t panel) const;
-  void multiply(const Block& block, const ProductPointers& at, Range tiles, Range panels) const;
+  void multiply(const Block& block, const ProductPointers& at, Range tiles, Range panels,
+                const Lanes& a) const;
 
   int64_t depth_of(const Block& block) const {  // in elements
     const int64_t each = family_.pairs ? 2 : 1;
@@ -52,6 +61,8 @@ class Blocked final : public Multiplier {
   int64_t depth_bytes(int64_t step, int64_t stride) const {
     return step * (family_.pairs ? 2 : 1) * stride;
   }
+  bool direct_a() const { return a_packing_ == Packing::kNone; }
+  bool computable_a() const { return direct_a() && p_.a_depth == itemsize(p_.dtype); }
   char* b_packed(const Block& block, const ProductPointers& at) const {
     return at.workspace + b_offset_ + block.step / block_steps_ * b_kept_;
   }
@@ -72,7 +83,8 @@ class Blocked final : public Multiplier {
   bool fused_ = false;
   int64_t row_tasks_, column_tasks_;
   size_t b_offset_ = 0, sums_offset_ = 0;  // in the workspace
-  size_t b_kept_ = 0;  // bytes of a block of b, if all are packed once for many products
+  size_t b_kept_ = 0;  // bytes of a block of b, if those of all the depth are kept
+  int64_t ahead_ = 1;  // blocks of the depth for which rows of a are computed at a time
 };
 
 bool Blocked::init(const Product& product) {
@@ -87,6 +99,7 @@ bool Blocked::init(const Product& product) {
   if (!choose_packing() || !find_tiles()) return false;
   choose_blocks();
   choose_tasks();
+  choose_computed();
   return true;
 }
 
@@ -160,7 +173,9 @@ void Blocked::choose_blocks() {
   if (packs_b) {
     const int64_t fit = std::min(block_columns_, round_up(p_.n, width()));
     const size_t bytes = round_up(fit * padded(block_steps_) * packed_, 64);
-    if (p_.b_fixed && fit >= p_.n) b_kept_ = bytes;
+    // Many products use it, or many rows, which are computed for all the depth.
+    const bool many = p_.b_fixed || (computable_a() && p_.a_computed && p_.m >= 2 * p_.n);
+    if (many && fit >= p_.n) b_kept_ = bytes;
     sums_offset_ += bytes * (b_kept_ ? ceil_div(steps_, block_steps_) : 1);
   }
   workspace = sums_offset_ + (sums_apart_ ? block_rows_ * block_columns_ * sizeof(float) : 0);
@@ -180,47 +195,102 @@ void Blocked::choose_tasks() {
   if (fused_) row_tasks_ = 1;
 }
 
+void Blocked::choose_computed() {
+  const int64_t item = itemsize(p_.dtype), rows = std::min(block_rows_, p_.m);
+  const bool packs_b = b_packing_ != Packing::kNone;
+  if (b_kept_ || !packs_b) ahead_ = std::max<int64_t>(1, ceil_div(steps_, block_steps_));
+  while (ahead_ > 1 && scratch_tiles() < kFewTogether) --ahead_;
+  const bool divides = ceil_div(rows, rows_) >= kFewGroups || row_tasks_ * column_tasks_ == 1;
+  if (computable_a() && divides && scratch_tiles() > 0) computes_a = ceil_div(p_.n, block_columns_);
+  // A panel of b that lies across its rows would be computed in pieces too short for loops.
+  if (packs_b && p_.b_depth == item && !p_.b_fixed) {
+    computes_b = b_kept_ ? 1 : ceil_div(p_.m, block_rows_);
+  }
+}
+
+// How many tiles there is scratch for to compute their rows of a.
+int64_t Blocked::scratch_tiles() const {
+  const int64_t depth = std::min(p_.k, depth_bytes(ahead_ * block_steps_, 1));
+  return kScratch / (rows_ * scratch_pitch(depth, itemsize(p_.dtype)));
+}
+
+// The block at a place of the result and of the depth, of no more than some steps.
+Block Blocked::block_at(int64_t row, int64_t column, int64_t step, int64_t most) const {
+  const int64_t steps = std::min(most, steps_ - step);
+  const int64_t rows = std::min(block_rows_, p_.m - row);
+  const int64_t columns = std::min(block_columns_, p_.n - column);
+  return {row, rows, column, columns, step, steps, step == 0, step + steps >= steps_};
+}
+
 void Blocked::run(const ProductPointers& at) const {
+  const int64_t together = block_steps_ * (at.a_prologue ? ahead_ : 1);
   for (int64_t column = 0; column < p_.n; column += block_columns_) {
     for (int64_t row = 0; row < p_.m; row += block_rows_) {
       int64_t step = 0;
       do {
-        const int64_t steps = std::min(block_steps_, steps_ - step);
-        run_block({row, std::min(block_rows_, p_.m - row), column,
-                   std::min(block_columns_, p_.n - column), step, steps, step == 0,
-                   step + steps >= steps_},
-                  at);
-        step += block_steps_;
+        const Block block = block_at(row, column, step, together);
+        at.a_prologue ? run_computed(block, at) : run_block(block, at);
+        step += together;
       } while (step < steps_);
     }
   }
 }
 
+// Rows of a that have no memory are computed once for all columns, by the task that reads them, and
+// for several blocks of the depth.
+void Blocked::run_computed(const Block& whole, const ProductPointers& at) const {
+  std::vector<Block> blocks;
+  for (int64_t step = 0; step == 0 || step < whole.steps; step += block_steps_) {
+    blocks.push_back(block_at(whole.row, whole.column, whole.step + step, block_steps_));
+  }
+  const int64_t tiles = ceil_div(whole.rows, rows_), panels = ceil_div(whole.columns, width());
+  for (const Block& block : blocks) pack(block, at, packs(block, at) ? panels : 0);
+  const int64_t parts = row_tasks_ * column_tasks_ == 1 ? 1 : kFewGroups;
+  const int64_t together = std::min({scratch_tiles(), ceil_div(tiles, parts), kMostTogether});
+  const int64_t groups = ceil_div(tiles, together);
+  parallel_for(groups, [&](int64_t group) {
+    const Range mine = part(tiles, groups, group);
+    Lanes a = rows_of_a(whole, at, mine);
+    for (const Block& block : blocks) {
+      multiply(block, at, mine, {0, panels}, a);
+      a.at += depth_bytes(block_steps_, a.step);
+    }
+  });
+}
+
 void Blocked::run_block(const Block& block, const ProductPointers& at) const {
   const int64_t tiles = ceil_div(block.rows, rows_), panels = ceil_div(block.columns, width());
-  const bool packs = b_packing_ != Packing::kNone && !(b_kept_ && (at.again || block.row > 0));
-  if (!fused_) pack(block, at, packs ? panels : 0);
+  if (!fused_) pack(block, at, packs(block, at) ? panels : 0);
   // What follows the product goes through memory row by row, so whole rows are finished together.
   const int64_t line = block.columns * itemsize(p_.dtype) * rows_;
-  const int64_t groups = ceil_div(tiles, std::clamp<int64_t>(kFinished / line, 4, 16));
+  const int64_t groups =
+      ceil_div(tiles, std::clamp<int64_t>(kFinished / line, kFewTogether, kMostTogether));
   if (at.epilogue && block.last && !fused_ && groups >= kFewGroups) {
     return parallel_for(groups, [&](int64_t group) {
-      multiply(block, at, part(tiles, groups, group), {0, panels});
+      const Range mine = part(tiles, groups, group);
+      multiply(block, at, mine, {0, panels}, rows_of_a(block, at, mine));
     });
   }
   // Neighbouring tasks share a panel of b.
   parallel_for(row_tasks_ * column_tasks_, [&](int64_t task) {
     const Range mine = part(panels, column_tasks_, task / row_tasks_);
-    if (fused_ && packs) {
+    if (fused_ && packs(block, at)) {
       for (int64_t panel = mine.begin; panel < mine.end; ++panel) pack_panel(block, at, panel);
     }
-    multiply(block, at, part(tiles, row_tasks_, task % row_tasks_), mine);
+    const Range rows = part(tiles, row_tasks_, task % row_tasks_);
+    multiply(block, at, rows, mine, rows_of_a(block, at, rows));
   });
+}
+
+// Whether b is packed for a block, or has been already.
+bool Blocked::packs(const Block& block, const ProductPointers& at) const {
+  const bool again = p_.b_fixed && at.again;
+  return b_packing_ != Packing::kNone && !(b_kept_ && (again || block.row > 0));
 }
 
 // `panels` of b, and all tiles of a.
 void Blocked::pack(const Block& block, const ProductPointers& at, int64_t panels) const {
-  const int64_t tiles = a_packing_ == Packing::kNone ? 0 : ceil_div(block.rows, rows_);
+  const int64_t tiles = direct_a() ? 0 : ceil_div(block.rows, rows_);
   if (!panels && !tiles) return;
   constexpr int64_t kTilesTogether = 8;
   const int64_t groups = ceil_div(tiles, kTilesTogether);
@@ -234,6 +304,13 @@ void Blocked::pack(const Block& block, const ProductPointers& at, int64_t panels
   for (int64_t i = 0; i < panels + groups; ++i) task(i);
 }
 
+Lanes Blocked::rows_of_a(const Block& block, const ProductPointers& at, Range tiles) const {
+  const int64_t row = tiles.begin * rows_, rows = std::min(tiles.end * rows_, block.rows) - row;
+  if (!direct_a()) return {at.workspace + row * padded(block.steps) * packed_, packed_, 0};
+  const char* first = at.a + (block.row + row) * p_.a_row + depth_bytes(block.step, p_.a_depth);
+  return Lanes{first, p_.a_row, p_.a_depth}.fetched(at.a_prologue, rows, depth_of(block));
+}
+
 void Blocked::pack_tiles(const Block& block, const ProductPointers& at, Range tiles) const {
   const char* a = at.a + block.row * p_.a_row + depth_bytes(block.step, p_.a_depth);
   for (int64_t tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -245,26 +322,26 @@ void Blocked::pack_tiles(const Block& block, const ProductPointers& at, Range ti
 }
 
 void Blocked::pack_panel(const Block& block, const ProductPointers& at, int64_t panel) const {
-  const int64_t column = panel * width();
-  pack_b_({at.b + (block.column + column) * p_.b_column + depth_bytes(block.step, p_.b_depth),
-           p_.b_column, p_.b_depth, b_packed(block, at) + column * padded(block.steps) * packed_,
-           depth_of(block), std::min(width(), block.columns - column)});
+  const int64_t column = panel * width(), columns = std::min(width(), block.columns - column);
+  const char* first =
+      at.b + (block.column + column) * p_.b_column + depth_bytes(block.step, p_.b_depth);
+  const Lanes b =
+      Lanes{first, p_.b_column, p_.b_depth}.fetched(at.b_prologue, columns, depth_of(block));
+  pack_b_({b.at, b.lane, b.step, b_packed(block, at) + column * padded(block.steps) * packed_,
+           depth_of(block), columns});
 }
 
-void Blocked::multiply(const Block& block, const ProductPointers& at, Range tiles,
-                       Range panels) const {
+void Blocked::multiply(const Block& block, const ProductPointers& at, Range tiles, Range panels,
+                       const Lanes& a) const {
   const int64_t item = itemsize(p_.dtype);
   TileArguments t;
   t.steps = block.steps;
   t.columns = last_columns_;
   t.relu = block.last && p_.relu;
 
-  const bool direct_a = a_packing_ == Packing::kNone;
-  const char* a =
-      direct_a ? at.a + block.row * p_.a_row + depth_bytes(block.step, p_.a_depth) : at.workspace;
-  const int64_t a_tile = rows_ * (direct_a ? p_.a_row : padded(block.steps) * packed_);
-  t.a_row = direct_a ? p_.a_row : packed_;
-  t.a_step = direct_a ? depth_bytes(1, p_.a_depth) : rows_ * packed_;
+  const int64_t a_tile = rows_ * (direct_a() ? a.lane : padded(block.steps) * packed_);
+  t.a_row = a.lane;
+  t.a_step = direct_a() ? depth_bytes(1, a.step) : rows_ * packed_;
 
   const bool direct_b = b_packing_ == Packing::kNone;
   const char* b =
@@ -287,7 +364,7 @@ void Blocked::multiply(const Block& block, const ProductPointers& at, Range tile
     for (int64_t tile = tiles.begin; tile < tiles.end; ++tile) {
       const int64_t row = tile * rows_;
       const bool edge_row = row + rows_ > block.rows;
-      t.a = a + tile * a_tile;
+      t.a = a.at + (tile - tiles.begin) * a_tile;
       t.b = b + panel * b_panel;
       t.c = c + row * t.c_row + column * c_item;
       t.before = block.first   ? nullptr

@@ -11,7 +11,8 @@ namespace gleed {
 
 namespace {
 
-constexpr int64_t kRows = 4;         // of the larger side, at a time
+constexpr int64_t kRows = 4;             // of the larger side, at a time
+constexpr int64_t kTogether = 12 << 10;  // bytes of rows that are computed at a time
 constexpr int64_t kWorthwhile = 32;  // depth, for each thin row, that outweighs summing up lanes
 
 class Dot final : public Multiplier {
@@ -37,6 +38,7 @@ bool Dot::init(const Product& product) {
   copies_ = (thin_rows_ ? p_.a_depth : p_.b_depth) != item;
   if (copies_) workspace = thin_ * p_.k * item;
   tasks_ = std::min(task_count(p_.work()), ceil_div(thick_, kRows));
+  if (kRows * scratch_pitch(p_.k, item) <= kScratch) (thin_rows_ ? computes_b : computes_a) = 1;
   if (thick_ >= kRows && !(full_ = micro_kernel(Micro::kDot, p_.dtype, kRows, thin_))) return false;
   const int64_t rest = thick_ % kRows;
   return !rest || (last_ = micro_kernel(Micro::kDot, p_.dtype, rest, thin_));
@@ -62,12 +64,20 @@ void Dot::run(const ProductPointers& at) const {
   const int64_t c_row = thin_rows_ ? item : p_.c_row, c_column = thin_rows_ ? p_.c_row : item;
   const int64_t bias_row = thin_rows_ ? item : 0, bias_column = thin_rows_ ? 0 : item;
   const int64_t groups = ceil_div(thick_, kRows);
+  const int64_t together = std::max<int64_t>(1, kTogether / (kRows * p_.k * item));
+  const Prologue* prologue = thin_rows_ ? at.b_prologue : at.a_prologue;
   parallel_for(tasks_, [&](int64_t task) {
     const Range mine = part(groups, tasks_, task);
+    Lanes rows = {thick, thick_row, item};
     for (int64_t group = mine.begin; group < mine.end; ++group) {
-      const int64_t row = group * kRows;
-      DotArguments d = {thick + row * thick_row,
-                        thick_row,
+      const int64_t row = group * kRows, ahead = (group - mine.begin) % together * kRows;
+      if (ahead == 0) {
+        const int64_t end = std::min(group + together, mine.end);
+        const int64_t many = std::min(end * kRows, thick_) - row;
+        rows = Lanes{thick + row * thick_row, thick_row, item}.fetched(prologue, many, p_.k);
+      }
+      DotArguments d = {rows.at + ahead * rows.lane,
+                        rows.lane,
                         thin,
                         thin_row,
                         at.c + row * c_row,

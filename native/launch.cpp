@@ -25,6 +25,7 @@ constexpr int64_t kCaches = 32 << 20;   // bytes; what is larger has left them w
 constexpr int64_t kStreamedRow = 4096;  // bytes that lie together in what is written past them
 // A loop over fewer elements costs more than memory does, and so many soon are in cache anyway.
 constexpr int64_t kShortRow = 16, kSmallBlocks = 1024;
+constexpr double kLittle = 0.02;   // of a routine's time, for computing anew instead of storing
 constexpr int64_t kLongRow = 512;  // points from which on the first of two passes costs most
 
 int64_t saturating_product(int64_t a, int64_t b) {
@@ -460,22 +461,29 @@ int64_t Launch::count(int from, int to) const {
   return product;
 }
 
-bool join_blocks(Launch launch, int operand, BoundRoutine& routine, bool& joined) {
-  const int64_t elements = routine.layouts.back().numel, row = routine.plan.row;
+bool join_blocks(Launch launch, int operand, bool before, BoundRoutine& routine, bool& joined) {
+  const RoutinePlan& plan = routine.plan;
+  const double once = estimate(launch), times = before ? plan.computed[operand] : 1;
+  const int64_t elements = launch.count(0, launch.parallel);
+  const int64_t row = before ? plan.computed_row : plan.row;
+  const Access& lead = before ? launch.operands.back() : launch.operands[operand];
   BoundKernel bound;
-  bound.nanoseconds = estimate(launch);
+  bound.nanoseconds = once * times;
   // The tasks of a small product would not divide it.
-  const bool divided =
-      bound.nanoseconds < kWorthDividing || routine.plan.nanoseconds > kWorthDividing;
-  joined = row >= kShortRow && elements >= kSmallBlocks && divided &&
-           arrange_rows(launch, launch.operands[operand], elements, row);
+  const bool divided = bound.nanoseconds < kWorthDividing || plan.nanoseconds > kWorthDividing;
+  const bool whole = before ? lead.place.root < 0 : elements == routine.layouts.back().numel;
+  joined = times > 0 && bound.nanoseconds - once <= kLittle * plan.nanoseconds && whole &&
+           row >= kShortRow && elements >= kSmallBlocks && divided &&
+           arrange_rows(launch, lead, elements, row);
+  // What lies across the rows is better read in tiles, all at once.
+  const std::string classes = joined ? stride_classes(launch, launch.parallel - 1) : "";
+  joined = joined && (!before || classes.find('s') == std::string::npos);
   if (!joined) return true;
   Loops loops;
   loops.axes = {-1, std::max(launch.parallel - 2, -1), launch.parallel - 1};
   for (int axis = 0; axis < loops.axes[1]; ++axis) loops.outer.push_back(axis);
-  const std::string classes = stride_classes(launch, loops.axes[2]);
   if (!bind_loops(launch, loops, launch.kernel, Orientation::kMap, classes, bound)) return false;
-  routine.epilogue.push_back(std::move(bound));
+  (before ? routine.prologue : routine.epilogue).emplace_back(operand, std::move(bound));
   return true;
 }
 
@@ -508,7 +516,8 @@ double nanoseconds(const BoundStep& step) {
   if (const auto* kernel = std::get_if<BoundKernel>(&step)) return kernel->nanoseconds;
   if (const auto* routine = std::get_if<BoundRoutine>(&step)) {
     double total = routine->plan.nanoseconds;
-    for (const BoundKernel& kernel : routine->epilogue) total += kernel.nanoseconds;
+    for (const auto& [operand, kernel] : routine->epilogue) total += kernel.nanoseconds;
+    for (const auto& [operand, kernel] : routine->prologue) total += kernel.nanoseconds;
     return total;
   }
   const auto sum = [](const std::vector<BoundStep>& steps) {

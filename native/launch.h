@@ -61,9 +61,10 @@ struct LaunchTarget {
 bool bind_launch(Launch launch, LaunchTarget& target);
 
 // Adds a launch to what a routine runs for blocks of its result, which is read as an operand of the
-// launch; `joined` is false if it had better wait for all of the result, or must. False with an
-// exception set.
-bool join_blocks(Launch launch, int operand, BoundRoutine& routine, bool& joined);
+// launch; or, with `before`, of its own operand of that number, which is a temporary and the last
+// operand of the launch. `joined` is false if it had better wait for all of the result, or come
+// before the routine, or must. False with an exception set.
+bool join_blocks(Launch launch, int operand, bool before, BoundRoutine& routine, bool& joined);
 
 // Kernels that copy, by dtype: for staging operands, and registered from Python.
 void set_identity_kernel(DType dtype, Kernel* kernel);

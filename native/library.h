@@ -30,8 +30,9 @@ namespace gleed {
 
 struct RoutineOperand {
   DType dtype;
-  const Layout* layout;  // sizes and strides; its offset is already in RoutineCall::pointers
-  bool fixed = false;    // in a loop: the same elements in all turns
+  const Layout* layout;   // sizes and strides; its offset is already in RoutineCall::pointers
+  bool fixed = false;     // in a loop: the same elements in all turns
+  bool computed = false;  // may have no memory, see RoutinePlan::computed
 };
 
 // What is known when a plan is bound to sizes, once for many calls.
@@ -48,11 +49,20 @@ struct RoutinePlan {
   // If `execute` tells of every block of the last operand, which is row-major, that it is finished:
   // how many elements a row of blocks has; else 0.
   int64_t row = 0;
+  // Whether `execute` would compute its first operands if they had no memory: each element so many
+  // times, in blocks of dense rows of so many elements.
+  int64_t computed[2] = {0, 0}, computed_row = 0;
 };
 
 // What follows a routine point by point: computed of every block of its result while that lies in
 // cache, by the thread that has finished it. A block is told by its first element and its size.
 using Epilogue = std::function<void(const char* block, int64_t rows, int64_t columns)>;
+
+// What an operand is that has no memory: computes a block of it, rows of neighbours in the
+// operand's order, just before the routine reads it, in the thread that will. `block` is where the
+// operand would have it; row i goes to `to + i * to_row`, in bytes.
+using Prologue =
+    std::function<void(const char* block, int64_t rows, int64_t columns, char* to, int64_t to_row)>;
 
 // One execution. It may run without the GIL, so it must not touch Python.
 struct RoutineCall {
@@ -64,6 +74,7 @@ struct RoutineCall {
   int64_t* status;  // a nonzero value makes the core call the program's `explain`
   bool again;       // in a loop: not the first turn; the workspace is as the one before left it
   const Epilogue* epilogue = nullptr;  // null: nothing follows
+  const Prologue* prologues[2] = {};   // of the first operands; null: it has memory
 };
 
 struct Routine {

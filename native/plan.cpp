@@ -348,13 +348,13 @@ class Reader {
     return {kind, v, number(parts[2], 0, rank(v), "an axis")};
   }
 
-  // A sixth part is what follows.
+  // A sixth part is what follows, a seventh what computes operands.
   void library_step(nb::tuple parts) {
-    if (parts.size() != 6) sized(parts, 5, "library");
+    if (parts.size() < 6 || parts.size() > 7) sized(parts, 5, "library");
     const std::string name = text_of(parts[1]);
     const Routine* routine = find_routine(name);
     if (!routine) reject("unknown routine '" + name + "'");
-    LibraryStep step{routine, {}, dim_list(parts[3], false), {}, {}};
+    LibraryStep step{routine, {}, dim_list(parts[3], false), {}, {}, {}};
     nb::tuple values = tuple_of(parts[2], "values");
     const size_t count = values.size();
     const size_t known = count - std::min<size_t>(count, routine->dynamic);
@@ -364,10 +364,14 @@ class Reader {
     for (nb::handle scalar : tuple_of(parts[4], "scalars")) {
       step.scalars.push_back(number(scalar, 0, INT32_MAX, "a scalar"));
     }
-    for (nb::handle o : parts.size() == 6 ? tuple_of(parts[5], "an epilogue") : nb::tuple()) {
-      nb::tuple pair = sized(o, 2, "what follows");
-      KernelStep kernel = kernel_step(sized(pair[1], 6, "kernel"));
-      step.epilogue.emplace_back(number(pair[0], 0, kernel.kernel->inputs, "an operand"), kernel);
+    for (size_t part = 5; part < parts.size(); ++part) {
+      for (nb::handle o : tuple_of(parts[part], "what is computed with it")) {
+        nb::tuple pair = sized(o, 2, "what is computed with it");
+        KernelStep kernel = kernel_step(sized(pair[1], 6, "kernel"));
+        const int operands = part == 5 ? kernel.kernel->inputs : 2;
+        (part == 5 ? step.epilogue : step.prologue)
+            .emplace_back(number(pair[0], 0, operands, "an operand"), kernel);
+      }
     }
     steps_->push_back(std::move(step));
   }

@@ -133,33 +133,48 @@ void run_kernel(const BoundKernel& kernel, char* const* roots, const uint64_t* s
   parallel_for(kernel.tasks, [&](int64_t task) { run_task(kernel, pointers, params, task); });
 }
 
+// Runs a kernel whose loops n1 and n2 run over rows of `row_size` elements, for a block from
+// element `first` on; with `to` its last operand goes there, in rows of `to_row` bytes.
+void run_rows(const BoundKernel& kernel, char* const* roots, const uint64_t* scalars, int64_t first,
+              int64_t row_size, int64_t rows, int64_t columns, char* to = nullptr,
+              int64_t to_row = 0) {
+  SmallBuffer<uint64_t, 16> own;
+  const uint64_t* params = params_of(kernel, scalars, own);
+  Geometry geometry(kernel.geometry.size());
+  std::copy(kernel.geometry.begin(), kernel.geometry.end(), geometry.data());
+  geometry[2] = columns;
+  const size_t last = kernel.places.size() - 1;
+  if (to) geometry[3 + 3 * last + 1] = to_row;
+  const int64_t together = kernel.geometry[1];
+  for (int64_t row = first / row_size, end = row + rows; row < end; row += geometry[1]) {
+    char* pointers[kMaxOperands];
+    place_operands(kernel, roots, pointers);
+    advance_loop(kernel, pointers, 2, first % row_size);
+    advance_loop(kernel, pointers, 1, row % together);
+    int64_t rest = row / together;
+    for (size_t axis = kernel.outer_sizes.size(); axis-- > 0; rest /= kernel.outer_sizes[axis])
+      advance(kernel, pointers, &kernel.outer_strides[axis * kernel.places.size()],
+              rest % kernel.outer_sizes[axis]);
+    if (to) pointers[last] = to + (row - first / row_size) * to_row;
+    geometry[1] = std::min(end - row, together - row % together);
+    kernel.function(pointers, geometry.data(), params);
+  }
+}
+
+int64_t elements_before(const char* at, const Place& start, char* const* roots, DType dtype) {
+  return (at - roots[start.root] - start.offset) / itemsize(dtype);
+}
+
 // The kernels that follow a routine, for a block of its result.
-void run_block(const BoundRoutine& routine, char* const* roots, const uint64_t* scalars,
-               const char* block, int64_t rows, int64_t columns) {
-  const Place& result = routine.places.back();
-  const int64_t bytes = block - roots[result.root] - result.offset, row_size = routine.plan.row;
-  const int64_t first = bytes / itemsize(routine.operands.back().dtype);
+void run_epilogue(const BoundRoutine& routine, char* const* roots, const uint64_t* scalars,
+                  const char* block, int64_t rows, int64_t columns) {
+  const int64_t row_size = routine.plan.row;
+  const DType dtype = routine.operands.back().dtype;
+  const int64_t first = elements_before(block, routine.places.back(), roots, dtype);
   // Rows of one element are parts of the only row there is.
   if (row_size == routine.layouts.back().numel) columns *= std::exchange(rows, 1);
-  for (const BoundKernel& kernel : routine.epilogue) {
-    SmallBuffer<uint64_t, 16> own;
-    const uint64_t* params = params_of(kernel, scalars, own);
-    Geometry geometry(kernel.geometry.size());
-    std::copy(kernel.geometry.begin(), kernel.geometry.end(), geometry.data());
-    geometry[2] = columns;
-    const int64_t together = kernel.geometry[1];
-    for (int64_t row = first / row_size, end = row + rows; row < end; row += geometry[1]) {
-      char* pointers[kMaxOperands];
-      place_operands(kernel, roots, pointers);
-      advance_loop(kernel, pointers, 2, first % row_size);
-      advance_loop(kernel, pointers, 1, row % together);
-      int64_t rest = row / together;
-      for (size_t axis = kernel.outer_sizes.size(); axis-- > 0; rest /= kernel.outer_sizes[axis])
-        advance(kernel, pointers, &kernel.outer_strides[axis * kernel.places.size()],
-                rest % kernel.outer_sizes[axis]);
-      geometry[1] = std::min(end - row, together - row % together);
-      kernel.function(pointers, geometry.data(), params);
-    }
+  for (const auto& [lead, kernel] : routine.epilogue) {
+    run_rows(kernel, roots, scalars, first, row_size, rows, columns);
   }
 }
 
@@ -258,7 +273,7 @@ class Run {
  private:
   bool allocate_memory() {
     roots_.resize(binding_.roots());
-    roots_[kNoRoot] = nullptr;
+    roots_[kNoRoot] = roots_[kArenaRoot] = nullptr;
     roots_[kStatusRoot] = reinterpret_cast<char*>(&status_);
     for (int k = 0; k < static_cast<int>(binding_.fresh.size()); ++k) {
       const bool given = call_.out && k == binding_.outputs[0].source;
@@ -380,12 +395,22 @@ class Run {
                           ? nullptr
                           : roots_[bound.workspace.root] + bound.workspace.offset;
     const Epilogue epilogue = [this, &bound](const char* block, int64_t rows, int64_t columns) {
-      run_block(bound, roots_.data(), call_.scalars.data(), block, rows, columns);
+      run_epilogue(bound, roots_.data(), call_.scalars.data(), block, rows, columns);
     };
     RoutineCall routine{geometry,  pointers.data(),        scalars.data(),
                         workspace, bound.plan.state.get(), &status_,
                         again_};
     if (!bound.epilogue.empty()) routine.epilogue = &epilogue;
+    Prologue prologues[2];
+    for (const auto& [operand, kernel] : bound.prologue) {
+      routine.prologues[operand] = &prologues[operand];
+      prologues[operand] = [this, &kernel = kernel, dtype = bound.operands[operand].dtype,
+                            row = bound.plan.computed_row](const char* at, int64_t rows,
+                                                           int64_t columns, char* to, int64_t n) {
+        const int64_t first = elements_before(at, kernel.places.back(), roots_.data(), dtype);
+        run_rows(kernel, roots_.data(), call_.scalars.data(), first, row, rows, columns, to, n);
+      };
+    }
     if (!bound.dynamic.empty() && !make_dynamic(bound, routine, pointers.data(), thread)) {
       return false;
     }

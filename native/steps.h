@@ -106,6 +106,8 @@ struct LibraryStep {
   std::vector<int> values, dims, scalars;
   // What follows point by point, and the operand of each that is followed.
   std::vector<std::pair<int, KernelStep>> epilogue;
+  // What computes operands that nobody else reads, each with the number of the operand.
+  std::vector<std::pair<int, KernelStep>> prologue;
 };
 
 struct LoopStep;

@@ -53,8 +53,9 @@ void settle(std::vector<BoundStep>& steps, const Binding& binding,
       for (Place& place : kernel->places) settled(place);
     } else if (auto* routine = std::get_if<BoundRoutine>(&step)) {
       for (Place& place : routine->places) settled(place);
-      for (BoundKernel& kernel : routine->epilogue)
-        for (Place& place : kernel.places) settled(place);
+      for (auto* kernels : {&routine->epilogue, &routine->prologue})
+        for (auto& [operand, kernel] : *kernels)
+          for (Place& place : kernel.places) settled(place);
       settled(routine->workspace);
     } else if (auto* loop = std::get_if<std::unique_ptr<BoundLoop>>(&step)) {
       for (Cursor& cursor : (*loop)->cursors) {

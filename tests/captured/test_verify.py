@@ -97,6 +97,19 @@ def test_every_rule_of_plans_can_be_broken() -> None:
     broken("cannot lie along", of_kernel(6, lambda guides: missing), guided)
     broken("value 0 has memory; it guides", of_kernel(6, lambda guides: there), guided)
 
+    def late(schedule: Any) -> None:
+        (before,) = (s for s in schedule.steps if s[0] == "library")
+        schedule.steps.append(before[6][0][1])
+
+    def elsewhere(schedule: Any) -> None:
+        (*_, i) = (i for i, s in enumerate(schedule.steps) if s[0] == "library")
+        whole = schedule.steps[i]
+        schedule.steps[i] = (*whole[:6], ((1, whole[6][0][1]),))
+
+    product = sound(lambda x: x[0].exp() @ x[1].t())
+    broken("value .* is used before it is made", late, product)
+    broken("what comes before a routine computes its operand 1", elsewhere, product)
+
     def other_dtype(schedule: Any) -> None:
         schedule.values[0] = ("f64", schedule.values[0][1])
 

@@ -12,8 +12,9 @@ from gleed.compiler.graph import bytes_of
 from gleed.compiler.objects import seconds
 from gleed.compiler.split import split
 from gleed.compiler.stored import reasons
-from gleed.compiler.work import Work, overwritten, work
+from gleed.compiler.work import Work, passing, work
 
+_AROUND = {"before": "   first", "after": "   then"}  # which blocks of the routine come
 _SHARING = ("input", "permute", "broadcast", "movement", "reshape")  # the memory of others
 
 
@@ -21,7 +22,7 @@ def summary(captured: Captured) -> str:
     """One line."""
     program = captured.program
     launched = [s for s in program.schedule().steps if s[0] in ("kernel", "library", *INNER)]
-    stored = {*captured.stored} - overwritten(program)
+    stored = {*captured.stored} - passing(program)
     return (
         f"{_many(len(program.graph.inputs), 'input')}, "
         f"{_many(len(captured.calls), 'operation')} in {_many(len(launched), 'kernel')}; "
@@ -40,7 +41,7 @@ def details(listing: Listing, captured: Captured) -> Iterator[str]:
     yield "kernels and routines:"
     yield from (f"  {line}" for line in _table(listing, steps))
     found = reasons(captured.program.graph, captured.results_of, captured.program.written)
-    for value in overwritten(captured.program):
+    for value in passing(captured.program):
         found.pop(value, None)
     if found:
         yield "memory for results; the others are computed where they are needed:"
@@ -54,7 +55,7 @@ def _memory(captured: Captured) -> str:
     plan, program = captured.plan, captured.program
     if not plan.memory:
         return "known when the program has run"
-    kept = {*captured.stored, *program.graph.outputs} - overwritten(program)
+    kept = {*captured.stored, *program.graph.outputs} - passing(program)
     values = {v for node in program.graph.nodes for v in node.outputs} & captured.results_of.keys()
     virtual = sum(bytes_of(v) for v in values - kept if v.node.kind not in _SHARING)
     return (
@@ -70,7 +71,7 @@ def _table(listing: Listing, steps: list[Work]) -> Iterator[str]:
         turns = f", {step.runs} times" if step.runs > 1 else ""
         joined = " ".join(_counted(step.operations))
         kind = "kernel" if step.kernel else "routine"
-        number = "   then" if step.follows else f"{next(numbers)}."
+        number = _AROUND.get(step.place) or f"{next(numbers)}."
         figures = f"{_flops(step.flops)}, {_bytes(step.read)} → {_bytes(step.written)}"
         yield f"{number} {kind} {step.name} → {targets}: {joined} ({figures}{turns})"
 

@@ -143,6 +143,8 @@ class _Run:
     def _library(self, *step: Any) -> None:
         if step[0] != "matmul" or self.values[step[1][0]].dtype.kind != "f":
             raise Unplayable(str(step[0]))
+        for _, kernel in step[5:] and step[5]:
+            self._take(kernel)
         a, b, *bias, result = (self.values[number] for number in step[1])
         result[...] = sum(bias, a @ b)
         if bias and self.cells[step[2][0]]:

@@ -6,7 +6,7 @@ give eagerly, with and without. `tools/bisect_passes.py` finds the pass that a f
 
 >>> from gleed.compiler.pipeline import PASSES
 >>> len(PASSES), [*PASSES][:3]
-(13, ['fusion', 'again', 'epilogues'])
+(14, ['fusion', 'again', 'epilogues'])
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ PASSES = {
     "fusion": "results that one operation alone computes with get no memory (`stored`)",
     "again": "what is cheaper to compute than to store several operations compute (`stored`)",
     "epilogues": "what follows products point by point is computed in their steps (`epilogue`)",
+    "prologues": "what products alone read is computed in their steps (`prologue`)",
     "equal": "what a call computes twice is computed once (`trace`)",
     "calls": "what equal calls compute is computed once (`captured.recorder`)",
     "companions": "results over one iteration space come from one kernel (`schedule`)",

@@ -99,9 +99,9 @@ def _with_machine_code(step: Step) -> Step:
     if inner is not None:
         parts = (tuple(map(_with_machine_code, steps)) for steps in step[inner:])
         return (*step[:inner], *parts)
-    if step[0] == "library" and step[5:]:
-        epilogue = tuple((lead, _with_machine_code(kernel)) for lead, kernel in step[5])
-        return (*step[:5], epilogue)
+    if step[0] == "library":
+        around = (tuple((k, _with_machine_code(kernel)) for k, kernel in p) for p in step[5:])
+        return (*step[:5], *around)
     return tuple(core_kernel(part) if isinstance(part, k.Kernel) else part for part in step)
 
 

@@ -21,6 +21,7 @@ from gleed.compiler.fuse import KernelBuilder, Mapping, Space, space_of
 from gleed.compiler.graph import Graph, Node, Shape, Turns, Value, shared_reductions
 from gleed.compiler.layouts import Layouts
 from gleed.compiler.pipeline import enabled
+from gleed.compiler.prologue import Prologues
 from gleed.compiler.reductions import Reductions
 from gleed.compiler.stored import Part, Placement, program_order
 from gleed.compiler.traffic import Traffic
@@ -75,7 +76,11 @@ class Schedule(Dependencies):
             joined = Reductions(self.steps, self.launches, traffic, layouts)
             self.steps, self.launches = joined.steps, joined.launches
         self.epilogues = Epilogues(self.steps, traffic, self.values, inputs, self.outputs)
-        self.steps = self.epilogues.steps
+        moved = self.epilogues.moved
+        self.prologues = Prologues(
+            self.epilogues.steps, traffic, self.values, inputs, self.outputs, moved
+        )
+        self.steps = self.prologues.steps
 
     def _compute_in_order(self, graph: Graph) -> None:
         """Give memory to what gets some of its own, in the order of the program."""

@@ -47,8 +47,7 @@ class Traffic:
         if kind == "kernel":
             return {self.root(v) for v, _ in bound(step, "in")}
         if kind == "library":
-            kernels = (kernel for _, kernel in step[5:] and step[5])
-            return {self.root(v) for v in step[2]}.union(*map(self.read, kernels))
+            return {self.root(v) for v in step[2]}.union(*map(self.read, kernels(step)))
         if kind in ("reshape", "compact"):  # which may copy, unless it has the order already
             return set() if step[2] in self._dense else {self.root(step[2])}
         if kind in INNER:
@@ -63,8 +62,7 @@ class Traffic:
         if kind == "kernel":
             return {self.root(v) for v, _ in bound(step, "out")}
         if kind == "library":
-            kernels = (kernel for _, kernel in step[5:] and step[5])
-            return self._made[id(step[2])].union(*map(self.written, kernels))
+            return self._made[id(step[2])].union(*map(self.written, kernels(step)))
         if kind in INNER:
             inner = (self.written(s) for part in step[INNER[kind] :] for s in part)
             return self.read(step).union(*inner)
@@ -77,6 +75,11 @@ def flat(steps: Iterable[Step]) -> Iterator[Step]:
         yield step
         for part in step[INNER.get(step[0], len(step)) :]:
             yield from flat(part)
+
+
+def kernels(step: Step) -> Iterator[Step]:
+    """The kernels in the step of a routine: what follows it, then what computes its operands."""
+    return (kernel for part in step[5:] for _, kernel in part)
 
 
 def bound(step: Step, kind: str) -> Iterator[tuple[int, tuple[int, ...]]]:

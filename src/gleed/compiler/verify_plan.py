@@ -11,6 +11,7 @@ from gleed.compiler.cells import INNER, Step
 from gleed.compiler.kernel import Kernel
 from gleed.compiler.planning import Program
 from gleed.compiler.schedule import Schedule
+from gleed.compiler.traffic import bound
 
 _VIEWS = ("view", "reshape", "compact")
 _EARLIER = ("const", "size", "stride", "int")  # cells that refer to no others
@@ -75,6 +76,8 @@ class _Verifier:
             there.update(v for v in step[2] if v >= self.inputs and self.dynamic)
             yield from self._missing(step[2], there)
             self.filled.update(map(self._root, step[2]))
+            for place, kernel in step[6:] and step[6]:
+                yield from self._prologue_problems(step, place, kernel, there)
             for lead, kernel in step[5:] and step[5]:
                 if kernel[1].reduces or kernel[1].operands[lead].kind != "in":
                     yield "what follows a routine reads its result point by point"
@@ -91,6 +94,15 @@ class _Verifier:
         for value in values:
             if value not in there:
                 yield f"value {value} is used before it is made"
+
+    def _prologue_problems(
+        self, step: Step, place: int, kernel: Step, there: set[int]
+    ) -> Iterator[str]:
+        targets = [value for value, _ in bound(kernel, "out")]
+        if kernel[1].reduces or targets != [self._root(step[2][place])]:
+            yield f"what comes before a routine computes its operand {place} point by point"
+        yield from self._kernel_problems(kernel, there)
+        there -= {*targets, step[2][place]}  # which only the routine finds
 
     def _kernel_problems(self, step: Step, there: set[int]) -> Iterator[str]:
         kernel: Kernel = step[1]

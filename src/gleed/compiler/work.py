@@ -29,8 +29,8 @@ _ARITHMETIC = dict.fromkeys(_SINGLE, 1) | {"fma": 2}
 class Work:
     """A kernel or a routine: its name, the operations of the graph that it does, the values that it
     puts into memory, and how often it runs. Arithmetic is that of floating point; bytes are those
-    of every operand once, times the runs. A kernel that `follows` a routine block by block finds
-    what that computes in cache."""
+    of every operand once, times the runs. `place` is "before" or "after" of a kernel that a routine
+    runs block by block, so that what one computes the other finds in cache."""
 
     name: str
     operations: tuple[str, ...]
@@ -40,15 +40,21 @@ class Work:
     flops: int
     read: int
     written: int
-    follows: bool = False
+    place: str = ""
 
 
-def overwritten(program: Program) -> set[Value]:
-    """The products that have no memory of their own: kernels that follow overwrite them."""
+def passing(program: Program) -> set[Value]:
+    """What has no memory of its own: products that kernels overwrite which follow, operands that
+    kernels compute block by block."""
     schedule = program.schedule()
-    lent, made = schedule.epilogues.lent, schedule.launches
-    routines = ((step, node) for step, node in made if isinstance(node, Node))
-    return {node.outputs[-1] for step, node in routines if step[2][-1] in lent}
+    lent, made = schedule.epilogues.lent, schedule.prologues.made
+    found: set[Value] = set()
+    for step, source in schedule.launches:
+        if isinstance(source, Node):
+            found |= {source.outputs[-1]} if step[2][-1] in lent else set()
+        elif id(step) in made:
+            found |= {*source.outputs}
+    return found
 
 
 def work(program: Program) -> list[Work]:
@@ -77,9 +83,10 @@ def _works(
         if isinstance(source, KernelBuilder):
             yield _kernel(step, source, runs, [sizes[n] for n in step[2]], schedule)
         elif source is not None:
+            after, before = (*step[5:], (), ())[:2]
+            yield from _works([kernel for _, kernel in before], runs, schedule, sizes, sources)
             yield _routine(step, source, runs, schedule)
-            kernels = [kernel for _, kernel in step[5:] and step[5]]
-            yield from _works(kernels, runs, schedule, sizes, sources)
+            yield from _works([kernel for _, kernel in after], runs, schedule, sizes, sources)
 
 
 # ---- kernels
@@ -88,6 +95,7 @@ def _kernel(
 ) -> Work:
     kernel: Kernel = step[1]
     cached = schedule.epilogues.cached.get(id(step), set())
+    passing_on = schedule.prologues.made.get(id(step))
     everywhere = math.prod(axes)
     rows = math.prod(axes[: builder.space.parallel]) if kernel.reduces else everywhere
 
@@ -113,17 +121,21 @@ def _kernel(
         if operand.kind == "in" and number not in cached:
             read += (sum(chosen) if chosen else elements) * size
         elif operand.kind == "out":
+            size = 0 if number == passing_on else size
             written += (everywhere if k in scattered else elements) * size
     values = tuple(builder.outputs)
     made = sorted({v.node for v in builder.computed()}, key=lambda node: node.serial)
     names = tuple(n.op for n in made if n.primitive and n.kind not in ("broadcast", "permute"))
     figures = flops * runs, read * runs, written * runs
-    return Work(kernel.name, names, values, kernel, runs, *figures, follows=bool(cached))
+    place = "before" if passing_on is not None else "after" if cached else ""
+    return Work(kernel.name, names, values, kernel, runs, *figures, place)
 
 
 # ---- routines
 def _routine(step: Step, node: Node, runs: int, schedule: Schedule) -> Work:
-    read, written = sum(map(bytes_of, node.inputs)), sum(map(bytes_of, node.outputs))
+    computed = [place for place, _ in (*step[5:], (), ())[1]]
+    inputs = [v for place, v in enumerate(node.inputs) if place not in computed]
+    read, written = sum(map(bytes_of, inputs)), sum(map(bytes_of, node.outputs))
     if step[2][-1] in schedule.epilogues.lent:
         written = 0  # what is overwritten while it is in cache never gets to memory
     flops = _products(node) * runs
