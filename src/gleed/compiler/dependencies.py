@@ -32,11 +32,15 @@ class Dependencies:
 
     def shape(self, value: Value) -> int | None:
         """The plan value that stands for one that is computed inside a kernel, but not eagerly."""
-        if self.placement is None or value not in self.placement.inside:
+        if not self._is_inside(value):
             return None
         if value not in self.shapes:
             self.shapes[value] = self.new(value.dtype, value.shape)
         return self.shapes[value]
+
+    def _is_inside(self, value: Value) -> bool:
+        """Whether a result of an operation is computed where it is used, and has no memory."""
+        return self.placement is not None and value in self.placement.inside
 
     def under(self, value: Value, *, inside: bool = True) -> set[Value]:
         """All that a value depends on, itself included, as far as what has memory, or eagerly would
@@ -67,7 +71,7 @@ class Dependencies:
                 continue
             seen.add(v)
             folds = inner_mapping(v, tuple(range(len(v.shape)))) is not None
-            if v.node.kind not in COMPUTED and not folds:
+            if v.node.kind not in COMPUTED and not folds and not self._is_inside(v):
                 return False
             if v.node.kind == "gather" and not self.is_real(v.node.inputs[0]):
                 return False

@@ -321,8 +321,8 @@ class KernelBuilder:
             return k.scan(op, self.build(node.inputs[0], mapping))
         if kind == "gather":
             return self._gather(value, mapping)
-        if node.op == "compact" and value in self.roots:
-            return self.build(node.inputs[0], mapping)  # its memory will be what it must be
+        if node.op == "compact" and (value in self.roots or self.shape(value) is not None):
+            return self.build(node.inputs[0], mapping)  # any memory will be what it must be
         inner = inner_mapping(value, mapping)
         if inner is not None:
             return self.build(node.inputs[0], inner)

@@ -77,8 +77,8 @@ class _Choice:
 
     def reason(self, value: Value) -> str | None:
         """Why a result gets memory of its own, or None; to be asked in the order of the program."""
-        kind = value.node.kind
-        if kind in _NOT_COMPUTED:
+        kind, laid_out = value.node.kind, self._is_laid_out(value)
+        if kind in _NOT_COMPUTED and not laid_out:
             return "it is made compact" if value.node.op == "compact" else None
         use = self._use(value)
         if value in self._written:
@@ -88,7 +88,7 @@ class _Choice:
                 v not in self._written or self._calls[v] != own for v in use.results
             )
             return "it is read besides being written" if read else None
-        if kind != "pointwise":
+        if kind != "pointwise" and not laid_out:
             return f"{value.node.op} makes it"
         if value in self._outputs:
             return "it is a result"
@@ -125,9 +125,9 @@ class _Choice:
                 self._whole = "what leaves the program"
                 return None
             for node in self._users.get(v, ()):
-                if points and node.kind == "reduce":
+                if points and node.kind == "reduce" and value.node.op != "compact":
                     use.reductions[node] = None
-                elif points and node.kind != "pointwise":
+                elif points and node.kind != "pointwise" and not self._lays_out(v, node):
                     self._whole = node.op
                     return None
                 after = points and node.kind != "reduce"
@@ -139,6 +139,22 @@ class _Choice:
                         seen.add((result, after))
                         stack.append((result, after))
         return use
+
+    def _is_laid_out(self, value: Value) -> bool:
+        """Whether a value is the result of the operation that computes it, in another order of
+        axes: what memory it has, if any, is in that order."""
+        if value.node.op != "compact" or value.node.inputs[0].node.kind != "permute":
+            return False
+        return value.node.inputs[0].node.inputs[0] in self._virtual
+
+    def _lays_out(self, value: Value, user: Node) -> bool:
+        """Whether what uses a value but gives it another order of axes in memory, or takes it from
+        there with the axes as they were."""
+        if user.op == "compact":
+            return value.node.kind == "permute"
+        users = self._users.get(user.outputs[0], ())
+        ordered = bool(users) and all(node.op == "compact" for node in users)
+        return user.kind == "permute" and (value.node.op == "compact" or ordered)
 
     def _against_reducing(self, value: Value, use: _Use, found: _Expression) -> str | None:
         """Why a value is not computed where it is reduced, if so."""
@@ -168,7 +184,9 @@ class _Choice:
             if v in self._virtual:
                 found.leaves |= self._virtual[v].leaves
                 found.inside |= self._virtual[v].inside
-            elif v in self._calls or v.node.kind == "input":
+            elif v.node.kind == "permute" and v.node.inputs[0] in self._virtual:
+                stack.append(v.node.inputs[0])
+            elif v in self._calls or v.node.kind == "input" or _is_in_order(v):
                 found.leaves[v] = None
             elif v.node.kind not in _POINT_BY_POINT:
                 return None
@@ -176,6 +194,11 @@ class _Choice:
                 found.inside[v] = None
                 stack += v.node.inputs
         return found
+
+
+def _is_in_order(value: Value) -> bool:
+    """Whether a value is one that is in memory in another order of axes."""
+    return value.node.kind == "permute" and value.node.inputs[0].node.op == "compact"
 
 
 def _is_cheap(value: Value, found: _Expression, users: int) -> bool:
@@ -244,7 +267,8 @@ def placement(graph: Graph, calls: Mapping[Value, int], written: Mapping[int, in
     """Where the results of a program's operations are; both kinds in the order of `calls`."""
     found = reasons(graph, calls, written)
     used = {v for node in graph.nodes for v in node.inputs}
-    computed = {v for v in used if v in calls and v.node.kind not in _NOT_COMPUTED}
+    made = (v for v in used if v.node.kind not in _NOT_COMPUTED or v.node.op == "compact")
+    computed = {v for v in made if v in calls}
     return Placement(
         {v: call for v, call in calls.items() if v in found},
         {v: call for v, call in calls.items() if v in computed and v not in found},
