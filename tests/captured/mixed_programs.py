@@ -246,7 +246,8 @@ class MixedProgram:
             if whole or not x.ndim or 0 in x.shape:
                 return x.sum()
             y = f(x, axis(x), keep < 0.6)
-            return x.float() - y if minus and keep < 0.6 and not isinstance(y, tuple) else y
+            alike = not isinstance(y, tuple) and y.ndim == x.ndim
+            return x.float() - y if minus and keep < 0.6 and alike else y
 
         return step
 

@@ -168,6 +168,14 @@ def test_only_the_branch_that_runs_draws() -> None:
     same_captured(draw, signs(3, 2, requires_grad=True))
 
 
+def test_gradients_of_operands_add_up_inside_of_a_branch_first() -> None:
+    def function(x: Any) -> Any:
+        inside = gleed.cond(x.sum() > -100, lambda y: y * y * y.exp(), lambda y: y, (x,))
+        return inside, x.sigmoid(), x.sin()
+
+    same_captured(function, [(gleed.randn(99, requires_grad=True),)])
+
+
 def test_cond_in_a_training_step() -> None:
     def train(captured: bool) -> list[Any]:
         gleed.manual_seed(0)

@@ -80,7 +80,7 @@ def cond(
     if not _C.is_grad_enabled():
         return _results("cond", chosen, operands)
     unused, since = read_by(other, operands), moment()
-    made, form = _made("cond", chosen, operands)
+    made, form = _made("cond", chosen, _viewed(operands))
     return build(form, with_zeros(made, unused, since))
 
 
@@ -205,6 +205,13 @@ def map(f: Callable[..., Any], xs: Any, *args: Any) -> Any:
     if not rows:
         raise ArgumentError("map: xs must have a tensor; got none; pass what to go over")
     return _scanned("map", lambda _, x: ((), f(x, *args)), (), rows, form, False)[1]
+
+
+def _viewed(operands: Any) -> Any:
+    """Views of operands that require gradients: what these get in a branch is added up on its own,
+    and then to what they get elsewhere, which is the order of captured programs."""
+    tensors, form = take_apart(operands)
+    return build(form, [t.view(t.shape) if t.requires_grad else t for t in tensors])
 
 
 # ---- what users give
