@@ -14,6 +14,7 @@ import gleed.nn.functional as F
 from gleed import _C, nn
 from gleed.compiler import pipeline
 from gleed.compiler.interpret_plan import interpret_program
+from gleed.compiler.schedule import Schedule
 
 DTYPES = [gleed.float32, gleed.float64, gleed.bfloat16, gleed.float16]
 # Few and many, odd, of one row, of one column, with long sums, and empty.
@@ -71,6 +72,18 @@ def agree(function: Callable[..., Any], *args: Any, steps: int | None = None) ->
 
 def drawn(*shape: int, dtype: Any = gleed.float32) -> Any:
     return gleed.randn(*shape).to(dtype)
+
+
+def interpreted(function: Callable[..., Any]) -> Schedule:
+    """The schedule of a function of two matrices, whose only number is 2; checked by NumPy."""
+    compiled = gleed.compile(function)
+    x, w = gleed.randn(40, 30), gleed.randn(30, 30)
+    expected = compiled(x, w)
+    captured = compiled._entries[0].captured
+    numbers = [2.0] * len(captured.numbers)
+    (found,) = interpret_program(captured.program, [x.numpy(), w.numpy()], (), numbers)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+    return captured.program.schedule()
 
 
 CHAINS: dict[str, Callable[..., Any]] = {
@@ -274,11 +287,5 @@ def test_in_loops_and_branches() -> None:
 
 
 def test_interpreted_programs_take_the_same_steps() -> None:
-    compiled = gleed.compile(lambda x, w: (F.linear(x, w) * 2).relu() + x)
-    x, w = gleed.randn(40, 30), gleed.randn(30, 30)
-    expected = compiled(x, w)
-    program = compiled._entries[0].captured.program
-    assert len(program.schedule().epilogues.cached) == 1
-    numbers = [2.0] * len(compiled._entries[0].captured.numbers)
-    (found,) = interpret_program(program, [x.numpy(), w.numpy()], (), numbers)
-    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+    schedule = interpreted(lambda x, w: (F.linear(x, w) * 2).relu() + x)
+    assert len(schedule.epilogues.cached) == 1

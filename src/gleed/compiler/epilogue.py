@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from gleed.compiler.cells import INNER, Step
 from gleed.compiler.pipeline import enabled
-from gleed.compiler.traffic import Traffic, bound
+from gleed.compiler.traffic import Traffic, bound, is_pointwise
 
 ROUTINES = ("matmul", "convolution", "convolution_input")  # that tell of finished blocks
 # A product may wait for so many kernels and routines that its epilogue needs; what it reads, which
@@ -123,8 +123,7 @@ class Epilogues:
         """The operand that a kernel follows, if it reads all that was made at the points that it
         computes, and overwrites nothing that other blocks still need. Takes note of what it does.
         """
-        _, ir, axes, parallel, operands, *_ = step
-        if parallel < len(axes) or ir.reduces or ir.sequential or ir.gathers:
+        if not is_pointwise(step):
             return None
         read, written = list(bound(step, "in")), list(bound(step, "out"))
         found = [(v, where) for v, where in read if self._root(v) in blocks.aligned]
@@ -142,7 +141,7 @@ class Epilogues:
         blocks.read |= rest
         for v, where in written:
             (blocks.aligned if apart(v) and where == lead else blocks.other).add(self._root(v))
-        return operands.index(found[0])
+        return step[4].index(found[0])
 
     def _lend(self, steps: list[Step], joined: Step) -> None:
         """Compute a product that nobody else reads where the result of the last kernel to read it

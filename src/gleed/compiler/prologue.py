@@ -20,7 +20,7 @@ from gleed.compiler.cells import INNER, Step
 from gleed.compiler.epilogue import ROUTINES
 from gleed.compiler.kernel import DTYPES
 from gleed.compiler.pipeline import enabled
-from gleed.compiler.traffic import Traffic, bound, flat, kernels
+from gleed.compiler.traffic import Traffic, bound, flat, is_pointwise, kernels
 
 
 class Prologues:
@@ -130,9 +130,8 @@ class Prologues:
 
 def _computed(step: Step) -> int:
     """The value that a kernel computes point by point, all of it and nothing else; or -1."""
-    _, ir, axes, parallel, *_ = step
     outputs = [*bound(step, "out")]
-    if parallel < len(axes) or ir.reduces or ir.sequential or ir.gathers or len(outputs) != 1:
+    if not is_pointwise(step) or len(outputs) != 1:
         return -1
     ((value, where),) = outputs
-    return value if -1 not in where and all(o.kind != "status" for o in ir.operands) else -1
+    return value if -1 not in where and all(o.kind != "status" for o in step[1].operands) else -1

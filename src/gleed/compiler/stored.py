@@ -186,7 +186,7 @@ class _Choice:
                 found.inside |= self._virtual[v].inside
             elif v.node.kind == "permute" and v.node.inputs[0] in self._virtual:
                 stack.append(v.node.inputs[0])
-            elif v in self._calls or v.node.kind == "input" or _is_in_order(v):
+            elif v in self._calls or v.node.kind == "input" or _is_reordered(v):
                 found.leaves[v] = None
             elif v.node.kind not in _POINT_BY_POINT:
                 return None
@@ -196,7 +196,7 @@ class _Choice:
         return found
 
 
-def _is_in_order(value: Value) -> bool:
+def _is_reordered(value: Value) -> bool:
     """Whether a value is one that is in memory in another order of axes."""
     return value.node.kind == "permute" and value.node.inputs[0].node.op == "compact"
 

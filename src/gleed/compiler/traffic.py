@@ -82,6 +82,12 @@ def kernels(step: Step) -> Iterator[Step]:
     return (kernel for part in step[5:] for _, kernel in part)
 
 
+def is_pointwise(step: Step) -> bool:
+    """Whether a kernel's step computes every point on its own, in any order."""
+    _, ir, axes, parallel, *_ = step
+    return parallel == len(axes) and not (ir.reduces or ir.sequential or ir.gathers)
+
+
 def bound(step: Step, kind: str) -> Iterator[tuple[int, tuple[int, ...]]]:
     """The values that a kernel's step reads ("in"), or writes ("out"), with their mappings."""
     ir: Kernel = step[1]
