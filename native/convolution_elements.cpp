@@ -86,6 +86,19 @@ void turn_square(const char* from, int64_t from_row, char* to, int64_t to_column
             : turn<uint16_t>(from, from_row, to, to_column, std::make_index_sequence<8>());
 }
 
+// Blocks are done in tiles of so many lines of so many elements, which stay in cache.
+constexpr int64_t kTogether = 16, kLine = 64;
+
+// Calls run(row, column, rows, columns) for the tiles of a block, whose lines go along the rows.
+template <typename Run>
+void in_tiles(int64_t rows, int64_t columns, const Run& run) {
+  for (int64_t c = 0; c < columns; c += kTogether) {
+    for (int64_t r = 0; r < rows; r += kLine) {
+      run(r, c, std::min(kLine, rows - r), std::min(kTogether, columns - c));
+    }
+  }
+}
+
 }  // namespace
 
 void Elements::read_line(const char* from, int64_t stride, int64_t count, char* to) const {
@@ -106,7 +119,7 @@ void Elements::read_line(const char* from, int64_t stride, int64_t count, char* 
 
 void Elements::read_block(const char* from, int64_t from_row, int64_t from_column, char* to,
                           int64_t to_row, int64_t to_column, int64_t rows, int64_t columns) const {
-  constexpr int64_t kShort = 8, kTogether = 16, kLine = 64;
+  constexpr int64_t kShort = 8;
   if (same()) {
     return copy_block(from, from_row, from_column, to, to_row, to_column, rows, columns, size);
   }
@@ -115,26 +128,22 @@ void Elements::read_block(const char* from, int64_t from_row, int64_t from_colum
     return read_block(from, from_column, from_row, to, to_column, to_row, columns, rows);
   }
   uint32_t lines[kTogether][kLine];
-  for (int64_t c = 0; c < columns; c += kTogether) {
-    const int64_t together = std::min(kTogether, columns - c);
-    for (int64_t r = 0; r < rows; r += kLine) {
-      const int64_t count = std::min(kLine, rows - r);
-      const char* first = from + r * from_row + c * from_column;
-      char* target = to + r * to_row + c * to_column;
-      for (int64_t i = 0; i < together; ++i) {
-        char* line = to_row == size ? target + i * to_column : reinterpret_cast<char*>(lines[i]);
-        read_line(first + i * from_column, from_row, count, line);
-      }
-      if (to_row == size) continue;
-      copy_block(reinterpret_cast<char*>(lines), sizeof(lines[0]), size, target, to_column, to_row,
-                 together, count, size);
+  in_tiles(rows, columns, [&](int64_t r, int64_t c, int64_t count, int64_t together) {
+    const char* first = from + r * from_row + c * from_column;
+    char* target = to + r * to_row + c * to_column;
+    for (int64_t i = 0; i < together; ++i) {
+      char* line = to_row == size ? target + i * to_column : reinterpret_cast<char*>(lines[i]);
+      read_line(first + i * from_column, from_row, count, line);
     }
-  }
+    if (to_row == size) return;
+    copy_block(reinterpret_cast<char*>(lines), sizeof(lines[0]), size, target, to_column, to_row,
+               together, count, size);
+  });
 }
 
 void write_block(DType numbers, const char* from, int64_t from_row, int64_t from_column, char* to,
                  int64_t to_row, int64_t to_column, int64_t rows, int64_t columns) {
-  constexpr int64_t kTogether = 16, kLine = 64, kNumber = sizeof(uint16_t);
+  constexpr int64_t kNumber = sizeof(uint16_t);
   const int64_t size = itemsize(numbers);
   if (size > kNumber) {
     return copy_block(from, from_row, from_column, to, to_row, to_column, rows, columns, size);
@@ -145,24 +154,19 @@ void write_block(DType numbers, const char* from, int64_t from_row, int64_t from
   float lines[kTogether][kLine];
   char rounded[kLine * kNumber];
   const bool near = from_row == sizeof(float), direct = to_row == kNumber;
-  for (int64_t c = 0; c < columns; c += kTogether) {
-    const int64_t together = std::min(kTogether, columns - c);
-    for (int64_t r = 0; r < rows; r += kLine) {
-      const int64_t count = std::min(kLine, rows - r);
-      const char* first = from + r * from_row + c * from_column;
-      char* target = to + r * to_row + c * to_column;
-      if (!near) {
-        copy_block(first, from_row, from_column, reinterpret_cast<char*>(lines), sizeof(float),
-                   sizeof(lines[0]), count, together, sizeof(float));
-      }
-      for (int64_t i = 0; i < together; ++i, target += to_column) {
-        const auto* line =
-            near ? reinterpret_cast<const float*>(first + i * from_column) : lines[i];
-        round_line(line, numbers == DType::kFloat16, count, direct ? target : rounded);
-        if (!direct) copy_elements(rounded, kNumber, target, to_row, count, kNumber);
-      }
+  in_tiles(rows, columns, [&](int64_t r, int64_t c, int64_t count, int64_t together) {
+    const char* first = from + r * from_row + c * from_column;
+    char* target = to + r * to_row + c * to_column;
+    if (!near) {
+      copy_block(first, from_row, from_column, reinterpret_cast<char*>(lines), sizeof(float),
+                 sizeof(lines[0]), count, together, sizeof(float));
     }
-  }
+    for (int64_t i = 0; i < together; ++i, target += to_column) {
+      const auto* line = near ? reinterpret_cast<const float*>(first + i * from_column) : lines[i];
+      round_line(line, numbers == DType::kFloat16, count, direct ? target : rounded);
+      if (!direct) copy_elements(rounded, kNumber, target, to_row, count, kNumber);
+    }
+  });
 }
 
 void copy_elements(const char* from, int64_t from_stride, char* to, int64_t to_stride,
