@@ -324,18 +324,20 @@ def report(rows: list[Row], facts: dict[str, str]) -> str:
 
 def digest(rows: list[Row]) -> str:
     """The short table of the main README."""
-    lines = ["| | cases | geometric mean | from | to |", "| --- | ---: | ---: | ---: | ---: |"]
+    lines = ["| group | cases | geometric mean | from | to |"]
+    lines += ["| --- | ---: | ---: | ---: | ---: |"]
     for group in GROUPS:
         ratios = [row.ratio for row in rows if row.group == group and not row.error]
         if ratios:
             mean, ends = statistics.geometric_mean(ratios), (min(ratios), max(ratios))
             figures = " | ".join(f"{ratio:.2f}" for ratio in (mean, *ends))
             lines.append(f"| {group} | {len(ratios)} | {figures} |")
-    lines += ["", "| case | PyTorch | gleed | ratio |", "| --- | ---: | ---: | ---: |"]
+    lines += ["", "| group | case | PyTorch | gleed | ratio |"]
+    lines += ["| --- | --- | ---: | ---: | ---: |"]
     for row in rows:
         if row.name in SHOWN and not row.error:
             peer, ours = readable(row.peer, row.unit), readable(row.ours, row.unit)
-            lines.append(f"| {row.name} | {peer} | {ours} | {row.ratio:.2f} |")
+            lines.append(f"| {row.group} | {row.name} | {peer} | {ours} | {row.ratio:.2f} |")
     return "\n".join(lines)
 
 
