@@ -47,6 +47,22 @@ def test_a_chain_reads_and_writes_its_ends_alone() -> None:
     assert "it is a result" in report(chain)
 
 
+def test_an_optimizer_reads_what_it_keeps_once() -> None:
+    parameters = [gleed.nn.Parameter(gleed.randn(64, 64)) for _ in range(8)]
+    optimizer = gleed.optim.Adam(parameters)
+    for parameter in parameters:
+        parameter.grad = gleed.randn(64, 64)
+    step = gleed.compile(optimizer.step)
+    for _ in range(3):
+        step()
+    # Too many parameters for one kernel: each with its gradient and two means in one of several.
+    kernels = [kernel for kernel in steps(step) if kernel.written > 1000]
+    assert len(kernels) > 1
+    whole = 8 * 64 * 64 * 4
+    assert 4 * whole <= sum(kernel.read for kernel in kernels) < 4.1 * whole
+    assert sum(kernel.written for kernel in kernels) == 3 * whole
+
+
 def test_products_count_as_they_do_on_paper() -> None:
     def products(a: Any, b: Any, x: Any, w: Any) -> Any:
         return a @ b, nn.functional.conv2d(x, w, padding=1, groups=2)

@@ -90,14 +90,18 @@ class Dependencies:
         return {self.numbers[v] for v in under if self.is_real(v)}
 
     def touched(self, value: Value) -> set[Value | int]:
-        """What is computed from memory for a value, at every point, and the plan values read."""
-        under = self.under(value, inside=False)
-        read = {v for v in under if self.is_real(v) or v in self.shapes}
+        """What is computed from memory for a value, at every point, also inside of its kernel
+        alone, and the plan values that are read, or guide its loops."""
+        under = self.under(value)
+        read = {v for v in under if self.is_real(v)}
         dependent = set(read)
         for v in sorted(under - read, key=lambda v: self.order[v.node]):
             if not dependent.isdisjoint(v.node.inputs):
                 dependent.add(v)
         computed = {v for v in dependent - read if v.node.kind == "pointwise"}
+        operands = self.under(value, inside=False)
         return {v for v in computed if len(v.shape) == len(value.shape)} | {
-            self.numbers[v] if self.is_real(v) else self.shapes[v] for v in read
+            self.numbers[v] if self.is_real(v) else self.shapes[v]
+            for v in operands
+            if self.is_real(v) or v in self.shapes
         }
