@@ -75,8 +75,9 @@ class Head {
       const int64_t count = std::min(a_.block, keys - first);
       a_.keys.pack(k_.to(first), count, s_.depth, work_);
       a_.values.pack(v_.to(first), s_.columns, count, work_ + a_.values_at);
-      for (int64_t i = queries.begin; i < queries.end; i += kQueryBlock) {
-        attend(i, std::min(kQueryBlock, queries.end - i), first, count, i - queries.begin);
+      for (int64_t i = queries.begin, rows; i < queries.end; i += rows) {
+        rows = std::min(s_.together(i, first, count), queries.end - i);
+        attend(i, rows, first, count, i - queries.begin);
       }
     }
     const Matrix top = {work_ + a_.top_at, 0, s_.wide}, sum = {work_ + a_.sum_at, 0, s_.wide};

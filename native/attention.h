@@ -20,7 +20,8 @@
 //
 // Products run on the register tiles of matrix multiplication, what is between them on kernels of
 // gleed/compiler/attention.py. Keys are taken `block` at a time, which fit the second-level cache
-// with their values, and against them queries 48 at a time. Results depend on sizes only.
+// with their values, and against them queries 48 at a time, or 24 where the diagonal divides keys.
+// Results depend on sizes only.
 // Source: T. Dao et al., "FlashAttention", 2022.
 #pragma once
 
@@ -36,6 +37,7 @@
 namespace gleed {
 
 constexpr int64_t kQueryBlock = 48;  // rows of whole tiles
+constexpr int64_t kDiagonal = 24;    // beside the diagonal, where the next rows see more keys
 
 struct AttentionShape {
   DType dtype, sums;   // of q, k and v; of what is computed
@@ -45,6 +47,10 @@ struct AttentionShape {
 
   bool narrow() const { return dtype != sums; }
   int64_t key_block() const;
+  // The queries that go from `i` on through keys from `first` on together, if there are so many.
+  int64_t together(int64_t i, int64_t first, int64_t count) const {
+    return causal && i < first + count ? kDiagonal : kQueryBlock;
+  }
   double work() const;  // multiplications of q · kᵀ and p · v
 };
 

@@ -72,8 +72,9 @@ class Keys {
       for (int64_t member = 0; member < s_.group; ++member) {
         select(member);
         const int64_t begin = s_.causal ? first / kQueryBlock * kQueryBlock : 0;
-        for (int64_t i = begin; i < s_.queries; i += kQueryBlock) {
-          step(i, std::min(kQueryBlock, s_.queries - i), first, count);
+        for (int64_t i = begin, rows; i < s_.queries; i += rows) {
+          rows = std::min(s_.together(i, first, count), s_.queries - i);
+          step(i, rows, first, count);
         }
       }
       finish(dk_sums_, dk_, first, count, s_.depth);
