@@ -164,12 +164,11 @@ RandomSource* default_source = nullptr;
 
 // The generator that serves calls without one, from now on: set_default_generator(generator).
 PyObject* set_default(PyObject*, PyObject* generator) {
-  static PyObject* kept = nullptr;
   if (!PyObject_TypeCheck(generator, GeneratorType)) {
     return raise("ArgumentError", "set_default_generator: takes a Generator; got %s",
                  Py_TYPE(generator)->tp_name);
   }
-  Py_XSETREF(kept, Py_NewRef(generator));
+  Py_XSETREF(DefaultGenerator, Py_NewRef(generator));
   default_source = &source_of(generator);
   Py_RETURN_NONE;
 }
@@ -182,7 +181,7 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
-double RandomSource::normal() {
+double RandomState::normal() {
   if (spare) {
     const double result = *spare;
     spare.reset();

@@ -136,5 +136,6 @@ void set_out_helper(PyObject* helper);
 
 // What kGenerator accepts; registered by whoever defines it.
 extern PyTypeObject* GeneratorType;
+extern PyObject* DefaultGenerator;  // what None means
 
 }  // namespace gleed

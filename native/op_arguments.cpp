@@ -8,6 +8,7 @@
 namespace gleed {
 
 PyTypeObject* GeneratorType = nullptr;
+PyObject* DefaultGenerator = nullptr;
 
 namespace {
 
@@ -279,6 +280,7 @@ Fit encode(const Parameter& parameter, PyObject* value, Frame& frame, Mismatch& 
       if (value != Py_None && (!GeneratorType || !PyObject_TypeCheck(value, GeneratorType))) {
         return mismatch_at(parameter, value, "must be a Generator or None", mismatch);
       }
+      if (value == DefaultGenerator) value = Py_None;  // one name for it
       frame.scalars.push(value == Py_None ? 0 : reinterpret_cast<uint64_t>(value));
       return Fit::kYes;
     default:

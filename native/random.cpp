@@ -1,12 +1,14 @@
 // The routines that draw random numbers, one after another as PyTorch's CPU generator does.
 //
 // Each fills its last operand, which lies densely in memory in whatever order of axes, from front
-// to back. dims[0]: whether scalars[0] is a generator; without one the default source serves.
+// to back. dims[0]: 1: scalars[0] is a generator; 0: the default source serves; 2: the state to
+// draw from is the last operand but two, and the state afterwards goes to the last but one.
 // dims[1]: whether the first operand is a bool that says if the arguments are valid; if they are
 // not, nothing is drawn and the program's `explain` raises the error. Numbers follow as operands of
 // one element.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <mutex>
 #include <numbers>
 
@@ -35,11 +37,16 @@ T number(const RoutineCall& c, int64_t k) {
 }
 
 // Draws with `draw(call, source)`, one caller at a time.
-template <void (*draw)(const RoutineCall&, RandomSource&)>
+template <void (*draw)(const RoutineCall&, RandomState&)>
 void execute(const RoutineCall& c) {
   if (c.geometry.dims[1] && *c.pointers[0] == 0) {
     *c.status = 1;
     return;
+  }
+  if (c.geometry.dims[0] == 2) {
+    char* const* states = c.pointers + c.geometry.operands.size() - 3;
+    std::memcpy(states[1], states[0], sizeof(RandomState));
+    return draw(c, *reinterpret_cast<RandomState*>(states[1]));
   }
   RandomSource& source = c.geometry.dims[0] ? random_source(c.scalars[0]) : default_random_source();
   const std::scoped_lock lock(source.mutex);
@@ -69,13 +76,13 @@ GLEED_VECTOR_CLONES void to_doubles(const uint32_t* words, double* out, int64_t 
   for (int64_t i = 0; i < n; ++i) out[i] = static_cast<double>(bits_of(words + 2 * i)) * 0x1p-53;
 }
 
-void fill_doubles(RandomSource& source, double* out, int64_t n) {
+void fill_doubles(RandomState& source, double* out, int64_t n) {
   source.words.each(n, 2, [out](const uint32_t* words, int64_t first, int64_t count) {
     to_doubles(words, out + first, count);
   });
 }
 
-void draw_uniform(const RoutineCall& c, RandomSource& source) {
+void draw_uniform(const RoutineCall& c, RandomState& source) {
   const int64_t n = count_of(c.geometry);
   if (c.geometry.operands.back().dtype == DType::kFloat32) {
     float* out = result_of<float>(c);
@@ -93,7 +100,7 @@ GLEED_VECTOR_CLONES void compare(const uint32_t* words, int64_t bound, uint8_t* 
   for (int64_t i = 0; i < n; ++i) out[i] = bits_of(words + 2 * i) < bound;
 }
 
-void draw_events(const RoutineCall& c, RandomSource& source) {
+void draw_events(const RoutineCall& c, RandomState& source) {
   const double probability = number<double>(c, 0);
   uint8_t* out = result_of<uint8_t>(c);
   const int64_t n = count_of(c.geometry);
@@ -129,7 +136,7 @@ void reduce_wide(const uint32_t* words, uint64_t range, uint64_t low, int64_t* o
   }
 }
 
-void draw_integers(const RoutineCall& c, RandomSource& source) {
+void draw_integers(const RoutineCall& c, RandomState& source) {
   const int64_t low = number<int64_t>(c, 0), high = number<int64_t>(c, 1);
   const uint64_t range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) + 1;  // 0: 2^64
   const int64_t asked = c.geometry.dims[2];
@@ -150,7 +157,7 @@ void draw_integers(const RoutineCall& c, RandomSource& source) {
 
 // ---- a permutation (Fisher and Yates, 1938)
 
-void draw_permutation(const RoutineCall& c, RandomSource& source) {
+void draw_permutation(const RoutineCall& c, RandomState& source) {
   const int64_t n = count_of(c.geometry);
   int64_t* out = result_of<int64_t>(c);
   for (int64_t i = 0; i < n; ++i) out[i] = i;
@@ -178,7 +185,7 @@ void transform_block(double* block) {
   }
 }
 
-void draw_normal(const RoutineCall& c, RandomSource& source) {
+void draw_normal(const RoutineCall& c, RandomState& source) {
   double* out = result_of<double>(c);
   const int64_t n = count_of(c.geometry);
   if (!c.geometry.dims[2]) {
@@ -198,14 +205,13 @@ void draw_normal(const RoutineCall& c, RandomSource& source) {
   }
 }
 
-// ---- choices with replacement: row by row, places in the last-but-one operand, whose rows are
-// weights, each as likely as its weight
+// ---- choices with replacement: row by row, places in number 0, whose rows are weights, each as
+// likely as its weight
 
 template <class T>
-void draw_choices_of(const RoutineCall& c, RandomSource& source) {
-  const size_t operands = c.geometry.operands.size();
-  const Layout& layout = *c.geometry.operands[operands - 2].layout;
-  const T* weights = reinterpret_cast<const T*>(c.pointers[operands - 2]);
+void draw_choices_of(const RoutineCall& c, RandomState& source) {
+  const Layout& layout = *c.geometry.operands[c.geometry.dims[1]].layout;
+  const T* weights = reinterpret_cast<const T*>(c.pointers[c.geometry.dims[1]]);
   const int64_t rows = layout.sizes[0], count = layout.sizes[1];
   const int64_t samples = c.geometry.operands.back().layout->sizes[1];
   T* sums = reinterpret_cast<T*>(c.workspace);
@@ -221,28 +227,37 @@ void draw_choices_of(const RoutineCall& c, RandomSource& source) {
   }
 }
 
-void draw_choices(const RoutineCall& c, RandomSource& source) {
-  const DType dtype = c.geometry.operands[c.geometry.operands.size() - 2].dtype;
+void draw_choices(const RoutineCall& c, RandomState& source) {
+  const DType dtype = c.geometry.operands[c.geometry.dims[1]].dtype;
   dtype == DType::kFloat32 ? draw_choices_of<float>(c, source) : draw_choices_of<double>(c, source);
 }
 
 bool prepare_choices(const RoutineGeometry& g, RoutinePlan& plan) {
-  const Layout& layout = *g.operands[g.operands.size() - 2].layout;
+  const Layout& layout = *g.operands[g.dims[1]].layout;
   plan.workspace = static_cast<size_t>(layout.sizes[1]) * sizeof(double);
   plan.nanoseconds = 2.0 * static_cast<double>(layout.numel) +
                      50.0 * static_cast<double>(g.operands.back().layout->numel);
   return true;
 }
 
-// ---- uniform float64 numbers where the last-but-one operand holds, in order; zeros elsewhere
+// ---- uniform float64 numbers where number 0 holds, in order; zeros elsewhere
 
-void draw_uniform_where(const RoutineCall& c, RandomSource& source) {
-  const bool* wanted = reinterpret_cast<const bool*>(c.pointers[c.geometry.operands.size() - 2]);
+void draw_uniform_where(const RoutineCall& c, RandomState& source) {
+  const bool* wanted = reinterpret_cast<const bool*>(c.pointers[c.geometry.dims[1]]);
   double* out = result_of<double>(c);
   const int64_t n = count_of(c.geometry);
   for (int64_t i = 0; i < n; ++i) out[i] = wanted[i] ? source.words.unit() : 0.0;
 }
 
+// ---- what the numbers from here on follow from
+
+void copy_state(const RoutineCall& c, RandomState& source) {
+  std::memcpy(result_of<RandomState>(c), &source, sizeof(source));
+}
+
+const RegisterRoutine state({.name = "random_state",
+                             .prepare = prepare<1>,
+                             .execute = execute<copy_state>});
 const RegisterRoutine uniform({.name = "random_uniform",
                                .prepare = prepare<800>,
                                .execute = execute<draw_uniform>});

@@ -27,6 +27,7 @@ from gleed.loop import (
 from gleed.primitives import broadcast, permute, where
 from gleed.primitives.core import Batch, Primitive, Types, require, same_shape
 from gleed.primitives.movement import inverse
+from gleed.redrawing import ELSEWHERE, Place, Source, States, distinct, drawing
 from gleed.trace import Standin, Trace, copy_calls, replay
 
 
@@ -52,6 +53,22 @@ class Chosen:
     def draws(self) -> bool:
         """Whether it draws random numbers."""
         return self.body.draws
+
+    @property
+    def sources(self) -> list[Place]:
+        """The generators that it draws from."""
+        return [None if k is None else self.places[k] for k in drawing(self.body).sources]
+
+    def redrawing(self, sources: Sequence[Place], at: int, first: int) -> Chosen:
+        """The body that draws from states; see `Drawing`."""
+        where = {place: k for k, place in enumerate(self.places)}
+        own = [None if k is None else where.get(k, ELSEWHERE) for k in sources]
+        count = len(sources)
+        places = [k + count if k >= first else k for k in self.places]
+        return Chosen(
+            drawing(self.body).redrawing(own, at, len(places)),
+            (*places, *range(first, first + count)),
+        )
 
     def __call__(self, *inputs: Standin) -> Sequence[Standin]:
         """The outputs for some inputs."""
@@ -259,6 +276,25 @@ def _branch_batch(
     return (*chosen, *one[results:], *other[results:])
 
 
+# ---- drawing again
+def _branch_sources(node: Node) -> list[Source]:
+    bodies = (drawing(body) for body in node.attrs["bodies"] if body.draws)
+    return distinct(
+        node.inputs[1 + k] if k is not None else None for b in bodies for k in b.sources
+    )
+
+
+def _branch_redraw(node: Node, values: Sequence[Standin], states: States) -> tuple[Standin, ...]:
+    sources, results, inputs = states.sources(node), node.attrs["results"], node.inputs[1:]
+    bodies = tuple(
+        drawing(body).redrawing(states.places(body, inputs, sources), results, len(inputs))
+        for body in node.attrs["bodies"]
+    )
+    given = [*values, *(states[s] for s in sources)]
+    found = _BRANCH(*given, bodies=bodies, results=results + len(sources))
+    return states.without(found, results, sources)
+
+
 def for_elements(x: Standin, like: Standin) -> Standin:
     """Something of every example, for each of its elements."""
     return broadcast(x, shape=like.shape, axes=(0,))
@@ -274,7 +310,12 @@ def _branch_primitive(name: str, pure: bool) -> Primitive:
     return Primitive(
         *(name, "branch", _branch_types, None, _branch_rule, _branch_batch),
         pure=pure,
-        attributes={"parts": parts, "inner": inner},
+        attributes={
+            "parts": parts,
+            "inner": inner,
+            "sources": _branch_sources,
+            "redraw": _branch_redraw,
+        },
     )
 
 

@@ -27,6 +27,7 @@ from gleed.compiler.kernel import is_float
 from gleed.gradient import differentiate, substitute
 from gleed.primitives.core import Batch, Primitive, Types, require, same_shape
 from gleed.primitives.library import product_like, transposed
+from gleed.redrawing import Source, States, drawing
 from gleed.trace import Standin, Trace, replay
 
 Body = Callable[..., Sequence[Standin]]
@@ -399,6 +400,29 @@ def _exchanged(x: Standin) -> Standin:
     return p.permute(x, axes=(1, 0, *range(2, x.ndim)))
 
 
+# ---- drawing again
+def _sources(node: Node) -> list[Source]:
+    places = drawing(node.attrs["body"]).sources
+    return [None if k is None else node.inputs[k] for k in places]
+
+
+def _redraw(node: Node, values: Sequence[Standin], states: States) -> tuple[Standin, ...]:
+    """The states of generators are handed on from turn to turn."""
+    sources, carried, body = states.sources(node), node.attrs["carried"], node.attrs["body"]
+    places = states.places(body, node.inputs, sources)
+    attrs = node.attrs | {
+        "body": drawing(body).redrawing(places, carried, carried),
+        "carried": carried + len(sources),
+    }
+    starts = (states[s] for s in sources)
+    found = LOOP(*values[:carried], *starts, *values[carried:], **attrs)
+    made = states.without(found, carried, sources)
+    for source in sources:
+        last = 0 if attrs["reverse"] else values[carried].shape[0]
+        states[source] = row_of(states[source], last)
+    return made
+
+
 def _loop_primitive(name: str, pure: bool) -> Primitive:
     def turns(node: Node) -> Turns:
         return _turns(node.inputs, **node.attrs)[0]
@@ -407,7 +431,7 @@ def _loop_primitive(name: str, pure: bool) -> Primitive:
         made, calls = _turns(node.inputs, **node.attrs)
         return {"body": [(made.graph, calls)]}
 
-    attributes = {"turns": turns, "inner": inner}
+    attributes = {"turns": turns, "inner": inner, "sources": _sources, "redraw": _redraw}
     return Primitive(name, "loop", _types, None, _rule, _batch, pure=pure, attributes=attributes)
 
 

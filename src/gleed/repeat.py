@@ -5,7 +5,9 @@ how many these are, so they are not kept: the loop counts its turns, and the gra
 again. It takes them in stretches of `_STRETCH` turns, the last one first. In a stretch the states
 at the beginning of every block of `_BLOCK` turns are kept, then those of each turn of one block
 after the other. So memory does not grow with the number of turns; every turn is run three times
-more, and of a long loop those before a stretch once for each stretch.
+more, and of a long loop those before a stretch once for each stretch. Where turns draw random
+numbers, the states of the generators are among those of the loop then (`gleed.redrawing`), which
+keeps those that it began with.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from gleed.flow import Body, Chosen, Gradient, branch, for_elements, graph_of
 from gleed.loop import BatchedBody, is_zero, kept, loop, row_of, zeros_like
 from gleed.primitives import reduce_any, where
 from gleed.primitives.core import Batch, Primitive, Types, require, same_shape
-from gleed.trace import Standin
+from gleed.redrawing import Place, Source, States, drawing
+from gleed.trace import Standin, Trace
 
 _BLOCK = 32
 _STRETCH = _BLOCK * _BLOCK
@@ -39,18 +42,33 @@ def repeat(
     """The states that are left when `condition(*states, *constants)`, a 0-d bool, is no longer
     true; as long as it is, `body(*states, *constants)` gives the next ones, of the same types.
 
-    counted: whether to count the turns; the gradient, if there is one, need not do so then. It runs
-    `condition` and `body` again, so there is none where these draw random numbers.
+    counted: whether to count the turns; the gradient, if there is one, need not do so then. There
+    is none where `condition` draws random numbers, or `body` does and they are not counted.
     """
     carried = len(starts)
     if counted:
-        trace = starts[0].trace
+        trace, inputs = starts[0].trace, (*starts, *constants)
+        constants = [*constants, *(_state(trace, inputs, k) for k in _drawn(condition, body))]
         starts = [*starts, trace.const(0, "i64")]
-        inputs = carried + len(constants)
-        condition, body = _uncounted(condition, carried, inputs), _counting(body, carried, inputs)
+        total = carried + len(constants)
+        condition, body = _uncounted(condition, carried, total), _counting(body, carried, total)
     primitive = _DRAWING_REPEAT if condition.draws or body.draws else _REPEAT
     found = primitive(*starts, *constants, condition=condition, body=body, carried=len(starts))
     return (found if isinstance(found, tuple) else (found,))[:carried]
+
+
+def _state(trace: Trace, inputs: Sequence[Standin], source: Place) -> Standin:
+    """The state of a generator, before it is drawn from."""
+    given = () if source is None else (inputs[source],)
+    attrs = {"given": source is not None, "checked": False, "lent": False}
+    state: Standin = trace.emit(p.random_state, given, attrs)
+    return state
+
+
+def _drawn(condition: Body, body: Body) -> Sequence[Place]:
+    """The generators that a loop draws from."""
+    require(not condition.draws, "repeat", "what is decided by is not drawn again", ())
+    return drawing(body).sources if body.draws else ()
 
 
 def _turn(values: Sequence[Value], condition: Body, body: Body, carried: int) -> tuple[Part, Part]:
@@ -111,6 +129,12 @@ def _uncounted(body: Body, carried: int, inputs: int, others: int = 1) -> Chosen
 
 def _counting(body: Body, carried: int, inputs: int) -> _Counting:
     return _Counting(_uncounted(body, carried, inputs), carried)
+
+
+def _plain(condition: Body, body: _Counting) -> tuple[Body, Body]:
+    """The bodies of a loop that counts its turns, as they were before."""
+    assert isinstance(condition, Chosen)
+    return condition.body, body.body.body
 
 
 # ---- the gradient
@@ -284,12 +308,18 @@ def _repeat_rule(
         count = p.sub(y[carried], inputs[carried])
         body = body.body.body
         del places[carried]
+        drawn = _drawn(condition, body)
+        if drawn:
+            body = drawing(body).redrawing(drawn, carried, carried)
+            places[carried:carried] = range(len(inputs) - len(drawn), len(inputs))
+            carried += len(drawn)
     else:
+        require(not body.draws, "repeat", "turns are counted that are to be drawn again", ())
         counting = _counting(body, carried, len(inputs))
         check = _uncounted(condition, carried, len(inputs))
         starts = [*inputs[:carried], inputs[0].trace.const(0, "i64")]
         count = repeat(starts, inputs[carried:], check, counting, counted=False)[-1]
-    inputs, total = tuple(inputs[i] for i in places), len(inputs)
+    total, inputs = len(inputs), tuple(inputs[i] for i in places)
     states = tuple(i for i in range(carried) if is_float(inputs[i].dtype))
     reached = _reached(body, inputs, carried, states)
     turns = _Turns(body, carried, len(inputs), states, reached)
@@ -316,6 +346,40 @@ def _reached(
     ).derive([*values, *results, *(values[k] for k in states)])
     known = derived.gradients
     return tuple(k for k in range(carried, len(inputs)) if known[k] is not None)
+
+
+# ---- drawing again
+def _sources(node: Node) -> list[Source]:
+    condition, body, carried = (node.attrs[k] for k in ("condition", "body", "carried"))
+    inputs = node.inputs
+    if isinstance(body, _Counting):
+        condition, body = _plain(condition, body)
+        inputs = (*inputs[: carried - 1], *inputs[carried:])
+    return [None if k is None else inputs[k] for k in _drawn(condition, body)]
+
+
+def _redraw(node: Node, values: Sequence[Standin], states: States) -> tuple[Standin, ...]:
+    """The states of generators are handed on from turn to turn."""
+    condition, body, carried = (node.attrs[k] for k in ("condition", "body", "carried"))
+    sources, total, inputs = states.sources(node), len(values), node.inputs
+    counted = isinstance(body, _Counting)
+    if counted:
+        condition, body = _plain(condition, body)
+        carried, total = carried - 1, total - 1
+        inputs = (*inputs[:carried], *inputs[carried + 1 :])
+    count = len(sources)
+    body = drawing(body).redrawing(states.places(body, inputs, sources), carried, carried)
+    condition = _uncounted(condition, carried, total, count)
+    if counted:
+        condition = _uncounted(condition, carried + count, total + count)
+        body = _counting(body, carried + count, total + count)
+    found = _REPEAT(
+        *(*values[:carried], *(states[s] for s in sources), *values[carried:]),
+        condition=condition,
+        body=body,
+        carried=carried + count + counted,
+    )
+    return states.without(found, carried, sources)
 
 
 # ---- batches
@@ -385,7 +449,7 @@ def _repeat_primitive(name: str, pure: bool) -> Primitive:
     return Primitive(
         *(name, "while", _repeat_types, None, _repeat_rule, _repeat_batch),
         pure=pure,
-        attributes={"parts": parts, "inner": inner},
+        attributes={"parts": parts, "inner": inner, "sources": _sources, "redraw": _redraw},
     )
 
 

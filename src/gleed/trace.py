@@ -278,13 +278,14 @@ def replay(
     moved: Callable[[Any], Any] = lambda size: size,
     seen: Callable[[Node, Standin], None] = lambda node, y: None,
     made: dict[Value, Standin] | None = None,
+    emit: Callable[[Node, tuple[Standin, ...], dict[str, Any]], Any] | None = None,
 ) -> tuple[Standin, ...]:
     """Add the nodes of a graph to a trace, in the order in which they were made, computed from
     `inputs`; its outputs there.
 
     params: the run-time numbers by their number. moved: a size, for a trace of other sizes.
     seen: called with every node and what becomes of its first result. made: filled with what
-    becomes of every value.
+    becomes of every value. emit: adds what a node becomes, if not another of its kind.
     """
     made = {} if made is None else made
     made |= zip(graph.inputs, inputs, strict=True)
@@ -302,7 +303,11 @@ def replay(
         else:
             assert node.primitive is not None  # so have leaves only
             attrs = {name: _moved(attr, moved) for name, attr in node.attrs.items()}
-            results = trace.emit(node.primitive, tuple(made[v] for v in node.inputs), attrs)
+            values = tuple(made[v] for v in node.inputs)
+            if emit is None:
+                results = trace.emit(node.primitive, values, attrs)
+            else:
+                results = emit(node, values, attrs)
             results = results if isinstance(results, tuple) else (results,)
             made |= dict(zip(node.outputs, results, strict=True))
             if node.looped:

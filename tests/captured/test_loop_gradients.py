@@ -119,6 +119,118 @@ def test_a_loop_in_a_scan() -> None:
     require_same(run, [xs, weight], gleed.tensor(5))
 
 
+# ---- draws
+def drawing_turns(weight: Any, generator: Any) -> dict[str, Callable[..., Any]]:
+    """Turns that draw random numbers, by what is remarkable in them."""
+
+    def branch(y: Any) -> Any:
+        return gleed.cond(
+            y.sum() > 0, lambda y: dropout(y @ weight), lambda y: y @ weight * gleed.rand(3), (y,)
+        )
+
+    def step(carry: Any, row: Any) -> Any:
+        return carry + gleed.randn(3) * row, carry * gleed.rand(3)
+
+    def noise(y: Any) -> Any:
+        own = gleed.randn(2, 3, generator=generator)
+        gleed.randint(9, (5,), generator=gleed.random.default_generator)  # which nobody uses
+        return own + gleed.rand(2, 3) * gleed.randn(2, 3, generator=gleed.random.default_generator)
+
+    return {
+        "dropout": lambda y: [dropout((y @ weight).tanh())],
+        "layout": lambda y: [dropout((y @ weight).t()).t()],
+        "generators": lambda y: [(y @ weight + noise(y)).tanh()],
+        "branch": lambda y: [branch(y)],
+        "loop": lambda y: turns(gleed.tensor(3), lambda z: [dropout(z * 1.5)], y @ weight),
+        "scan": lambda y: [gleed.scan(step, gleed.zeros(3), y @ weight)[0] + y],
+        "reverse": lambda y: [gleed.scan(step, gleed.zeros(3), y @ weight, reverse=True)[1]],
+        "map": lambda y: [gleed.map(lambda row: dropout(row @ weight), y)],
+        "places": lambda y: [(y @ weight)[:, gleed.randperm(3)]],
+        "choices": lambda y: [y @ weight + gleed.multinomial(gleed.ones(2, 3), 3, True) / 9],
+        "events": lambda y: [y @ weight * gleed.bernoulli(gleed.full((2, 3), 0.4))],
+        "slopes": lambda y: [gleed.nn.functional.rrelu(y @ weight, training=True)],
+    }
+
+
+def dropout(x: Any) -> Any:
+    return gleed.nn.functional.dropout(x, 0.3)
+
+
+@pytest.mark.parametrize("name", list(drawing_turns(None, None)))
+def test_turns_that_draw(name: str) -> None:
+    generator = gleed.Generator()
+    weight = (gleed.randn(3, 3) * 0.7).requires_grad_()
+    x = gleed.randn(2, 3, requires_grad=True)
+    turn, cotangent = drawing_turns(weight, generator)[name], gleed.randn(2, 3)
+
+    def run(count: Any) -> Any:
+        return gleed.rand(2), turns(count, turn, x)[0], gleed.rand(2)
+
+    def found(run: Callable[..., Any], count: int) -> list[Any]:
+        gleed.manual_seed(5)
+        generator.manual_seed(7)
+        before, y, after = run(gleed.tensor(count))
+        state = gleed.get_rng_state(), generator.get_state()
+        gradients = grad(y, [x, weight], cotangent)
+        assert (gleed.get_rng_state() == state[0]).all()
+        assert (generator.get_state() == state[1]).all()
+        return bits([before, y, after, *state, *gradients])
+
+    compiled = gleed.compile(run, fullgraph=True)
+    for count in (3, 0, 1, 33, 3):
+        assert found(compiled, count) == found(run, count)
+    assert ": 1 program\n" in compiled.report()
+
+
+def test_long_loops_that_draw() -> None:
+    factor, x = gleed.tensor([0.999, 1.001], requires_grad=True), gleed.ones(2, requires_grad=True)
+
+    def run(count: Any) -> Any:
+        gleed.manual_seed(1)
+        return turns(count, lambda y: [(y * factor).sin() + gleed.rand(2)], x)
+
+    @gleed.compile(fullgraph=True)
+    def captured(count: Any) -> Any:
+        return turns(count, lambda y: [(y * factor).sin() + gleed.rand(2)], x)
+
+    for count in (1025, 2100):
+        (expected,) = run(gleed.tensor(count))
+        gleed.manual_seed(1)
+        (y,) = captured(gleed.tensor(count))
+        pairs = [[z, *grad(z.sum(), [x, factor])] for z in (y, expected)]
+        assert bits(pairs[0]) == bits(pairs[1])
+
+
+def test_second_gradients_of_turns_that_draw() -> None:
+    weight = (gleed.randn(2, 2, dtype=gleed.float64) * 0.5).requires_grad_()
+    x = gleed.randn(2, dtype=gleed.float64, requires_grad=True)
+
+    def turn(y: Any, w: Any) -> Any:
+        noise = gleed.rand(2, dtype=gleed.float64)
+        return [gleed.cond(noise[0] > 0.5, lambda: (dropout(y) @ w).tanh(), lambda: y * noise)]
+
+    compiled = gleed.compile(
+        lambda x, w: turns(gleed.tensor(4), lambda y: turn(y, w), x)[0], fullgraph=True
+    )
+
+    def run(x: Any, w: Any) -> Any:
+        gleed.manual_seed(3)
+        return compiled(x, w)
+
+    assert gradcheck(run, (x, weight))
+    assert gradgradcheck(run, (x, weight))
+
+
+def test_turns_that_draw_have_no_gradient_for_a_batch() -> None:
+    def total(x: Any) -> Any:
+        return turns(gleed.tensor(2), lambda y: [dropout(y)], x)[0].sum()
+
+    mapped = gleed.func.vmap(gleed.func.grad(total), randomness="different")
+    message = "random_state: a while_loop that draws has no gradient for a batch"
+    with pytest.raises(gleed.errors.TraceError, match=message):
+        gleed.compile(mapped, fullgraph=True)(gleed.ones(3, 2))
+
+
 def test_second_gradients() -> None:
     count = gleed.tensor(3)
     weight = (gleed.randn(2, 2, dtype=gleed.float64) * 0.5).requires_grad_()

@@ -8,7 +8,7 @@ which branches and loops (`gleed.flow`, `gleed.loop`) are made of.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -26,7 +26,11 @@ from gleed.compiler.planning import Program
 from gleed.followed import FollowedSize, fixed, is_followed
 from gleed.gradient import Partition, substitute
 from gleed.loop import gradients_of, is_zero
+from gleed.primitives import copy
 from gleed.primitives.core import IRError
+from gleed.primitives.random import STATE
+from gleed.redrawing import Place as SourcePlace
+from gleed.redrawing import States, distinct, redraw, sources_of
 from gleed.trace import Standin, Trace, copy_calls, replay
 
 
@@ -34,11 +38,12 @@ from gleed.trace import Standin, Trace, copy_calls, replay
 class Recorded:
     """What a function computes. Two are equal if they compute the same.
 
-    Its inputs are tensors, then run-time numbers; its outputs are `results` ones of the function,
-    then what its gradient needs besides.
+    Its inputs are tensors, then run-time numbers, then states of generators that it draws from
+    `again`; its outputs are `results` ones of the function, then what its gradient needs besides.
 
     gradient: from the cotangents of `given` results, and what is `saved` ("input" or "output", with
-    its number), to the gradients of the inputs `edges`; None: there are none.
+    its number), to the gradients of the inputs `edges`; None: there are none. default: the run-time
+    number that stands for the default generator.
     """
 
     text: str
@@ -51,6 +56,8 @@ class Recorded:
     given: tuple[int, ...] = field(compare=False, default=())
     saved: tuple[tuple[str, int], ...] = field(compare=False, default=())
     edges: tuple[int, ...] = field(compare=False, default=())
+    default: int | None = None
+    again: int = field(compare=False, default=0)
 
     def __repr__(self) -> str:
         """Of equal bodies equal, for it is part of the text of those around it."""
@@ -61,6 +68,49 @@ class Recorded:
         """Whether it draws random numbers."""
         return any(node.draws for node in self.graph.nodes)
 
+    @property
+    def sources(self) -> list[SourcePlace]:
+        """The generators that it draws from."""
+        keys = (None if s is None else s.node.attrs["key"] for s in sources_of(self.graph))
+        others = (None if k in (None, self.default) else self.tensors + k for k in keys)
+        return distinct(others)
+
+    def redrawing(self, sources: Sequence[SourcePlace], at: int, first: int) -> Recorded:
+        """The body that draws from states; see `gleed.redrawing`. They come last, as input `first`
+        and those after it."""
+        trace = Trace()
+        trace.scope = self.scope
+        leaves = {n.attrs["key"]: n.outputs[0] for n in self.graph.nodes if n.op == "param"}
+        inputs = [trace.input(v.dtype, v.shape) for v in self.graph.inputs]
+        numbers = {k: trace.param(k, v.dtype) for k, v in leaves.items()}
+        known: list[Any] = [k if k is None else leaves.get(k - self.tensors, k) for k in sources]
+        states = States(
+            {s: trace.input(*STATE) for s in known},
+            None if self.default is None else leaves.get(self.default),
+        )
+
+        def seen(node: Node, y: Standin) -> None:
+            y.value.node.looped = node.looped
+            copy_calls(self.calls, trace, node, y)
+
+        with trace.active():
+            outputs = redraw(trace, self.graph, inputs, numbers, states, seen)
+            left = [copy(states[s]) for s in known]
+
+        def place(output: int) -> int:
+            return output + len(left) * (output >= at)
+
+        return replace(
+            self,
+            text=f"{self.text}\nagain from {sources} at {at} of {first}",
+            results=self.results + len(left),
+            graph=trace.graph([*outputs[:at], *left, *outputs[at:]]),
+            calls=trace.calls,
+            given=tuple(map(place, self.given)),
+            saved=tuple((kind, i if kind == "input" else place(i)) for kind, i in self.saved),
+            again=len(left),
+        )
+
     def __call__(self, *inputs: Standin) -> list[Standin]:
         """The outputs for some inputs."""
         trace = Trace.current()
@@ -69,8 +119,12 @@ class Recorded:
         return list(found) if isinstance(found, tuple) else [found]
 
     def _run(self, *inputs: Standin) -> Any:
-        found = self._replayed(self.graph, inputs[: self.tensors], inputs)
+        found = self._replayed(self.graph, self._values(inputs), inputs)
         return found if len(found) > 1 else found[0]
+
+    def _values(self, inputs: Sequence[Standin]) -> Sequence[Standin]:
+        """The inputs that are no run-time numbers."""
+        return [*inputs[: self.tensors], *inputs[len(inputs) - self.again :]]
 
     def _rule(self, g: Any, y: Any, *inputs: Standin) -> tuple[Standin | None, ...]:
         g, y = (g, y) if isinstance(y, tuple) else ((g,), (y,))
@@ -86,7 +140,7 @@ class Recorded:
         # A gradient is differentiated again, and with it what was kept for it.
         trace = inputs[0].trace
         tape, trace.tape = trace.tape, {}
-        outputs = self._replayed(self.graph, inputs[: self.tensors], inputs)
+        outputs = self._replayed(self.graph, self._values(inputs), inputs)
         more = gradients_of(trace, outputs[self.results :], kept, inputs)
         trace.tape = tape
         return tuple(
@@ -212,7 +266,9 @@ def _recorded(
         for n in (*graph.nodes, *(gradient.nodes if gradient else ()))
         for v in n.outputs
     ]
+    default = recorder.numbers.get((0, "i64", -1))
     text = f"{graph}\n{gradient}\n{trace.scope.guards}\n{saved}{edges}{given}{numbers}{groups}"
+    text += f"{default}"
     return Recorded(
         text,
         len(trace.inputs),
@@ -224,6 +280,7 @@ def _recorded(
         tuple(given),
         saved,
         edges,
+        default,
     )
 
 

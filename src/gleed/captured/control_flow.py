@@ -92,8 +92,9 @@ def while_loop(
     In a function under `gleed.compile` this is one loop of the program. Its gradient keeps no
     states: it runs the turns again, three times where there are up to 1024, and more often before
     the last of more. `scan`, which keeps what it needs, is faster where the number of turns is
-    known. Captured, a loop that draws random numbers has no gradient. All that is carried, and
-    what a turn reads besides, has a gradient if a result has: zeros where nothing is left of it.
+    known. Turns that are run again meet the random numbers of the first time, and generators are
+    left alone; captured, there is no gradient where `cond_fn` draws. All that is carried, and what
+    a turn reads besides, has a gradient if a result has: zeros where nothing is left of it.
 
     Args:
         cond_fn: returns a bool, or a bool tensor with one element.
@@ -500,11 +501,11 @@ def _repeated(
     tensors, numbers, (condition, body) = _together(outer, (check, turn), len(states))
     inputs = [*starts, *tensors[len(states) :]]
     differentiable = grad and any(t.requires_grad for t in inputs)
-    if differentiable and (condition.draws or body.draws):
+    if differentiable and condition.draws:
         raise Unfollowed(
-            "a captured while_loop that draws random numbers has no gradient, which would run its "
-            "turns again",
-            "draw before the loop, or use gleed.scan over the greatest number of steps",
+            "a captured while_loop whose cond_fn draws random numbers has no gradient, which would "
+            "run its turns again",
+            "let body_fn draw, and hand on what it has drawn",
         )
     operation = _repeat_operation(condition, body, len(states), len(numbers), differentiable)
     return lambda: build(form, _tuple(operation(inputs, *numbers)))

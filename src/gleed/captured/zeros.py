@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from gleed import _C, amp
+from gleed.captured.calls import Calls
 from gleed.captured.errors import Unfollowed
 from gleed.loop import zeros_like
 from gleed.ops.record import OPS, Op, Overload, Parameter
@@ -30,6 +31,7 @@ class _Reader:
         self.followed: dict[int, int] = {}
         self.unfollowed: set[Any] = set()
         self.held: list[Any] = []
+        self.story = Calls()
 
     def before(self, program: Any, tensors: Any, *rest: Any) -> bool:
         """A plan is about to run on these tensors."""

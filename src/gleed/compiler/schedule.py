@@ -238,8 +238,8 @@ class Schedule(Dependencies):
 
     def _library(self, node: Node, targets: dict[Value, int] | None = None) -> None:
         """A routine's step. Run-time numbers go to it as they are. `lent`: the first input only
-        lends the result its stride order (in a program of many, by movements). `targets`: memory
-        that some results have. After those that are `needed` it makes what is used."""
+        lends the last result its stride order (in a program of many, by movements). `targets`:
+        memory that some results have. After those that are `needed` it makes what is used."""
         assert node.primitive is not None  # so have leaves only
         lenders = node.inputs[: node.attrs.get("lent", 0)]
         operands = [v for v in node.inputs[len(lenders) :] if v.node.op != "param"]
@@ -252,6 +252,7 @@ class Schedule(Dependencies):
         moved = MOVEMENTS if self.placement is not None else ()
         like = [[self.real(v)] for v in lenders if self.is_real(v) or v.node.kind in moved]
         like += [self._rows(operands[i]) for i in attributes.get("rows_like", ())]
+        like[:0] = [[]] * (len(made) - 1 if lenders else 0)
         like += [[]] * (len(made) - len(like))
         there = targets or {}
         results = tuple(

@@ -299,5 +299,7 @@ def program_order(graph: Graph, stored: dict[Value, int]) -> list[Value]:
     for value, call in stored.items():
         begun[call] = min(value.node.serial, begun.get(call, value.node.serial))
     places = {v: (begun[call], i) for i, (v, call) in enumerate(stored.items())}
-    places |= {node.outputs[0]: (node.serial, -1) for node in graph.nodes if node.draws}
+    for node in (node for node in graph.nodes if node.draws):
+        # All at once, whichever of its results is stored.
+        places |= {v: (node.serial, -1) for v in node.outputs if v in places or not v.index}
     return sorted(places, key=lambda v: places[v])

@@ -40,6 +40,7 @@ from gleed.primitives.random import (
     random_integers,
     random_normal,
     random_permutation,
+    random_state,
     random_uniform,
     random_uniform_where,
 )

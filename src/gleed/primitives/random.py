@@ -4,19 +4,27 @@ Inputs, each there or not: a tensor whose stride order the result takes (`lent`)
 that is a generator (`given`; the default one without), a 0-d bool that says whether the call's
 arguments are valid (`checked`; if it is false the program's `explain` is called), and what the
 primitive needs besides (numbers are 0-d).
+
+Each has a partner that draws from a state, its last input, and gives the state afterwards, its
+first result, then the numbers: from equal states equal numbers, and no generator changes. By these
+the gradient of a loop, which runs turns again, meets the numbers of the first time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from gleed.compiler.graph import Shape, Value
+from gleed.compiler.graph import Node, Shape, Value
 from gleed.primitives.core import Batch, Primitive, Types, require
 from gleed.primitives.library import sort
 from gleed.primitives.movement import compact, reshape
 from gleed.primitives.pointwise import lt
 from gleed.primitives.reduction import broadcast, reduce_all
+
+STATE: tuple[str, Shape] = "i64", (628,)  # the type of the state of a generator
+_FROM_STATE = 2  # in place of `given`
 
 
 def _draw(name: str, dtype: str | None = None) -> Primitive:
@@ -25,10 +33,43 @@ def _draw(name: str, dtype: str | None = None) -> Primitive:
     def types(*inputs: Value, shape: Shape, kind: str = "", **_: Any) -> Types:
         return [(dtype or kind, shape)]
 
-    def no_gradient(g: Any, y: Any, *inputs: Any, **_: Any) -> tuple[None, ...]:
-        return (None,) * len(inputs)
+    def types_again(*inputs: Value, **attrs: Any) -> Types:
+        return [STATE, *types(*inputs, **attrs)]
 
-    return Primitive(name, "library", types, None, no_gradient, _drawn, pure=False)
+    again = Primitive(
+        *(f"{name}_again", "library", types_again, None, _no_gradient, _drawn_again),
+        attributes={"routine": name, "needed": 2},
+    )
+
+    def redraw(node: Node, inputs: Sequence[Any], states: Any) -> Any:
+        (source,) = _sources(node)
+        needed = [x for x, v in zip(inputs, node.inputs, strict=True) if v is not source]
+        attrs = node.attrs | {"given": _FROM_STATE}
+        states[source], found = again(*needed, states[source], **attrs)
+        return found
+
+    return _drawing(name, types, _drawn, redraw)
+
+
+def _drawing(name: str, types: Any, batch: Any, redraw: Any) -> Primitive:
+    attributes = {"sources": _sources, "redraw": redraw}
+    return Primitive(
+        *(name, "library", types, None, _no_gradient, batch), pure=False, attributes=attributes
+    )
+
+
+def _sources(node: Node) -> tuple[Value | None]:
+    """The generator: a run-time number, or None, the default one."""
+    return (node.inputs[node.attrs["lent"]] if node.attrs["given"] else None,)
+
+
+def _no_gradient(g: Any, y: Any, *inputs: Any, **_: Any) -> tuple[None, ...]:
+    return (None,) * len(inputs)
+
+
+def _drawn_again(primitive: Primitive, batch: Batch, *inputs: Any, **_: Any) -> Any:
+    rule = "a while_loop that draws has no gradient for a batch, which would draw again"
+    require(False, primitive.name, rule, [x.value for x in inputs])
 
 
 def _drawn(
@@ -93,3 +134,15 @@ random_normal = _draw("random_normal", "f64")
 random_choices: Primitive = _draw("random_choices", "i64")
 # Uniform numbers where a row-major bool holds, zeros elsewhere.
 random_uniform_where: Primitive = _draw("random_uniform_where", "f64")
+
+
+def _state(node: Node, inputs: Sequence[Any], states: Any) -> Any:
+    return states[_sources(node)[0]]
+
+
+def _state_types(*inputs: Value, **_: Any) -> Types:
+    return [STATE]
+
+
+# The state of a generator, before what is drawn later.
+random_state = _drawing("random_state", _state_types, _drawn_again, _state)
