@@ -85,3 +85,37 @@ def test_their_gradients(order: Callable) -> None:
         run(x).backward()
         found.append(x.grad)
     assert gleed.equal(*found)
+
+
+SCANS = {
+    "sum": lambda x, d: (x * 1.1).cumsum(d),
+    "product": lambda x, d: (x * 0.9).cumprod(d),
+    "converted": lambda x, d: x.double().cumsum(d).to(x.dtype) * 0.5,
+    "twice": lambda x, d: (x.cumprod(d) * x.double()).cumsum(d),
+    "joined": lambda x, d: gleed.cat([x.cumsum(d), (x.int() + x.float()).cumsum(d)], d),
+    "log": lambda x, d: x.logcumsumexp(d),
+    "greatest": lambda x, d: x.exp().cummax(d)[0],
+}
+
+
+@pytest.mark.parametrize("dtype", [gleed.float32, gleed.bfloat16, gleed.float16, gleed.float64])
+@pytest.mark.parametrize("scan", SCANS.values(), ids=SCANS)
+def test_scans_have_one_order(scan: Callable, dtype: gleed.dtype) -> None:
+    """The same bits along rows and along columns, eagerly and captured; of gradients, too."""
+    compiled = gleed.compile(scan, fullgraph=True)
+    for shape in ((2, 3, 21), (3, 40, 66), (1, 1, 1030)):
+        gleed.manual_seed(3)
+        data = gleed.rand(shape, dtype=gleed.float64).add(0.3).to(dtype)
+        weight, found = gleed.rand(shape), []
+        for order in ((0, 1, 2), (2, 1, 0), (0, 2, 1)):
+            back = sorted(range(3), key=order.__getitem__)
+            for run, turned in ((scan, False), (compiled, False), (scan, True), (compiled, True)):
+                x = data.permute(order).contiguous().detach().requires_grad_()
+                y = x if turned else x.permute(back)
+                y = run(y, order.index(2) if turned else 2)
+                y = y.permute(back) if turned else y
+                (y.narrow(2, 0, shape[2]) * weight).sum().backward()
+                assert x.grad is not None
+                found.append((y.detach(), x.grad.permute(back)))
+        for y, gradient in found:
+            assert gleed.equal(y, found[0][0]) and gleed.equal(gradient, found[0][1])

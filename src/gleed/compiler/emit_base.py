@@ -119,7 +119,7 @@ class Emitter:
         column, reducers = self.variant.orientation == "column", self.reducers.values()
         if not column and any(r.rounds for r in reducers):
             return 4  # with four accumulators in any case
-        each = sum(item_size(dtype) for r in reducers for dtype in r.parts) / self.kernel.width
+        each = sum(r.bytes for r in reducers) / self.kernel.width
         room = 0.75 * self.target.registers
         return next((n for n in (8 if column else 4, 4, 2) if n * each <= room), 1)
 

@@ -9,7 +9,8 @@ for i2:                       a block of vectors: row values of stage 0
 
 from __future__ import annotations
 
-from gleed.compiler.emit_base import Emitter, Place
+from gleed.compiler.emit_base import Place
+from gleed.compiler.emit_scan import ScanEmitter
 from gleed.compiler.kernel import Node
 from gleed.compiler.llvm_text import State
 from gleed.compiler.passes import Pass
@@ -18,7 +19,7 @@ from gleed.compiler.passes import Pass
 _ADDITIONS = 64
 
 
-class ColumnEmitter(Emitter):
+class ColumnEmitter(ScanEmitter):
     """Emits "column" variants."""
 
     def emit(self) -> None:
@@ -119,10 +120,7 @@ class ColumnEmitter(Emitter):
 
     def _outer(self, now: Pass, i0: str, lanes: int, copies: int, state: State) -> State:
         self.loop["i0"] = i0
-        for node in now.nodes:
-            if node.op == "scan":
-                for u in range(copies):
-                    state = state | self.start_state((node, u), node, lanes)
+        state = state | self.start_scans(now, lanes, copies)
         if "count" not in state:
             return self._inner(now, "0", self.size(1), lanes, copies, state)
 
@@ -150,7 +148,7 @@ class ColumnEmitter(Emitter):
                 index = self.code.op(f"add i64 {line}, {i1}")
             return self.at_point(now, lanes, copies, state, index)
 
-        return self.code.loop(start, end, 1, state, self.types, point)
+        return self.one_by_one(now, start, end, state, point)
 
     def _flush(self, now: Pass, lanes: int, copies: int, state: State) -> State:
         changed: State = {"count": "0"}
@@ -162,11 +160,7 @@ class ColumnEmitter(Emitter):
         return changed
 
     def _scan(self, node: Node, lanes: int, copies: int, state: State) -> None:
-        reducer = self.reducers[node]
-        for u in range(copies):
-            x, key = self.get(node.args[0], lanes, u), (node, u, 0)
-            (state[key],) = reducer.update(self.code, [state[key]], x, str, lanes, None)
-            self.scopes[Place.POINT].values[node, u] = state[key]
+        self.scan_point(node, self.loop["i1"], lanes, copies, state)
 
     def linear_index(self, index: str, lanes: int, u: int) -> str:
         """See `Emitter.linear_index`."""

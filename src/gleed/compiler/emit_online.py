@@ -10,8 +10,9 @@ import sys
 from functools import partial
 
 from gleed.compiler import kernel as k
-from gleed.compiler.emit_base import Emitter, Place
+from gleed.compiler.emit_base import Place
 from gleed.compiler.emit_nodes import choose, compare, emit_tree
+from gleed.compiler.emit_scan import ScanEmitter
 from gleed.compiler.kernel import Node
 from gleed.compiler.llvm_text import SCALAR_TYPES, State, literal, value_type
 from gleed.compiler.mathlib.exponential import exp_term
@@ -22,7 +23,7 @@ _MARGIN = 1.0
 _LOWEST = {"f32": -float.fromhex("0x1.fffffep127"), "f64": -sys.float_info.max}
 
 
-class OnlineEmitter(Emitter):
+class OnlineEmitter(ScanEmitter):
     """Emits what passes with running maxima need. These are vectors of equal lanes."""
 
     def start_running(self, now: Pass) -> State:

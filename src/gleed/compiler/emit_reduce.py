@@ -1,4 +1,4 @@
-"""Accumulators of reductions and scans: their start, update, merging and horizontal combination.
+"""Accumulators of reductions: their start, update, merging and horizontal combination.
 
 An accumulator is a list of LLVM values, one for each of `parts`: the running value and, for argmax
 and argmin, its index. Every combination happens in a fixed order, so results depend on sizes alone.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gleed.compiler.emit_nodes import choose, compare, extreme
-from gleed.compiler.kernel import Node, integer_range, is_float
-from gleed.compiler.llvm_text import SCALAR_TYPES, Code, literal, value_type, vector_type
+from gleed.compiler.kernel import Node, integer_range, is_float, item_size
+from gleed.compiler.llvm_text import Code, literal, value_type, vector_type
 
 
 class Reducer:
@@ -27,6 +27,8 @@ class Reducer:
         self.cascades = self.op == "sum" and is_float(self.dtype)
         # The order in which it adds shows in the result.
         self.rounds = self.op in ("sum", "prod") and is_float(self.dtype)
+        # Of one lane; scans that round keep the last group apart.
+        self.bytes = sum(map(item_size, self.parts)) * (1 + (self.scans and self.rounds))
 
     def start(self, lanes: int) -> list[str]:
         """The accumulator of nothing."""
@@ -63,7 +65,7 @@ class Reducer:
                 for value, old, dtype in zip((x, index()), state, self.parts, strict=True)
             ]
         else:
-            new = [self._combine(code, x, state[0], lanes)]
+            new = [self.combine(code, x, state[0], lanes)]
         if mask is None:
             return new
         return [
@@ -71,31 +73,10 @@ class Reducer:
             for value, old, dtype in zip(new, state, self.parts, strict=True)
         ]
 
-    def prefixes(self, code: Code, carry: str, x: str, lanes: int) -> tuple[str, str]:
-        """The running values after each lane of `x`, one lane after another from the scalar
-        `carry`, and that after the last one: sums of 1, 2, 4, … neighbours, so that of the long
-        chain from vector to vector only one operation is left."""
-        kind, scalar = value_type(self.dtype, lanes), SCALAR_TYPES[self.dtype]
-        distance = 1
-        while distance < lanes:
-            picks = ", ".join(f"i32 {lanes - distance + i}" for i in range(lanes))
-            neutral = self.start(lanes)[0]
-            shifted = code.op(
-                f"shufflevector {kind} {neutral}, {kind} {x}, <{lanes} x i32> <{picks}>"
-            )
-            x = self._combine(code, x, shifted, lanes)
-            distance *= 2
-        if lanes == 1:
-            result = self._combine(code, x, carry, 1)
-            return result, result
-        last = code.op(f"extractelement {kind} {x}, i32 {lanes - 1}")
-        result = self._combine(code, x, code.splat(carry, scalar, lanes), lanes)
-        return result, self._combine(code, last, carry, 1)
-
     def merge(self, code: Code, a: list[str], b: list[str], lanes: int) -> list[str]:
         """Combine two accumulators."""
         if not self.indexed:
-            return [self._combine(code, b[0], a[0], lanes)]
+            return [self.combine(code, b[0], a[0], lanes)]
         bits = vector_type("i1", lanes)
         beats = self._beats(code, b[0], a[0], lanes)
         beaten = self._beats(code, a[0], b[0], lanes)
@@ -141,7 +122,8 @@ class Reducer:
             state, lanes = self.merge(code, low, high, half), half
         return state
 
-    def _combine(self, code: Code, x: str, running: str, lanes: int) -> str:
+    def combine(self, code: Code, x: str, running: str, lanes: int) -> str:
+        """Take `x` in to a running value; of scans it is the later one."""
         kind = value_type(self.dtype, lanes)
         if self.op in ("max", "min"):
             # Of equal elements a scan gives the later one, which shows in the signs of zeros.

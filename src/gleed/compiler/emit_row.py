@@ -146,9 +146,7 @@ class RowEmitter(OnlineEmitter):
 
     def _line(self, now: Pass, i1: str, state: State) -> State:
         self._open_line(now, i1)
-        for node in now.nodes:
-            if node.op == "scan":
-                state = state | self.start_state((node, 0), node, 1)
+        state = state | self.start_lanes(now)
         if not self._has_points(now):
             return state
         if "count" not in state:
@@ -216,8 +214,9 @@ class RowEmitter(OnlineEmitter):
     def _rest(self, now: Pass, start: str, end: str, state: State) -> State:
         """Points that do not fill groups of vectors."""
         if self._scalar_tail or self.lanes == 1:
-            return self.code.loop(
-                start, end, 1, state, self.types, lambda i2, s: self._points(now, i2, 1, 1, s)
+            state = state | self.leave_lanes(now, state)
+            return self.one_by_one(
+                now, start, end, state, lambda i2, s: self._points(now, i2, 1, 1, s)
             )
         return self._masked(now, start, end, state)
 
@@ -303,10 +302,10 @@ class RowEmitter(OnlineEmitter):
         return self.at_point(now, lanes, copies, state, index)
 
     def _scan(self, node: Node, lanes: int, copies: int, state: State) -> None:
-        for u in range(copies):
-            x, carry = self.get(node.args[0], lanes, u), state[node, 0, 0]
-            value, state[node, 0, 0] = self.reducers[node].prefixes(self.code, carry, x, lanes)
-            self.scopes[Place.POINT].values[node, u] = value
+        if lanes > 1:
+            self.side_by_side(node, lanes, copies, state)
+        else:
+            self.scan_point(node, self.loop["i2"], lanes, copies, state)
 
     def linear_index(self, index: str, lanes: int, u: int) -> str:
         """See `Emitter.linear_index`."""
