@@ -101,6 +101,8 @@ OPERATIONS: dict[str, Callable[[int, int], int]] = {
 }
 
 
+_STRIDE = 1 << 20  # the weight of a stride, beside which that of any expression of sizes is small
+
 # How two sizes can be said to compare; of symbols this decides it, as the traced call has it.
 RELATIONS: dict[str, Callable[[Size, Size], bool]] = {
     "eq": operator.eq,
@@ -254,10 +256,13 @@ def _key(size: Size) -> int:
 
 
 def _weight(size: Size) -> int:
-    """How complicated a size is; an expression is heavier than any part of it."""
+    """How complicated a size is; an expression is heavier than any part of it, and a stride heavier
+    than what equals it: a backward knows the sizes of what it was called with, but no strides."""
     if not isinstance(size, Dim):
         return 0
-    return 1 + sum(_weight(arg) for arg in size.args) if size.op in OPERATIONS else 1
+    if size.op in OPERATIONS:
+        return 1 + sum(_weight(arg) for arg in size.args)
+    return _STRIDE if size.op == "stride" else 1
 
 
 def _simplify(op: str, a: Size, b: Size) -> Size | None:
