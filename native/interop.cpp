@@ -271,7 +271,7 @@ PyObject* numpy(PyObject** cache, const char* name) {
   return *cache;
 }
 
-bool check_array_access(const Tensor* t, const char* op) {
+bool check_array_access(Tensor* t, const char* op) {
   if (!concrete(t, op)) return false;
   if (requires_grad(t)) {
     raise("GradientError",
@@ -285,7 +285,7 @@ bool check_array_access(const Tensor* t, const char* op) {
           op);
     return false;
   }
-  return true;
+  return readable(t, op);  // here, for NumPy tries other ways where that fails
 }
 
 }  // namespace

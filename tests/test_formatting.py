@@ -61,6 +61,14 @@ def test_tensors_print_as_in_pytorch(values, dtype, text):
     assert tensor_repr(gleed.tensor(values, dtype=getattr(gleed, dtype))) == text
 
 
+def test_numbers_in_f_strings_as_in_pytorch():
+    half, three = gleed.tensor(0.5, requires_grad=True), gleed.tensor(3)
+    assert (f"{half:.2f}", f"{half}", f"{three:>4d}") == ("0.50", "0.5", "   3")
+    assert f"{gleed.ones(2)}" == "tensor([1., 1.])"
+    with pytest.raises(TypeError, match="unsupported format string"):
+        format(gleed.ones(1), ".2f")
+
+
 def test_long_rows_are_wrapped():
     assert tensor_repr(gleed.arange(22)) == (
         "tensor([ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, 16, 17,\n"

@@ -382,6 +382,8 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """All dims in reverse order."""
+    def __format__(self, spec: str) -> str:
+        """Return the text of `tensor` in an f-string: of a 0-d one that of its number."""
     def _to(
         self, dtype: DType, copy: Bool = False, memory_format: MemoryFormat | None = ...
     ) -> Tensor:

@@ -131,4 +131,5 @@ _C.register_slot("advanced_index", subscripts.get_item)
 _C.register_slot("setitem", subscripts.set_item)
 tensor_methods.install()
 Tensor.__repr__ = formatting.tensor_repr
+Tensor.__format__ = formatting.tensor_format
 autograd.connect({name: ops.OPS[name].public for name in autograd.ENGINE_OPS})

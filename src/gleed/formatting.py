@@ -117,6 +117,18 @@ def tensor_repr(tensor: Tensor) -> str:
     return _with_suffixes(prefix + contents, _suffixes(tensor), indent=len(prefix))
 
 
+def tensor_format(tensor: Tensor, spec: str) -> str:
+    """Return the text of `tensor` in an f-string: of a 0-d one that of its number.
+
+    >>> loss = gleed.tensor(0.125)
+    >>> f"{loss:.2f}", f"{loss}", f"{gleed.ones(2)}"
+    ('0.12', '0.125', 'tensor([1., 1.])')
+    """
+    if tensor.ndim == 0 and type(tensor) is Tensor:
+        return format(tensor.item(), spec)
+    return object.__format__(tensor, spec)
+
+
 def tensor_str(tensor: Tensor, indent: int = 0) -> str:
     """Return only the elements of `tensor`, in brackets, for lines that begin at `indent`.
 

@@ -61,21 +61,6 @@ def test_bodies_that_cannot_be_captured(body: Any) -> None:
     assert COUNT.tolist() == [n + 4 * (body is writes) for n in before]
 
 
-def test_python_that_decides_by_a_value_is_told_what_to_use() -> None:
-    @gleed.compile(fullgraph=True)
-    def relu(x: Any) -> Any:
-        while x.sum() > 0:
-            x = x - 1
-        return x
-
-    with pytest.raises(TraceError) as error:
-        relu(gleed.ones(2))
-    assert str(error.value).endswith(
-        f"at {__file__}:{relu.__wrapped__.__code__.co_firstlineno + 2}: while x.sum() > 0:; "
-        "decide by gleed.cond, gleed.while_loop or gleed.where in place of Python"
-    )
-
-
 # ---- errors
 ONE, TWO = gleed.ones(2), gleed.ones(3)
 

@@ -207,6 +207,7 @@ def record(
             recorder.place(tensor)
         with amp.separate_cache(known=True):  # what is converted here is never computed
             result = function()
+        recorder.require_followed()
         _C.set_recorder(None)
         made, form = take_apart(result)
         outputs = [recorder.memory.read(recorder.place(t)) for t in made]

@@ -165,6 +165,7 @@ class CompiledFunction:
             with amp.separate_cache(), followed_lengths(lengths):
                 result = plain(self._function(*args, **kwargs))
             if not failures:
+                recorder.require_followed()
                 _C.set_recorder(None)
                 try:
                     program = capture(recorder, result)

@@ -13,6 +13,7 @@ from typing import Any
 
 from gleed import _C, primitives
 from gleed.capture import integers_and_numbers
+from gleed.captured.advice import advice
 from gleed.captured.calls import Call, Calls
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import Memory, Part, Place, place_of
@@ -25,6 +26,7 @@ from gleed.compiler.kernel import HALVES
 from gleed.compiler.pipeline import enabled
 from gleed.compiler.planning import Program
 from gleed.followed import FollowedInt, FollowedNumber, FollowedSize, fixed, is_followed
+from gleed.places import frames, users_place
 from gleed.primitives.core import IRError
 from gleed.primitives.movement import inverse
 from gleed.trace import Standin, Trace, replay
@@ -181,6 +183,11 @@ class Recorder:
         """Give up for a reason that was raised."""
         self.live, self.reason = False, reason
         self._give_up(reason)
+
+    def require_followed(self) -> None:
+        """Raise why it has given up, if the function has caught that."""
+        if self.reason is not None:
+            self._give_up(self.reason)
 
     # ---- numbers that Python sees
     def size(self, size: Size) -> Any:
@@ -500,9 +507,10 @@ class Recorder:
                 fixed(size)
 
     def _read(self, tensor: Any, what: str) -> None:
+        *_, frame = frames()
         raise Unfollowed(
             f"the value of a tensor is known only when the captured program runs; {what} needs it",
-            "decide by gleed.cond, gleed.while_loop or gleed.where in place of Python",
+            advice(what, users_place().text, frame),
         )
 
 

@@ -161,6 +161,7 @@ def record(
     recorder.outer = previous
     try:
         results, result_form = take_apart(function(*args, **kwargs))
+        recorder.require_followed()
         # Each is one of its own, and none a leaf, which would have no history.
         for i, t in enumerate(results):
             again = any(t is other for other in results[:i]) or (t.requires_grad and t.is_leaf)
