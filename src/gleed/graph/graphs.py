@@ -11,7 +11,17 @@ from gleed import _C
 from gleed.errors import ArgumentError, GraphError
 from gleed.graph.data import advice, as_tensor
 from gleed.graph.infer import infer, located, single
-from gleed.graph.node import CONSTANT, NO_OP, Composite, Node, Operation, Type, mapped, nodes_in
+from gleed.graph.node import (
+    CONSTANT,
+    NO_OP,
+    Composite,
+    Node,
+    Operation,
+    Outcome,
+    Type,
+    mapped,
+    nodes_in,
+)
 from gleed.graph.shape import Shape
 from gleed.graph.sizes import SizeNode
 from gleed.graph.sizes import as_tensor as sizes_as_tensor
@@ -23,6 +33,7 @@ from gleed.places import users_place
 numpy = lazy("numpy")
 
 GLOBAL_VARIABLES, TRAINABLE_VARIABLES = "variables", "trainable_variables"
+LOCAL_VARIABLES = "local_variables"  # for which a checkpoint has no use
 
 
 class Graph:
@@ -45,6 +56,7 @@ class Graph:
         self.seed: int | None = None
         self.collections: dict[str, list[Any]] = {}
         self.shared: dict[str, Any] = {}  # variables of get_variable, by name
+        self.scopes: set[str] = set()  # variable scopes that were entered in the present one
         self.programs: dict[Any, Any] = {}
         self.count = 0  # of the operations made, also in bodies; seeds follow from it
         self._operations: dict[str, Operation] = {}
@@ -130,6 +142,10 @@ class Graph:
             )
         return given
 
+    def is_feedable(self, tensor: Any) -> bool:
+        """Whether a node can be fed: all but what Python makes after a run."""
+        return isinstance(self.element(tensor), Node) and not isinstance(tensor, Outcome)
+
     def finalize(self) -> None:
         """From here on nothing can be added."""
         self.finalized = True
@@ -197,7 +213,7 @@ class Graph:
     def add(
         self,
         type: str,
-        function: Callable[..., Any] | None = None,
+        function: Any = None,
         args: Sequence[Any] = (),
         kwargs: dict[str, Any] | None = None,
         *,
@@ -265,6 +281,7 @@ class Graph:
             return tuple(-1 if n is None else int(n) for n in leaf)
         if isinstance(leaf, Node):
             self.element(leaf)
+            _ = leaf.dtype  # which an outcome has not
         elif isinstance(leaf, numpy.generic):
             return leaf.item()
         elif isinstance(leaf, _C.Tensor | numpy.ndarray):

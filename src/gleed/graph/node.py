@@ -79,7 +79,7 @@ class Operation:
         type: str,
         name: str,
         place: Place,
-        function: Callable[..., Any] | None = None,
+        function: Any = None,
         args: Sequence[Any] = (),
         kwargs: dict[str, Any] | None = None,
         control_inputs: Sequence[Operation] = (),
@@ -224,6 +224,30 @@ class Node:
     __xor__, __rxor__ = _operator("bitwise_xor")
     __lt__, __le__, __gt__, __ge__ = (_operator(n)[0] for n in ("lt", "le", "gt", "ge"))
     __neg__, __invert__, __abs__ = _unary("neg"), _unary("bitwise_not"), _unary("abs")
+
+
+class Outcome(Node):
+    """What Python makes of values when a run is over; it is no tensor and has no dtype."""
+
+    __slots__ = ()
+
+    def __init__(self, op: Operation) -> None:
+        self.op, self.index, self.shape, self.shares = op, 0, Shape(()), None
+
+    @property
+    def dtype(self) -> Any:  # type: ignore[override]
+        """Whoever asks for it wants to compute with it. Raises GraphError."""
+        raise GraphError(
+            "graph: operations compute with tensors, which what Python makes after a run is not; "
+            f"{self.describe()} came, made at {self.op.place}; fetch it, and use its value"
+        )
+
+    def describe(self) -> str:
+        """The name, and what made it."""
+        return f"{self.name!r} (of {self.op.type})"
+
+    def __repr__(self) -> str:
+        return f"<Outcome {self.name!r} of {self.op.type}>"
 
 
 @dataclass(frozen=True, eq=False)

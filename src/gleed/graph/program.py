@@ -55,7 +55,8 @@ class Program:
 
     `function(feeds, variables, generators)` takes tensors in the order of `feeds`, `variables` and
     `random`, and returns one value per fetch, None for operations. `needed` are the variables whose
-    values it reads, the others among `variables` get their first ones from it.
+    values it reads, the others among `variables` get their first ones from it. `sources` give some
+    of the feeds, `sinks` take some of the fetches.
     """
 
     source: str
@@ -65,6 +66,9 @@ class Program:
     needed: tuple[Any, ...]
     random: tuple[Operation, ...]
     lines: dict[int, Operation]
+    fetches: tuple[Element, ...]
+    sources: list[Operation]
+    sinks: list[Operation]
 
     def __post_init__(self) -> None:
         self._run = CompiledFunction(self.function, quiet=True)
@@ -145,7 +149,11 @@ class _Writer:
         needed, random = tuple(self.needed), tuple(self.random)
         function = namespace["program"]
         lines = {line + 2: op for line, op in self.places.items()}  # two stand before the first
-        return Program(source, function, self.schedule.feeds, variables, needed, random, lines)
+        plan = self.schedule
+        return Program(
+            source, function, plan.feeds, variables, needed, random, lines, plan.fetches,
+            plan.sources, plan.sinks,
+        )  # fmt: skip
 
     def _body(self, body: Body, differentiated: bool) -> None:
         """A body, as a function in the function."""

@@ -12,18 +12,28 @@ from collections.abc import Iterable, Sequence
 
 from gleed.errors import GraphError
 from gleed.graph.node import GRADIENTS, PLACEHOLDER, Node, Operation
+from gleed.graph.outside import Sink, Source
 
 Element = Node | Operation
 
 
 class Schedule:
-    """Which operations run, in which order, and which of them are differentiated."""
+    """Which operations run, in which order, and which of them are differentiated.
+
+    Results of `sources` are fed too, what `sinks` need is fetched too.
+    """
 
     def __init__(self, fetches: Sequence[Element], feeds: Sequence[Node]) -> None:
-        self.fetches, self.feeds = tuple(fetches), tuple(feeds)
         self._fed = set(feeds)
-        needed = self._needed()
-        self.operations = self._ordered(needed)
+        needed = self._needed(fetches)
+        self.sources = [op for op in needed if isinstance(op.function, Source)]
+        self.feeds = (*feeds, *(x for op in self.sources for x in op.outputs))
+        self._fed.update(self.feeds)
+        ordered = self._ordered(needed.difference(self.sources))
+        self.sinks = [op for op in ordered if isinstance(op.function, Sink)]
+        self.operations = [op for op in ordered if not isinstance(op.function, Sink)]
+        taken = (x for op in self.sinks for x in op.inputs)
+        self.fetches = (*fetches, *taken)
         self.written = {v for op in self.operations for v in op.writes}
         asked = [op for op in self.operations if op.type == GRADIENTS]
         self.watched = {x for op in asked for x in op.args[1]}
@@ -34,10 +44,8 @@ class Schedule:
         yield from (node.op for node in op.inputs if node not in self._fed)
         yield from op.control_inputs
 
-    def _needed(self) -> set[Operation]:
-        waiting = [
-            x if isinstance(x, Operation) else x.op for x in self.fetches if x not in self._fed
-        ]
+    def _needed(self, fetches: Sequence[Element]) -> set[Operation]:
+        waiting = [x if isinstance(x, Operation) else x.op for x in fetches if x not in self._fed]
         found = set(waiting)
         while waiting:
             op = waiting.pop()

@@ -12,7 +12,7 @@ from gleed.errors import ArgumentError, DTypeError, GraphError, ShapeError
 from gleed.graph.data import as_tensor
 from gleed.graph.defaults import current_graph
 from gleed.graph.graphs import Graph
-from gleed.graph.node import Node, Operation
+from gleed.graph.node import Node, Operation, mapped
 from gleed.graph.program import Program, build_program
 from gleed.graph.sizes import SizeNode
 from gleed.graph.stacks import STACKS
@@ -40,6 +40,7 @@ class Session:
         self.graph = current_graph() if graph is None else graph
         self._values: dict[Node, Tensor] = {}
         self._generators: dict[Operation, Generator] = {}
+        self.state: dict[Any, Any] = {}  # of sources, by whom it belongs to
         self._closed = False
 
     # ---- as a context
@@ -62,6 +63,7 @@ class Session:
         self._closed = True
         self._values.clear()
         self._generators.clear()
+        self.state.clear()
 
     # ---- running
     def run(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> Any:
@@ -85,9 +87,22 @@ class Session:
         for key, value in (feed_dict or {}).items():
             node = self._fed(key)
             feeds[node] = _checked(node, value)
-        results = self._run(self._program(flat, feeds), feeds)
-        values = iter([None if y is None else _exported(y) for y in results])
-        return _rebuilt(fetches, values)
+        program = self._program(flat, feeds)
+        for op in program.sources:
+            for node, value in zip(op.outputs, op.function.draw(self), strict=True):
+                feeds[node] = _checked(node, value)
+        results = [None if y is None else _exported(y) for y in self._run(program, feeds)]
+        if program.sinks:
+            results = self._taken(program, results)[: len(flat)]
+        return _rebuilt(fetches, iter(results))
+
+    def _taken(self, program: Program, results: Sequence[Any]) -> list[Any]:
+        """The values of all fetches, those of sinks included."""
+        values = dict(zip(program.fetches, results, strict=True))
+        for op in program.sinks:
+            args = mapped(op.args, lambda x: values[x] if isinstance(x, Node) else x)
+            values[op.outputs[0]] = op.function.take(self, *args)
+        return [values[x] for x in program.fetches]
 
     def program(self, fetches: Any, feeds: Sequence[Any] = ()) -> Program:
         """The program that `run` runs for these fetches when these nodes are fed.
@@ -154,6 +169,10 @@ class Session:
         if variable not in self._values:
             raise _uninitialised(variable)
         return self._values[variable]
+
+    def has_value(self, variable: Node) -> bool:
+        """Whether a variable has a value."""
+        return variable in self._values
 
     def set_value(self, variable: Node, value: Any) -> None:
         """Give a variable a value."""

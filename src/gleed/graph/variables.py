@@ -12,7 +12,12 @@ from gleed.dtypes import can_cast
 from gleed.errors import ArgumentError, DTypeError, GraphError, ShapeError
 from gleed.graph.data import as_dtype, as_tensor
 from gleed.graph.defaults import current_graph
-from gleed.graph.graphs import GLOBAL_VARIABLES, TRAINABLE_VARIABLES, Graph
+from gleed.graph.graphs import (
+    GLOBAL_VARIABLES,
+    LOCAL_VARIABLES,
+    TRAINABLE_VARIABLES,
+    Graph,
+)
 from gleed.graph.initializers import glorot_uniform_initializer
 from gleed.graph.node import ASSIGN, VARIABLE, Node, Operation, Type
 from gleed.graph.routines import identity
@@ -122,6 +127,10 @@ class Variable(Node):
         """A node that is the variable's value, read after the control dependencies of here."""
         return self.graph.call(identity, self, name=f"{self.op.name}/read")
 
+    def initialized_value(self) -> Node:
+        """The first value, which other variables can begin with in the same run."""
+        return self.initial_value
+
     def load(self, value: Any, session: Any = None) -> None:
         """Set the value in a session, without running the graph."""
         current_session("load", session).set_value(self, value)
@@ -156,6 +165,11 @@ def trainable_variables(scope: str | None = None) -> list[Any]:
     return current_graph().get_collection(TRAINABLE_VARIABLES, scope)
 
 
+def local_variables(scope: str | None = None) -> list[Any]:
+    """The variables that no checkpoint holds, such as the counts of metrics."""
+    return current_graph().get_collection(LOCAL_VARIABLES, scope)
+
+
 def variables_initializer(variables: Sequence[Variable], name: str = "init") -> Operation:
     """The operation that gives the variables their initial values."""
     return current_graph().group(*(v.initializer for v in variables), name=name)
@@ -164,6 +178,11 @@ def variables_initializer(variables: Sequence[Variable], name: str = "init") -> 
 def global_variables_initializer() -> Operation:
     """The operation that gives all variables made so far their initial values."""
     return variables_initializer(global_variables())
+
+
+def local_variables_initializer() -> Operation:
+    """The operation that gives all local variables made so far their initial values."""
+    return variables_initializer(local_variables())
 
 
 # ---- variables by name
@@ -177,6 +196,16 @@ class VariableScope:
     name: str = ""
     reuse: bool | str = False
     initializer: Any = None
+
+    @property
+    def prefix(self) -> str | None:
+        """What names in this scope begin with, as `name_scope` takes it."""
+        return self.name + "/" if self.name else None
+
+    @property
+    def original_name_scope(self) -> str:
+        """The name scope, in TensorFlow's words."""
+        return self.prefix or ""
 
 
 _SCOPES = "variable scopes"
@@ -199,13 +228,14 @@ def variable_scope(
     """`get_variable` finds and makes names that begin with "name/" in this block.
 
     With `reuse` variables must exist; with AUTO_REUSE they are made if they do not. An inner scope
-    inherits it. If the name is None, an unused one is made of `default_name`.
+    inherits it. If the name is None, an unused one is made of `default_name`; names inside of a
+    scope are unused again when it is entered anew, so that they lead to the same variables.
     """
     graph, outer = current_graph(), get_variable_scope()
     if isinstance(name_or_scope, VariableScope):
         scope, names = name_or_scope, name_or_scope.name + "/"
     else:
-        name = name_or_scope or _unused(graph, outer, default_name)
+        name = name_or_scope or _unused(graph.root, outer, default_name)
         scope = replace(outer, name=f"{outer.name}/{name}" if outer.name else name)
         names = name
     scope = replace(
@@ -215,11 +245,14 @@ def variable_scope(
     )
     kept = graph.collections.setdefault(_SCOPES, [])
     kept.append(scope)
+    before, graph.root.scopes = graph.root.scopes, {*graph.root.scopes, scope.name}
     try:
         with graph.name_scope(names):
             yield scope
     finally:
         kept.pop()
+        jumped = isinstance(name_or_scope, VariableScope)
+        graph.root.scopes = before if jumped else before | {scope.name}
 
 
 def _unused(graph: Graph, outer: VariableScope, default_name: str | None) -> str:
@@ -228,7 +261,7 @@ def _unused(graph: Graph, outer: VariableScope, default_name: str | None) -> str
             "variable_scope: a name is needed; neither a name nor a default_name came; give one"
         )
     prefix, name, count = outer.name + "/" if outer.name else "", default_name, 0
-    while any(n.startswith(f"{prefix}{name}/") for n in graph.shared):
+    while prefix + name in graph.scopes:
         count += 1
         name = f"{default_name}_{count}"
     return name

@@ -1,4 +1,5 @@
-"""Tools around training: data (`gleed.utils.data`) and checkpointing (`gleed.utils.checkpoint`)."""
+"""Tools around training: data (`gleed.utils.data`), checkpointing (`gleed.utils.checkpoint`) and
+files for TensorBoard (`gleed.utils.tensorboard`, to be imported by its name)."""
 
 from gleed.utils import checkpoint, data
 

@@ -20,13 +20,25 @@ AttributeError: module 'tf' has no attribute 'reduct_sum'; did you mean 'reduce_
 
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
 from typing import Any
 
 from gleed._C import bfloat16, bool, float16, float32, float64, int8, int16, int32, int64, uint8
 from gleed._C import dtype as DType
-from gleed.compat.tensorflow import layers, logging, losses, nn, train
+from gleed.compat.tensorflow import (
+    app,
+    contrib,
+    data,
+    errors,
+    flags,
+    gfile,
+    layers,
+    logging,
+    losses,
+    metrics,
+    nn,
+    summary,
+    train,
+)
 from gleed.compat.tensorflow.absent import missing
 from gleed.compat.tensorflow.arrays import *  # noqa: F403
 from gleed.compat.tensorflow.control import (
@@ -39,11 +51,16 @@ from gleed.compat.tensorflow.control import (
     while_loop,
 )
 from gleed.compat.tensorflow.convert import constant, convert_to_tensor
+from gleed.compat.tensorflow.debugging import *  # noqa: F403
 from gleed.compat.tensorflow.math import *  # noqa: F403
+from gleed.compat.tensorflow.recurrent import reverse_sequence
+from gleed.compat.tensorflow.scattering import *  # noqa: F403
 from gleed.compat.tensorflow.sessions import (
     ConfigProto,
     GPUOptions,
     InteractiveSession,
+    RunMetadata,
+    RunOptions,
     Session,
     device,
     name_scope,
@@ -60,7 +77,11 @@ from gleed.compat.tensorflow.variables import (
     get_variable,
     initialize_all_variables,
     initialize_variables,
-    local_variables_initializer,
+    is_variable_initialized,
+    report_uninitialized_variables,
+    scatter_add,
+    scatter_sub,
+    scatter_update,
 )
 from gleed.graph import (
     AUTO_REUSE,
@@ -74,6 +95,8 @@ from gleed.graph import (
     gradients,
     group,
     identity,
+    local_variables,
+    local_variables_initializer,
     no_op,
     placeholder,
     placeholder_with_default,
@@ -94,10 +117,10 @@ from gleed.graph.data import as_dtype
 from gleed.graph.initializers import *  # noqa: F403
 from gleed.graph.train import clip_by_global_norm, clip_by_norm, global_norm
 
+# Last, for it names this module.
+from gleed.compat.tensorflow import compat  # isort: skip
+
 __version__ = "1.15.0"
-compat = SimpleNamespace(v1=sys.modules[__name__])
-
-
 newaxis = None
 
 

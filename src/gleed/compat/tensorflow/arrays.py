@@ -216,6 +216,33 @@ def reverse(tensor: Any, axis: Any, name: str | None = None) -> Node:
     return apply(OPS["flip"], name, "ReverseV2", convert_to_tensor(tensor), sizes(axis))
 
 
+def meshgrid(*args: Any, indexing: str = "xy", name: str = "meshgrid") -> list[Node]:
+    """Vectors repeated to the grid that they span; "xy" exchanges the first two dims."""
+    nodes = [convert_to_tensor(x) for x in args]
+    return list(apply(OPS["meshgrid"], name, "meshgrid", *nodes, indexing=indexing))
+
+
+def roll(input: Any, shift: Any, axis: Any, name: str | None = None) -> Node:
+    """Moved along dims; what leaves one end comes in at the other."""
+    return apply(OPS["roll"], name, "Roll", convert_to_tensor(input), shift, axis)
+
+
+def sort(values: Any, axis: int = -1, direction: str = "ASCENDING", name: str = "sort") -> Node:
+    """In order along a dim."""
+    down = direction == "DESCENDING"
+    return apply(OPS["sort"], None, name, convert_to_tensor(values), axis, down)[0]
+
+
+def argsort(
+    values: Any, axis: int = -1, direction: str = "ASCENDING", stable: bool = False,
+    name: str = "argsort",
+) -> Node:  # fmt: skip
+    """Where the elements in order are along a dim."""
+    down = direction == "DESCENDING"
+    places = apply(OPS["sort"], None, name, convert_to_tensor(values), axis, down)[1]
+    return apply(OPS["_to"], name, "argsort", places, as_dtype("int32"))
+
+
 # ---- selecting
 def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Node:
     """`size` elements from `begin` on along each dim; -1 for all that follow."""

@@ -8,7 +8,8 @@ from typing import Any
 from gleed import _C
 from gleed.graph.data import as_dtype
 from gleed.graph.defaults import current_graph, graph_of
-from gleed.graph.node import Node, nodes_in
+from gleed.graph.node import Node, mapped, nodes_in
+from gleed.graph.outside import sink
 from gleed.graph.sizes import SizeNode, packed, sizes_of
 from gleed.lazy import lazy
 from gleed.ops.record import OPS
@@ -23,12 +24,32 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
     >>> tf.constant([1, 2]).dtype, tf.constant(0.5).dtype
     (gleed.int32, gleed.float32)
     """
+    if _is_text(value):
+        return _text(value, name)
     own = isinstance(value, _C.Tensor | numpy.ndarray | numpy.generic)
     if dtype is None and not own:
         # Python's numbers and nested lists have no dtype of their own.
         wide = _C.tensor_from_data(value, None)
         dtype = _C.int32 if wide.dtype is _C.int64 and not _has_arrays(value) else wide.dtype
     return current_graph().constant(value, dtype, shape, name)
+
+
+def _is_text(value: Any) -> bool:
+    while isinstance(value, list | tuple) and value:
+        value = value[0]
+    return isinstance(value, str | bytes)
+
+
+def _text(value: Any, name: str) -> Node:
+    """Text, which is fetched as bytes, and no tensor."""
+
+    def encoded(leaf: Any) -> Any:
+        return leaf.encode() if isinstance(leaf, str) else leaf
+
+    kept = encoded(value) if isinstance(value, str | bytes) else numpy.array(
+        mapped(value, encoded), object
+    )  # fmt: skip
+    return sink(current_graph(), "Const", lambda session: kept, name=name)
 
 
 def _has_arrays(value: Any) -> bool:
@@ -61,6 +82,12 @@ def operands(*values: Any) -> list[Any]:
         )
         for x in values
     ]  # fmt: skip
+
+
+def operand(value: Any, other: Node) -> Node:
+    """`value` as a node, of the dtype of another where it has none of its own."""
+    own = isinstance(value, Node | _C.Tensor | numpy.ndarray | numpy.generic)
+    return convert_to_tensor(value, None if own else other.dtype)
 
 
 def apply(function: Any, name: str | None, default: str, *args: Any, **kwargs: Any) -> Any:

@@ -75,6 +75,7 @@ BINARY = {
     "realdiv": ("div", "RealDiv"),
     "subtract": ("sub", "Sub"),
     "truediv": ("div", "truediv"),
+    "truncatemod": ("fmod", "TruncateMod"),
 }
 REDUCTIONS = {
     "reduce_all": ("all", "All"),
@@ -182,9 +183,31 @@ def _is_floating(x: Any) -> bool:
     return isinstance(x, Node) and x.dtype.is_floating_point
 
 
+def truncatediv(x: Any, y: Any, name: str | None = None) -> Node:
+    """x / y, cut off for integers."""
+    x, y = operands(x, y)
+    return apply(OPS["div"], name, "TruncateDiv", x, y, rounding_mode="trunc")
+
+
+def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Node:
+    """A number times a node."""
+    return apply(OPS["mul"], name, "Mul", convert_to_tensor(x), scalar)
+
+
+def div_no_nan(x: Any, y: Any, name: str | None = None) -> Node:
+    """x / y, and 0 where y is."""
+    x, y = operands(x, y)
+    y = tensor_like(y, x)
+    zero = apply(OPS["eq"], None, "zero", y, 0)
+    safe = apply(OPS["where"], None, "nonzero", zero, 1, y)
+    return apply(OPS["where"], name, "div_no_nan", zero, 0, x / safe)
+
+
 def add_n(inputs: Sequence[Any], name: str | None = None) -> Node:
-    """The sum of nodes of one shape."""
+    """The sum of nodes of one shape. Raises ArgumentError if there is none."""
     nodes = [convert_to_tensor(x) for x in inputs]
+    if not nodes:
+        raise ArgumentError("add_n: there must be a node to add; none came; check the list")
     with nodes[0].graph.name_scope(name or "AddN") as scope:
         return apply(identity, scope, "", reduce(lambda a, b: a + b, nodes))
 
@@ -241,6 +264,11 @@ def to_float(x: Any, name: str = "ToFloat") -> Node:
 def to_int32(x: Any, name: str = "ToInt32") -> Node:
     """`x` as int32."""
     return cast(x, _C.int32, name)
+
+
+def to_double(x: Any, name: str = "ToDouble") -> Node:
+    """`x` as float64."""
+    return cast(x, _C.float64, name)
 
 
 def to_int64(x: Any, name: str = "ToInt64") -> Node:
@@ -312,3 +340,39 @@ def cumsum(
     sums = apply(OPS["cumsum"], name, "Cumsum", x, axis, **_own_dtype(x))
     sums = sums - x if exclusive else sums
     return sums.flip(axis) if reverse else sums
+
+
+accumulate_n = add_n
+
+
+def trace(x: Any, name: str | None = None) -> Node:
+    """The sum of the diagonal of matrices, the last two dims."""
+    diagonal = convert_to_tensor(x).diagonal(0, -2, -1)
+    return apply(OPS["sum"], name, "Trace", diagonal, (-1,), **_own_dtype(diagonal))
+
+
+def diag(diagonal: Any, name: str | None = None) -> Node:
+    """The matrix with a vector on its diagonal, zeros elsewhere."""
+    return apply(OPS["diag"], name, "Diag", convert_to_tensor(diagonal))
+
+
+def diag_part(input: Any, name: str | None = None) -> Node:
+    """The diagonal of a matrix."""
+    return apply(OPS["diag"], name, "DiagPart", convert_to_tensor(input))
+
+
+def matrix_diag(diagonal: Any, name: str | None = None) -> Node:
+    """Matrices with the last dim on their diagonals, zeros elsewhere."""
+    return apply(OPS["diag_embed"], name, "MatrixDiag", convert_to_tensor(diagonal))
+
+
+def matrix_diag_part(input: Any, name: str | None = None) -> Node:
+    """The diagonals of matrices, the last two dims."""
+    return apply(OPS["diagonal"], name, "MatrixDiagPart", convert_to_tensor(input), 0, -2, -1)
+
+
+def matrix_band_part(input: Any, num_lower: int, num_upper: int, name: str | None = None) -> Node:
+    """Matrices with zeros beyond so many diagonals below and above the main one; -1 for all."""
+    x = convert_to_tensor(input)
+    x = x if num_lower < 0 else x.triu(-num_lower)
+    return apply(OPS["tril"], name, "MatrixBandPart", x, num_upper) if num_upper >= 0 else x

@@ -9,11 +9,28 @@ from gleed.compat.tensorflow import rnn_cell as rnn_cell
 from gleed.compat.tensorflow.absent import missing
 from gleed.compat.tensorflow.arrays import gather
 from gleed.compat.tensorflow.convert import apply, convert_to_tensor, function_of
+from gleed.compat.tensorflow.dropout import dropout as dropout
 from gleed.compat.tensorflow.math import cast, reduce_mean  # type: ignore[attr-defined]
 from gleed.compat.tensorflow.math import sigmoid as sigmoid  # type: ignore[attr-defined]
 from gleed.compat.tensorflow.math import tanh as tanh  # type: ignore[attr-defined]
+from gleed.compat.tensorflow.recurrent import bidirectional_dynamic_rnn as bidirectional_dynamic_rnn
 from gleed.compat.tensorflow.recurrent import dynamic_rnn as dynamic_rnn
+from gleed.compat.tensorflow.recurrent import static_bidirectional_rnn as static_bidirectional_rnn
 from gleed.compat.tensorflow.recurrent import static_rnn as static_rnn
+from gleed.compat.tensorflow.sampling import (
+    log_uniform_candidate_sampler as log_uniform_candidate_sampler,
+)
+from gleed.compat.tensorflow.sampling import nce_loss as nce_loss
+from gleed.compat.tensorflow.sampling import sampled_softmax_loss as sampled_softmax_loss
+from gleed.compat.tensorflow.sampling import uniform_candidate_sampler as uniform_candidate_sampler
+from gleed.compat.tensorflow.windows import atrous_conv2d as atrous_conv2d
+from gleed.compat.tensorflow.windows import avg_pool as avg_pool
+from gleed.compat.tensorflow.windows import conv1d as conv1d
+from gleed.compat.tensorflow.windows import conv2d as conv2d
+from gleed.compat.tensorflow.windows import conv2d_transpose as conv2d_transpose
+from gleed.compat.tensorflow.windows import depthwise_conv2d as depthwise_conv2d
+from gleed.compat.tensorflow.windows import max_pool as max_pool
+from gleed.compat.tensorflow.windows import separable_conv2d as separable_conv2d
 from gleed.errors import ArgumentError
 from gleed.graph.node import Composite, Node
 from gleed.ops.record import OPS
@@ -152,6 +169,12 @@ def zero_fraction(value: Any, name: str = "zero_fraction") -> Node:
     return apply(OPS["mean"], name, "zero_fraction", cast(zero, "float32"))
 
 
+def crelu(features: Any, name: str | None = None, axis: int = -1) -> Node:
+    """relu(x) and relu(−x) side by side along `axis`."""
+    x = convert_to_tensor(features)
+    return apply(OPS["cat"], name, "CRelu", [x.relu(), (-x).relu()], axis)
+
+
 def swish(features: Any, name: str | None = None) -> Node:
     """x · sigmoid(x)."""
     return apply(OPS["silu"], name, "swish", convert_to_tensor(features))
@@ -179,40 +202,29 @@ def top_k(input: Any, k: int = 1, sorted: bool = True, name: str = "TopKV2") -> 
 
 
 # ---- regularisation and normalisation
-def _dropped(x: Any, noise: Any, keep: Any) -> Any:
-    return x / keep * OPS["_to"](noise < keep, x.dtype)
-
-
-def _dropout_mask(x: Any, generator: Any = None) -> Any:
-    return OPS["rand_like"](x, generator=generator)
-
-
-def dropout(
-    x: Any,
-    keep_prob: Any = None,
-    noise_shape: Any = None,
-    seed: int | None = None,
+def local_response_normalization(
+    input: Any,
+    depth_radius: int = 5,
+    bias: float = 1.0,
+    alpha: float = 1.0,
+    beta: float = 0.5,
     name: str | None = None,
-    rate: Any = None,
 ) -> Node:
-    """Zeros in random places, each with probability 1 − keep_prob, everything else divided by
-    keep_prob, which may be a node. `noise_shape` has 1 for dims that share a decision."""
-    x = convert_to_tensor(x)
-    if keep_prob is None and rate is None:
-        raise ArgumentError("dropout: how much is kept must be said; nothing came; give keep_prob")
-    keep = 1 - rate if keep_prob is None else keep_prob
-    if not isinstance(keep, Node) and not 0 < keep <= 1:
-        raise ArgumentError(f"dropout: keep_prob must lie above 0, up to 1; got {keep}; correct it")
-    with x.graph.name_scope(name or "dropout") as scope:
-        like = x
-        if noise_shape is not None:
-            for axis, size in enumerate(noise_shape):
-                like = like.narrow(axis, 0, 1) if size == 1 else like
-        mask = Composite("random_uniform", _dropout_mask, draws=True)
-        noise = x.graph.call(mask, like, seed=seed)
-        y = x.graph.call(Composite("dropout", _dropped), x, noise, keep, name=scope)
-        y.set_shape(x.shape)  # also if the rank of `keep` is unknown
-        return y
+    """x / (bias + alpha · s) ^ beta, where s is the sum of the squares of the channels at most
+    `depth_radius` away (Krizhevsky et al., 2012)."""
+    x = convert_to_tensor(input)
+    body = Composite("LRN", _response_normalized)
+    return apply(body, name, "LRN", x, int(depth_radius), bias, alpha, beta)
+
+
+def _response_normalized(x: Any, radius: int, bias: float, alpha: float, beta: float) -> Any:
+    squares = OPS["pad"](x * x, [radius, radius])
+    channels = x.shape[-1]
+    near = sum(squares.narrow(-1, i, channels) for i in range(2 * radius + 1))
+    return x * (near * alpha + bias).pow(-beta)
+
+
+lrn = local_response_normalization
 
 
 def l2_normalize(
@@ -270,123 +282,6 @@ def bias_add(
 def embedding_lookup(params: Any, ids: Any, name: str | None = None, **options: Any) -> Node:
     """The rows of `params` at the integers `ids`."""
     return gather(params, ids, name=name or "embedding_lookup")
-
-
-# ---- windows
-def _padding(size: Any, window: int, stride: int, padding: str) -> tuple[Any, Any]:
-    """How much is added before and behind so that there are size / stride windows, rounded up."""
-    if padding == "VALID":
-        return 0, 0
-    last = (size + stride - 1) // stride - 1 if stride > 1 else size - 1
-    total = last * stride + window - size
-    total = total if not total < 0 else 0
-    return total // 2, total - total // 2
-
-
-def _padded(x: Any, windows: Any, strides: Any, padding: str, value: float) -> Any:
-    """An image (N, C, H, W) with what "SAME" adds around it."""
-    rows = _padding(x.shape[2], windows[0], strides[0], padding)
-    columns = _padding(x.shape[3], windows[1], strides[1], padding)
-    counts = [*columns, *rows]
-    return OPS["pad"](x, counts, "constant", value) if any(n != 0 for n in counts) else x
-
-
-def _convolved(x: Any, filters: Any, strides: Any, padding: str, dilations: Any, last: bool) -> Any:
-    image = x.permute((0, 3, 1, 2)) if last else x
-    windows = [(n - 1) * d + 1 for n, d in zip(filters.shape[:2], dilations, strict=True)]
-    image = _padded(image, windows, strides, padding, 0.0)
-    weight = filters.permute((3, 2, 0, 1))
-    y = OPS["conv2d"](image, weight, None, tuple(strides), 0, tuple(dilations))
-    return y.permute((0, 2, 3, 1)) if last else y
-
-
-def _checked_padding(op: str, padding: str) -> str:
-    if str(padding).upper() not in ("SAME", "VALID"):
-        raise ArgumentError(f'{op}: padding must be "SAME" or "VALID"; got {padding!r}; correct it')
-    return padding.upper()
-
-
-def _pair(op: str, given: Any, last: bool) -> tuple[int, int]:
-    """The height and the width among numbers for all four dims."""
-    numbers = [given] * 4 if isinstance(given, int) else list(given)
-    if len(numbers) == 2:
-        return int(numbers[0]), int(numbers[1])
-    first = 1 if last else 2
-    others = [n for i, n in enumerate(numbers) if i not in (first, first + 1)]
-    if len(numbers) != 4 or (not isinstance(given, int) and any(n != 1 for n in others)):
-        raise ArgumentError(
-            f"{op}: windows and strides move over height and width only; got {given!r}; use "
-            "[1, height, width, 1]"
-        )
-    return int(numbers[first]), int(numbers[first + 1])
-
-
-def conv2d(
-    input: Any,
-    filter: Any = None,
-    strides: Any = 1,
-    padding: str = "VALID",
-    use_cudnn_on_gpu: bool = True,
-    data_format: str = "NHWC",
-    dilations: Any = 1,
-    name: str | None = None,
-    filters: Any = None,
-) -> Node:
-    """The convolution of images with filters (height, width, in, out).
-
-    >>> import gleed.compat.tensorflow as tf
-    >>> images = tf.placeholder(tf.float32, [None, 28, 28, 1])
-    >>> tf.nn.conv2d(images, tf.zeros([5, 5, 1, 8]), [1, 2, 2, 1], "SAME").shape
-    Shape([None, 14, 14, 8])
-    """
-    last = data_format == "NHWC"
-    steps, gaps = _pair("conv2d", strides, last), _pair("conv2d", dilations, last)
-    kernel = convert_to_tensor(filters if filter is None else filter)
-    return apply(
-        Composite("Conv2D", _convolved), name, "Conv2D",
-        convert_to_tensor(input), kernel, steps, _checked_padding("conv2d", padding), gaps, last,
-    )  # fmt: skip
-
-
-def _max_pooled(x: Any, window: Any, strides: Any, padding: str, last: bool) -> Any:
-    image = x.permute((0, 3, 1, 2)) if last else x
-    image = _padded(image, window, strides, padding, float("-inf"))
-    y = OPS["max_pool2d"](image, window, strides)
-    return y.permute((0, 2, 3, 1)) if last else y
-
-
-def _mean_pooled(x: Any, window: Any, strides: Any, padding: str, last: bool) -> Any:
-    image = x.permute((0, 3, 1, 2)) if last else x
-    inside = _padded(OPS["ones_like"](image), window, strides, padding, 0.0)
-    sums = OPS["avg_pool2d"](_padded(image, window, strides, padding, 0.0), window, strides)
-    y = sums / OPS["avg_pool2d"](inside, window, strides)  # what was added does not count
-    return y.permute((0, 2, 3, 1)) if last else y
-
-
-def _pool(
-    title: str, body: Any, value: Any, ksize: Any, strides: Any, padding: str,
-    data_format: str, name: str | None,
-) -> Node:  # fmt: skip
-    last = data_format == "NHWC"
-    window, steps = _pair(title, ksize, last), _pair(title, strides, last)
-    x, border = convert_to_tensor(value), _checked_padding(title, padding)
-    return apply(Composite(title, body), name, title, x, window, steps, border, last)
-
-
-def max_pool(
-    value: Any, ksize: Any, strides: Any, padding: str, data_format: str = "NHWC",
-    name: str | None = None,
-) -> Node:  # fmt: skip
-    """The greatest element of every window."""
-    return _pool("MaxPool", _max_pooled, value, ksize, strides, padding, data_format, name)
-
-
-def avg_pool(
-    value: Any, ksize: Any, strides: Any, padding: str, data_format: str = "NHWC",
-    name: str | None = None,
-) -> Node:  # fmt: skip
-    """The mean of every window, without what "SAME" adds."""
-    return _pool("AvgPool", _mean_pooled, value, ksize, strides, padding, data_format, name)
 
 
 def __getattr__(name: str) -> Any:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from gleed import graph
-from gleed.compat.tensorflow.convert import convert_to_tensor
+from gleed.compat.tensorflow.convert import apply, convert_to_tensor
 from gleed.compat.tensorflow.math import cast
 from gleed.compat.tensorflow.rnn_cell import RNNCell, batch_of, depth_of
-from gleed.errors import ShapeError
-from gleed.graph.node import Node, mapped, nodes_in
+from gleed.errors import ArgumentError, ShapeError
+from gleed.graph.node import Composite, Node, mapped, nodes_in
 from gleed.ops.record import OPS
 
 
@@ -90,3 +90,90 @@ def static_rnn(
         cell, rows, sequence_length, initial_state, dtype, time_major=True, scope=scope
     )
     return [outputs[i] for i in range(len(inputs))], state
+
+
+def bidirectional_dynamic_rnn(
+    cell_fw: RNNCell,
+    cell_bw: RNNCell,
+    inputs: Any,
+    sequence_length: Any = None,
+    initial_state_fw: Any = None,
+    initial_state_bw: Any = None,
+    dtype: Any = None,
+    parallel_iterations: int | None = None,
+    swap_memory: bool = False,
+    time_major: bool = False,
+    scope: str | None = None,
+) -> tuple[tuple[Node, Node], tuple[Any, Any]]:
+    """`dynamic_rnn` over the steps from the first on, and over those from the last back: a pair of
+    outputs, both in the order of the inputs, and a pair of last states."""
+    x = convert_to_tensor(inputs)
+    axis = 0 if time_major else 1
+
+    def turned(y: Node) -> Node:
+        if sequence_length is None:
+            return graph.call(OPS["flip"], y, (axis,))
+        return reverse_sequence(y, sequence_length, axis, 1 - axis)
+
+    with graph.variable_scope(scope or "bidirectional_rnn"):
+        forth, last = dynamic_rnn(
+            cell_fw, x, sequence_length, initial_state_fw, dtype, time_major=time_major, scope="fw"
+        )
+        back, first = dynamic_rnn(
+            cell_bw, turned(x), sequence_length, initial_state_bw, dtype, time_major=time_major,
+            scope="bw",
+        )  # fmt: skip
+        return (forth, turned(back)), (last, first)
+
+
+def reverse_sequence(
+    input: Any,
+    seq_lengths: Any,
+    seq_axis: int | None = None,
+    batch_axis: int | None = None,
+    name: str | None = None,
+    seq_dim: int | None = None,
+    batch_dim: int | None = None,
+) -> Node:
+    """The first `seq_lengths` (batch) steps of each sequence in reverse order, the others as they
+    are."""
+    x, lengths = convert_to_tensor(input), cast(seq_lengths, "int64")
+    steps = seq_dim if seq_axis is None else seq_axis
+    batch = (batch_dim if batch_axis is None else batch_axis) or 0
+    if steps is None:
+        raise ArgumentError(
+            "reverse_sequence: the dim of the steps must be said; nothing came; give seq_axis"
+        )
+    body = Composite("reverse_sequence", _turned)
+    return apply(body, name, "ReverseSequence", x, lengths, steps, batch)
+
+
+def _turned(x: Any, lengths: Any, steps: int, batch: int) -> Any:
+    def along(row: Any, axis: int) -> Any:
+        return row.reshape(tuple(-1 if a == axis else 1 for a in range(x.ndim)))
+
+    place = along(lengths.new_ones((x.shape[steps],)).cumsum(0) - 1, steps)
+    length = along(lengths, batch)
+    place = OPS["where"](place < length, length - 1 - place, place)
+    return x.gather(steps, place.expand(x.shape))
+
+
+def static_bidirectional_rnn(
+    cell_fw: RNNCell,
+    cell_bw: RNNCell,
+    inputs: Sequence[Any],
+    initial_state_fw: Any = None,
+    initial_state_bw: Any = None,
+    dtype: Any = None,
+    sequence_length: Any = None,
+    scope: str | None = None,
+) -> tuple[list[Node], Any, Any]:
+    """`bidirectional_dynamic_rnn` over a list of steps (batch, features): the outputs of both side
+    by side for each step, and the two last states."""
+    rows = graph.call(OPS["stack"], [convert_to_tensor(x) for x in inputs])
+    outputs, (last, first) = bidirectional_dynamic_rnn(
+        cell_fw, cell_bw, rows, sequence_length, initial_state_fw, initial_state_bw, dtype,
+        time_major=True, scope=scope,
+    )  # fmt: skip
+    both = graph.call(OPS["cat"], list(outputs), 2)
+    return [both[i] for i in range(len(inputs))], last, first

@@ -9,7 +9,15 @@ from typing import Any
 from gleed import graph as graphs
 
 
-class Session(graphs.Session):
+class _Session(graphs.Session):
+    def run(
+        self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None
+    ) -> Any:
+        """`gleed.graph.Session.run`; `options` and `run_metadata` change nothing."""
+        return super().run(fetches, feed_dict)
+
+
+class Session(_Session):
     """`gleed.graph.Session`; `target` and `config` change nothing."""
 
     def __init__(
@@ -18,13 +26,26 @@ class Session(graphs.Session):
         super().__init__(graph)
 
 
-class InteractiveSession(graphs.InteractiveSession):
+class InteractiveSession(_Session, graphs.InteractiveSession):
     """`gleed.graph.InteractiveSession`; `target` and `config` change nothing."""
 
     def __init__(
         self, target: str = "", graph: graphs.Graph | None = None, config: Any = None
     ) -> None:
         super().__init__(graph)
+
+
+class RunOptions:
+    """What of a run is traced, which gleed does not: taken, and without effect."""
+
+    NO_TRACE, SOFTWARE_TRACE, HARDWARE_TRACE, FULL_TRACE = range(4)
+
+    def __init__(self, trace_level: int = NO_TRACE, **options: Any) -> None:
+        self.trace_level = trace_level
+
+
+class RunMetadata:
+    """What a trace of a run tells, which is nothing."""
 
 
 def ConfigProto(**options: Any) -> Any:

@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from gleed import graph
-from gleed.compat.tensorflow.convert import constant
+from gleed.compat.tensorflow.convert import apply, constant, convert_to_tensor, function_of, operand
 from gleed.errors import ArgumentError
 from gleed.graph.data import as_dtype
-from gleed.graph.graphs import GLOBAL_VARIABLES, TRAINABLE_VARIABLES
-from gleed.graph.node import Node, Operation
+from gleed.graph.graphs import GLOBAL_VARIABLES, LOCAL_VARIABLES, TRAINABLE_VARIABLES
+from gleed.graph.node import Composite, Node
+from gleed.graph.outside import sink
+from gleed.graph.train.averages import MOVING_AVERAGE_VARIABLES
 from gleed.graph.train.steps import GLOBAL_STEP
 from gleed.graph.variables import get_variable as find_or_make
+from gleed.lazy import lazy
+
+numpy = lazy("numpy")
 
 
 class GraphKeys:
@@ -20,9 +25,15 @@ class GraphKeys:
 
     GLOBAL_STEP = GLOBAL_STEP
     GLOBAL_VARIABLES = GLOBAL_VARIABLES
+    LOCAL_VARIABLES = LOCAL_VARIABLES
+    LOSSES = "losses"
+    METRIC_VARIABLES = "metric_variables"
+    MOVING_AVERAGE_VARIABLES = MOVING_AVERAGE_VARIABLES
     REGULARIZATION_LOSSES = "regularization_losses"
+    SUMMARIES = "summaries"
     TRAINABLE_VARIABLES = TRAINABLE_VARIABLES
     UPDATE_OPS = "update_ops"
+    WEIGHTS = "weights"
 
 
 class Variable(graph.Variable):
@@ -70,7 +81,9 @@ def get_variable(
         initializer = initializer()
     if not callable(initializer) and not isinstance(initializer, Node) and initializer is not None:
         initializer = constant(initializer, dtype)
-    kind = "float32" if dtype is None else as_dtype(dtype)
+    kind = as_dtype(dtype or "float32")
+    if dtype is None and isinstance(initializer, Node):
+        kind = initializer.dtype
     found = find_or_make(name, shape, kind, initializer, trainable, collections)
     if regularizer is not None and found not in known:
         penalty = regularizer(found)
@@ -110,11 +123,66 @@ def add_to_collection(name: str, value: Any) -> None:
     graph.current_graph().add_to_collection(name, value)
 
 
-def local_variables_initializer() -> Operation:
-    """Does nothing: all variables are global here."""
-    return graph.no_op("init")
+def report_uninitialized_variables(
+    var_list: Sequence[Any] | None = None, name: str = "report_uninitialized_variables"
+) -> Node:
+    """The names of variables that have no value, of all unless a list is given."""
+
+    def take(session: Any) -> Any:
+        asked = graph.global_variables() + graph.local_variables() if var_list is None else var_list
+        return numpy.array([v.op.name.encode() for v in asked if not session.has_value(v)], object)
+
+    return sink(graph.current_graph(), "ReportUninitializedVariables", take, name=name)
 
 
+def is_variable_initialized(ref: Any, name: str = "IsVariableInitialized") -> Node:
+    """Whether a variable has a value."""
+    variable = _checked("is_variable_initialized", ref)
+    return sink(
+        variable.graph, name, lambda session: numpy.bool_(session.has_value(variable)), name=name
+    )
+
+
+def _scattered(op: str, put: Any) -> Any:
+    def function(
+        ref: Any, indices: Any, updates: Any, use_locking: bool = False, name: str | None = None
+    ) -> Node:
+        variable = _checked(op, ref)
+        body = Composite(op, put)
+        new = apply(body, None, op, variable, convert_to_tensor(indices), operand(updates, ref))
+        return variable.assign(new, name)
+
+    return function
+
+
+def _rows(x: Any, values: Any) -> Any:
+    return values.reshape((-1, *x.shape[1:]))
+
+
+def _put(x: Any, rows: Any, values: Any) -> Any:
+    return x.index_copy(0, rows.reshape((-1,)), _rows(x, values))
+
+
+def _put_sum(x: Any, rows: Any, values: Any) -> Any:
+    return x.index_add(0, rows.reshape((-1,)), _rows(x, values))
+
+
+def _put_difference(x: Any, rows: Any, values: Any) -> Any:
+    return _put_sum(x, rows, -values)
+
+
+scatter_update = function_of(
+    "scatter_update", "The variable after its rows at `indices` were set.",
+    _scattered("scatter_update", _put),
+)  # fmt: skip
+scatter_add = function_of(
+    "scatter_add", "The variable after `updates` were added to its rows at `indices`.",
+    _scattered("scatter_add", _put_sum),
+)  # fmt: skip
+scatter_sub = function_of(
+    "scatter_sub", "The variable after `updates` were subtracted from its rows at `indices`.",
+    _scattered("scatter_sub", _put_difference),
+)  # fmt: skip
 initialize_all_variables = graph.global_variables_initializer
 initialize_variables = graph.variables_initializer
 all_variables = graph.global_variables

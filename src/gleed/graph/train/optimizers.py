@@ -12,7 +12,7 @@ from gleed._C import Tensor
 from gleed.errors import ArgumentError, GradientError
 from gleed.graph.gradients import gradients
 from gleed.graph.node import Node, Operation
-from gleed.graph.variables import Variable, trainable_variables
+from gleed.graph.variables import Variable, get_variable_scope, trainable_variables
 
 GradientsAndVariables = Sequence[tuple[Node | None, Variable]]
 
@@ -51,10 +51,13 @@ class Optimizer:
     def compute_gradients(
         self, loss: Node, var_list: Sequence[Variable] | None = None
     ) -> list[tuple[Node | None, Variable]]:
-        """Pairs of a gradient and its variable; None where the loss does not depend on it."""
+        """Pairs of a gradient and its variable; None where the loss does not depend on it, and for
+        whole numbers, such as a count of steps that was not made with trainable=False."""
         with loss.graph.as_default():
             variables = trainable_variables() if var_list is None else list(var_list)
-        return list(zip(gradients(loss, variables), variables, strict=True))
+        floating = [v for v in variables if v.dtype.is_floating_point]
+        found = dict(zip(floating, gradients(loss, floating), strict=True))
+        return [(found.get(v), v) for v in variables]
 
     def apply_gradients(
         self,
@@ -101,7 +104,7 @@ class Optimizer:
 
     def _slot(self, variable: Variable, value: float) -> Variable:
         graph = variable.graph
-        with graph.name_scope(None):
+        with graph.name_scope(get_variable_scope().prefix):
             return Variable(
                 lambda: graph.constant(value, variable.dtype, variable.shape),
                 trainable=False,
@@ -215,6 +218,38 @@ class AdagradOptimizer(Optimizer):
         variable.sub_(gradient * rate * squares.rsqrt())
 
 
+class AdadeltaOptimizer(Optimizer):
+    """a = rho · a + (1 − rho) · g², u = √(d + epsilon) / √(a + epsilon) · g, d = rho · d +
+    (1 − rho) · u², variable −= learning_rate · u (Zeiler, 2012)."""
+
+    type = "ApplyAdadelta"
+    slots = (("accum", 0.0), ("accum_update", 0.0))
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: Any = 0.95,
+        epsilon: Any = 1e-8,
+        use_locking: bool = False,
+        name: str = "Adadelta",
+    ) -> None:
+        super().__init__(name)
+        self._settings = learning_rate, rho, epsilon
+
+    def _numbers(self) -> tuple[Any, ...]:
+        return self._settings
+
+    @staticmethod
+    def _update(
+        variable: Tensor, squares: Tensor, steps: Tensor, gradient: Tensor,
+        rate: Any, rho: Any, epsilon: Any,
+    ) -> None:  # fmt: skip
+        squares.add_((gradient * gradient - squares) * (1 - rho))
+        step = (steps + epsilon).sqrt() * (squares + epsilon).rsqrt() * gradient
+        steps.add_((step * step - steps) * (1 - rho))
+        variable.sub_(step * rate)
+
+
 class RMSPropOptimizer(Optimizer):
     """m = decay · m + (1 − decay) · g², a = momentum · a + learning_rate · g / √(m + epsilon),
     variable −= a (Tieleman and Hinton, 2012). With `centered` the square of the mean gradient is
@@ -289,7 +324,7 @@ class AdamOptimizer(Optimizer):
     def _prepare(self, pairs: GradientsAndVariables) -> None:
         if not self._powers:
             variable = pairs[0][1]
-            with variable.graph.name_scope(None):
+            with variable.graph.name_scope(get_variable_scope().prefix):
                 self._powers = tuple(
                     Variable(beta, trainable=False, name=f"beta{i}_power", dtype=variable.dtype)
                     for i, beta in enumerate(self._settings[1:3], 1)

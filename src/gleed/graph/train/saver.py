@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from gleed.errors import ArgumentError, ShapeError
 from gleed.graph.node import Node
@@ -90,12 +90,32 @@ class Saver:
             sess.set_value(variable, saved[name])
 
 
-def latest_checkpoint(checkpoint_dir: str | os.PathLike) -> str | None:
-    """The path of the newest checkpoint in a folder, or None."""
+class CheckpointState(NamedTuple):
+    """The path of the newest checkpoint, and of all that are kept, the oldest first."""
+
+    model_checkpoint_path: str
+    all_model_checkpoint_paths: list[str]
+
+
+def get_checkpoint_state(checkpoint_dir: str | os.PathLike) -> CheckpointState | None:
+    """The checkpoints in a folder, or None if there is no list of them."""
     folder = os.fspath(checkpoint_dir)
     try:
         with open(os.path.join(folder, LIST), encoding="utf-8") as file:
-            found = _ENTRY.search(file.read())
-    except FileNotFoundError:
+            newest, *every = _ENTRY.findall(file.read())
+    except (FileNotFoundError, ValueError):
         return None
-    return os.path.join(folder, found[1]) if found else None
+    return CheckpointState(
+        os.path.join(folder, newest), [os.path.join(folder, path) for path in every]
+    )
+
+
+def latest_checkpoint(checkpoint_dir: str | os.PathLike) -> str | None:
+    """The path of the newest checkpoint in a folder, or None."""
+    state = get_checkpoint_state(checkpoint_dir)
+    return state.model_checkpoint_path if state else None
+
+
+def checkpoint_exists(checkpoint_prefix: str | os.PathLike) -> bool:
+    """Whether there is a checkpoint of this path."""
+    return os.path.exists(checkpoint_prefix)

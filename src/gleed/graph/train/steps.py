@@ -5,6 +5,8 @@ from __future__ import annotations
 from gleed.errors import GraphError
 from gleed.graph.defaults import current_graph
 from gleed.graph.graphs import GLOBAL_VARIABLES, Graph
+from gleed.graph.node import Node
+from gleed.graph.session import Session
 from gleed.graph.variables import Variable
 
 GLOBAL_STEP = "global_step"
@@ -34,3 +36,8 @@ def get_or_create_global_step(graph: Graph | None = None) -> Variable:
     """The variable that counts steps."""
     known = get_global_step(graph)
     return create_global_step(graph) if known is None else known
+
+
+def global_step(sess: Session, global_step_tensor: Node) -> int:
+    """The number of steps made in a session."""
+    return int(sess.run(global_step_tensor))
