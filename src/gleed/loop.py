@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -28,7 +29,7 @@ from gleed.gradient import differentiate, substitute
 from gleed.primitives.core import Batch, Primitive, Types, require, same_shape
 from gleed.primitives.library import product_like, transposed
 from gleed.redrawing import Source, States, drawing
-from gleed.trace import Standin, Trace, replay
+from gleed.trace import Standin, Trace, copy_calls, replay
 
 Body = Callable[..., Sequence[Standin]]
 Stacks = tuple[Standin, ...]
@@ -166,6 +167,7 @@ class Derived:
     graph: Graph
     rows: tuple[int | None, ...]
     constants: tuple[Way | None, ...]
+    calls: dict[Value, int]
 
     @property
     def adding(self) -> list[Way]:
@@ -194,7 +196,8 @@ class Backward:
         n = self.carried
         sums, inputs = inputs[n : n + self.sums], (*inputs[:n], *inputs[n + self.sums :])
         derived = self.derive([(x.dtype, x.shape) for x in inputs])
-        made = replay(inputs[0].trace, derived.graph, inputs)
+        seen = partial(copy_calls, derived.calls, inputs[0].trace)
+        made = replay(inputs[0].trace, derived.graph, inputs, seen=seen)
         parts = (made[n + way.parts[0]] for way in derived.adding)
         return [*made[:n], *(a + b for a, b in zip(sums, parts, strict=False)), *made[n:]]
 
@@ -221,7 +224,11 @@ class Backward:
         known = {y.value: x.value for y, x in zip(outputs, after, strict=True)}
         made = iter(substitute([g.value for g in gradients if g is not None], known))
         values = [None if g is None else next(made) for g in gradients]
-        return _collect(trace.inputs, values, self.carried, self.sequences, len(constants))
+        for old, new in known.items():
+            if old in trace.calls:
+                trace.calls.setdefault(new, trace.calls[old])
+        derived = _collect(trace.inputs, values, self.carried, self.sequences, len(constants))
+        return replace(derived, calls=trace.calls)
 
 
 def gradients_of(
@@ -269,7 +276,7 @@ def _collect(
             ways.append(Way("sum", (kept(node.inputs[0]),), axes=node.attrs["axes"]))
         else:
             ways.append(Way("turn", (results.setdefault(value, len(results)),)))
-    return Derived(Graph(inputs, [*states, *results]), rows, tuple(ways))
+    return Derived(Graph(inputs, [*states, *results]), rows, tuple(ways), {})
 
 
 def _rule(

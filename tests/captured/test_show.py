@@ -180,3 +180,45 @@ def test_gradients_of_loops_are_shown(capsys: Any) -> None:
     )
     assert "while, " not in text and "for every t, the last one first" in text
     assert "gradient of x: " in text
+
+
+def test_bodies_of_gradients_have_the_lines_of_what_they_are_of(capsys: Any) -> None:
+    w = gleed.ones(2, requires_grad=True)
+
+    def helper(y: Any) -> Any:
+        return (y * w).exp()  # in the branch
+
+    def turn(n: Any, z: Any) -> Any:
+        a = z / w  # in the turn
+        a = gleed.cond(a.sum() > 5, lambda: a.sin(), lambda: a.cos())  # a branch in it
+        return n + 1, a
+
+    def step(c: Any, t: Any) -> Any:
+        d = c * t  # in the step
+        return d.tanh(), d
+
+    def f(x: Any) -> Any:
+        y = gleed.cond(x.sum() > 0, helper, lambda x: x.sqrt(), (x,))
+        _, z = gleed.while_loop(lambda n, z: n < 3, turn, (gleed.tensor(0), y))
+        return gleed.scan(step, gleed.ones(()), z)[0]
+
+    text = shown(capsys, f, gleed.ones(2, requires_grad=True))
+    lines = [
+        re.sub(r"  +", "  ", x).strip() for x in text.partition("gradient of the")[2].split("\n")
+    ]
+    assert not any("prepared" in line for line in lines)
+
+    def after(mark: str) -> str:
+        """The first step under the last heading of the backward of a line."""
+        heading = f"{HERE}:{line_of(mark)}  [backward]  "
+        last = max(i for i, line in enumerate(lines) if line.startswith(heading))
+        return lines[last + 1]
+
+    assert after("# in the branch").endswith("# ExpBackward0")
+    assert after("# in the turn").endswith("# DivBackward0")
+    assert after("# a branch in it").endswith("# CondBackward0")
+    assert after("# in the step").endswith("# MulBackward0")
+    assert after("return d.tanh(), d").endswith("# TanhBackward0")
+    # What is run again for the gradient has the lines of the first time.
+    again = f"{HERE}:{line_of('# in the turn')}  a = z / w  # in the turn"
+    assert sum(line == again for line in lines) >= 3

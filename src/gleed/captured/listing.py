@@ -66,6 +66,9 @@ class Listing:
                 self._numbers[value] = f"%{len(self._numbers)}"
         self._inner: dict[Node, list[Inside]] = {}
         self._calls_inside: dict[Node, Call | None] = {}
+        # Of nodes in a body: the calls there, and whether they are results of one.
+        self._around: dict[Node, dict[int, Call]] = {}
+        self._is_result: dict[Node, bool] = {}
 
     def _input_name(self, source: Source, arguments: dict[int, str]) -> str:
         if source.kind == "argument":
@@ -113,10 +116,7 @@ class Listing:
                 Inside(title, graph, _steps(v.node for v in (*graph.outputs, *graph.kept)))
                 for title, (graph, _) in zip(self._titles(node), graphs, strict=True)
             ]
-            call = self.call(node)
-            # Of a gradient nothing is known, nor of what a call does beside its loop.
-            known = call.bodies if call and call.bodies else tuple({} for _ in made)
-            for body, (_, numbers), calls in zip(made, graphs, known, strict=False):
+            for body, (_, numbers), calls in zip(made, graphs, self._calls(node), strict=False):
                 self._find_calls(body.steps, numbers, calls)
             number = count(1)
             for body in made:
@@ -125,6 +125,18 @@ class Listing:
                     self._numbers[value] = f"{self.name(node.outputs[0])}.{next(number)}"
             self._inner[node] = made
         return self._inner[node]
+
+    def _calls(self, node: Node) -> tuple[dict[int, Call], ...]:
+        """The calls in the bodies of a node, by number. The bodies of a gradient are those of what
+        it is the gradient of, and some of its own, which are around a turn."""
+        around = self._around.get(node)
+        call = self.call(node) if around is None or self._is_result[node] else None
+        while call is not None and not call.bodies:
+            call = call.origin
+        if call is None:
+            return (around or {},) * 2
+        backwards = call is not self.call(node)
+        return (call.bodies[-1],) * 2 if backwards and node.kind != "branch" else call.bodies
 
     def _find_calls(
         self, steps: list[Node], numbers: dict[Value, int], calls: dict[int, Call]
@@ -135,6 +147,7 @@ class Listing:
             found = [numbers[v] for v in node.outputs if v in numbers]
             call = calls.get(found[0]) if found else call
             self._calls_inside[node] = call
+            self._around[node], self._is_result[node] = calls, bool(found)
 
     def _titles(self, node: Node) -> list[str]:
         """When the bodies of a node run."""
@@ -240,11 +253,12 @@ class Listing:
         width = min(max((len(left) for _, left, _ in rows), default=0), 64)
         previous: Call | None = None
         for node, (call, left, right) in zip(steps, rows, strict=True):
-            title = _heading(call)
+            title = _heading(call, inside=bool(indent))
             if title != heading and not (indent and call is None):
                 heading = title
                 yield f"{indent}{title}"
-            note = "" if call is None or call is previous else f"  # {_note(call)}"
+            noted = call is None or call is previous
+            note = "" if noted or call is None else f"  # {_note(call, inside=bool(indent))}"
             yield f"{indent}{_INDENT}{left:{width}}  {right}{note}"
             yield from self._bodies(node, indent + 2 * _INDENT, heading)
             previous = call
@@ -281,17 +295,19 @@ class Listing:
             yield f"{_INDENT}{name} becomes {text}"
 
 
-def _heading(call: Call | None) -> str:
+def _heading(call: Call | None, inside: bool) -> str:
+    """The line of a call; inside of a gradient that of what a call is the gradient of."""
     if call is None:
         return "prepared"
     phase = "" if call.phase == "forward" else f"  [{call.phase}]"
-    text = call.place.text
-    return f"{call.place.short}{phase}" + (f"  {text}" if text else "")
+    place = call.origin.place if inside and call.origin else call.place
+    return f"{place.short}{phase}" + (f"  {place.text}" if place.text else "")
 
 
-def _note(call: Call) -> str:
+def _note(call: Call, inside: bool) -> str:
     """The name of an operation, for a gradient the line of what it is the gradient of."""
-    return f"{call.name} of {call.origin.place.short}" if call.origin else call.name
+    origin = None if inside else call.origin
+    return f"{call.name} of {origin.place.short}" if origin else call.name
 
 
 def _steps(roots: Iterator[Node]) -> list[Node]:
