@@ -17,10 +17,20 @@ from gleed._C import Tensor
 from gleed.captured.body import Recording, record
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import place_of
+from gleed.captured.operands import (
+    Parts,
+    as_text,
+    require_decision,
+    require_functions,
+    require_like,
+    require_structure,
+    require_tensors,
+    with_tensors,
+)
 from gleed.captured.recorder import Recorder, row_major
-from gleed.captured.structure import Branch, Fixed, Form, build, take_apart
+from gleed.captured.structure import Form, build, take_apart
 from gleed.captured.zeros import moment, read_by, with_zeros
-from gleed.errors import ArgumentError, DTypeError, ShapeError
+from gleed.errors import ArgumentError, ShapeError
 from gleed.flow import Body, Chosen, branch
 from gleed.loop import loop, row_of
 from gleed.memory_formats import contiguous_format, format_strides
@@ -30,7 +40,6 @@ from gleed.primitives.core import require, same_shape
 from gleed.repeat import repeat
 from gleed.trace import Standin
 
-Parts = tuple[list[Any], Form]  # tensors and what holds them together
 _REMEMBERED = 256  # operations made of bodies
 
 
@@ -68,10 +77,10 @@ def cond(
             f"cond: operands must be a tuple or list; got {type(operands).__name__}; "
             "write (x,) for one"
         )
-    _require_tensors("cond", "operands", operands)
+    require_tensors("cond", "operands", operands)
     if not isinstance(pred, Tensor):
         return _results("cond", true_fn if pred else false_fn, operands)
-    _require_decision("cond: pred must be a number or", pred)
+    require_decision("cond: pred must be a number or", pred)
     if _C.is_recording():
         captured = _captured(lambda outer: _branch(outer, pred, true_fn, false_fn, operands))
         if captured is not None:
@@ -99,7 +108,8 @@ def while_loop(
     Args:
         cond_fn: returns a bool, or a bool tensor with one element.
         body_fn: returns a tuple or list like `carried_inputs`: the same structure, dtypes, shapes.
-        carried_inputs: a tuple or list of tensors, or of structures of tensors.
+        carried_inputs: a tuple or list of tensors, or of structures of tensors. Numbers, here and
+            where `body_fn` returns some, become 0-d tensors.
 
     >>> import gleed
     >>> def halve(n, x):
@@ -121,8 +131,8 @@ def while_loop(
             "while_loop: carried_inputs must be a tuple or list of at least one; got "
             f"{type(carried_inputs).__name__}; write (x,) for one"
         )
-    _require_tensors("while_loop", "carried_inputs", carried_inputs)
-    carried = tuple(carried_inputs)
+    carried = with_tensors(tuple(carried_inputs))
+    require_tensors("while_loop", "carried_inputs", carried)
     if _C.is_recording():
         captured = _captured(lambda outer: _repeated(outer, cond_fn, body_fn, carried))
         if captured is not None:
@@ -132,7 +142,7 @@ def while_loop(
     since = moment() if _C.is_grad_enabled() else None
     while _decided(cond_fn(*states)):
         following = _made("while_loop", partial(_turned, body_fn), states)
-        _require_like("while_loop", "body_fn", following, "carried_inputs", first)
+        require_like("while_loop", "body_fn", following, "carried_inputs", first)
         tensors = following[0]
         states = build(form, tensors)
     if since is not None:
@@ -160,7 +170,8 @@ def scan(
     Args:
         combine_fn: returns the next carry, of the structure, dtypes and shapes of `init`, and a
             tensor or structure of tensors.
-        init: a tensor or structure of tensors.
+        init: a tensor or structure of tensors. Numbers, here and where `combine_fn` returns some,
+            become 0-d tensors.
         xs: a tensor or structure of tensors of one length T along `dim`.
         dim: which axis is that of the steps.
         reverse: whether to begin with the last step.
@@ -175,7 +186,8 @@ def scan(
     (tensor(6.), tensor([0., 2., 9.]))
     """
     require_functions("scan", combine_fn=combine_fn)
-    _require_tensors("scan", "init", init)
+    init = with_tensors(init)
+    require_tensors("scan", "init", init)
     if not take_apart(init)[0]:
         raise ArgumentError("scan: init must have a tensor; got none; use map for steps alone")
     rows, form, axis = _steps("scan", xs, dim)
@@ -216,60 +228,17 @@ def _viewed(operands: Any) -> Any:
 
 
 # ---- what users give
-def require_functions(name: str, **functions: Any) -> None:
-    """Raise ArgumentError unless all that is to be called is a function."""
-    for parameter, function in functions.items():
-        if not callable(function):
-            raise ArgumentError(
-                f"{name}: {parameter} must be a function; got {type(function).__name__}; "
-                "pass it without calling it"
-            )
-
-
-def _require_tensors(name: str, what: str, value: Any) -> None:
-    _require_structure(name, what, take_apart(value)[1])
-
-
-def _require_structure(name: str, what: str, form: Form) -> None:
-    other = _other(form)
-    if other is not None:
-        raise ArgumentError(
-            f"{name}: {what} must be tensors, or tuples, lists and dictionaries of tensors; got "
-            f"{type(other).__name__}; make a tensor of it, or let the function name it"
-        )
-
-
-def _other(form: Form) -> Any:
-    """Something in a structure that is neither a tensor nor None; None: there is nothing."""
-    if isinstance(form, Branch):
-        return next((x for item in form.items if (x := _other(item)) is not None), None)
-    return form.value if isinstance(form, Fixed) else None
-
-
-def _require_decision(rule: str, value: Any) -> None:
-    _, dtype, _, sizes, _ = place_of(value)
-    if dtype != "bool" or any(n != 1 for n in sizes):
-        raise ArgumentError(
-            f"{rule} a bool tensor with one element; got {_shown(value)}; compare it, or reduce it "
-            "with all() or any()"
-        )
-
-
 def _decided(value: Any) -> bool:
     """What `cond_fn` says."""
     if not isinstance(value, Tensor):
         return bool(value)
-    _require_decision("while_loop: cond_fn must return a bool or", value)
+    require_decision("while_loop: cond_fn must return a bool or", value)
     return bool(value.item())
-
-
-def _shown(tensor: Any) -> str:
-    return f"one of {tensor.dtype} and shape {place_of(tensor)[3]}"
 
 
 def _steps(name: str, xs: Any, dim: int) -> tuple[list[Any], Form, int]:
     """The tensors to go over, steps first, their structure, and the axis of the steps."""
-    _require_tensors(name, "xs", xs)
+    require_tensors(name, "xs", xs)
     tensors, form = take_apart(xs)
     sizes = [place_of(x)[3] for x in tensors]
     axis = dim + len(sizes[0]) if tensors and dim < 0 else dim
@@ -286,38 +255,6 @@ def _steps(name: str, xs: Any, dim: int) -> tuple[list[Any], Form, int]:
     return [x.movedim(axis, 0) if axis else x for x in tensors], form, axis
 
 
-def _require_like(name: str, function: str, now: Parts, what: str, before: Parts) -> None:
-    """Raise unless what a function returned is of the types of something else."""
-    (found, form), (known, expected) = now, before
-    if form != expected:
-        raise ArgumentError(
-            f"{name}: {function} must return the structure of {what}; got {_text(form)} for "
-            f"{_text(expected)}; return the same tuples, lists and keys"
-        )
-    for x, y in zip(found, known, strict=True):
-        if x.dtype is not y.dtype:
-            raise DTypeError(
-                f"{name}: {function} must return the dtypes of {what}; got {x.dtype} for "
-                f"{y.dtype}; convert it with .to()"
-            )
-        if place_of(x)[3] != place_of(y)[3]:
-            raise ShapeError(
-                f"{name}: {function} must return the shapes of {what}; got {place_of(x)[3]} for "
-                f"{place_of(y)[3]}; reshape or pad it"
-            )
-
-
-def _text(form: Form) -> str:
-    """A structure as a user would write it, tensors as `*`."""
-    if not isinstance(form, Branch):
-        return repr(form.value) if isinstance(form, Fixed) else "*"
-    items = [_text(item) for item in form.items]
-    if form.keys is not None:
-        pairs = zip(form.keys, items, strict=True)
-        return "{" + ", ".join(f"{key!r}: {item}" for key, item in pairs) + "}"
-    return f"[{', '.join(items)}]" if form.kind is list else f"({', '.join(items)})"
-
-
 # ---- what functions return
 def _made(name: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Parts:
     """What a function returns, as tensors of their own, in memory order: so it is what it is when
@@ -325,7 +262,7 @@ def _made(name: str, function: Callable[..., Any], arguments: Sequence[Any]) -> 
     begun = place_of(_C.tensor_from_data(0.0, None))[0]
     with amp.separate_cache(known=True):  # what one branch converts is not there for others
         tensors, form = take_apart(function(*arguments))
-    _require_structure(name, "what a function returns", form)
+    require_structure(name, "what a function returns", form)
     seen: set[int] = set()
     for i, tensor in enumerate(tensors):
         serial, _, _, sizes, strides = place_of(tensor)
@@ -352,18 +289,18 @@ def _turned(body_fn: Callable[..., Any], *states: Any) -> tuple[Any, ...]:
             "while_loop: body_fn must return a tuple or list like carried_inputs; got "
             f"{type(found).__name__}; write (x,) for one"
         )
-    return tuple(found)
+    return with_tensors(tuple(found))
 
 
 def _pair(name: str, function: Callable[..., Any], carry: Any, x: Any) -> Any:
     """What a turn of a scan returns."""
-    found = _results(name, function, (carry, x))
+    found = _results(name, lambda: with_tensors(function(carry, x)), ())
     if not isinstance(found, tuple | list) or len(found) != 2:
         raise ArgumentError(
             f"{name}: combine_fn must return a carry and a result; got "
-            f"{_text(take_apart(found)[1])}; return two values"
+            f"{as_text(take_apart(found)[1])}; return two values"
         )
-    _require_like(name, "combine_fn", take_apart(found[0]), "init", take_apart(carry))
+    require_like(name, "combine_fn", take_apart(found[0]), "init", take_apart(carry))
     return tuple(found)
 
 
@@ -455,7 +392,7 @@ def _branch(
         record(partial(_results, "cond", f, arguments), stands, outer, differentiate=True)
         for f in (true_fn, false_fn)
     )
-    _require_like("cond", "false_fn", (other.made, other.form), "true_fn", (one.made, one.form))
+    require_like("cond", "false_fn", (other.made, other.form), "true_fn", (one.made, one.form))
     tensors, numbers, bodies = _together(outer, (one, other), len(stands))
     operation = _branch_operation(tuple(bodies), len(one.made), len(numbers))
     inputs = [pred, *given, *tensors[len(stands) :]]
@@ -491,13 +428,13 @@ def _repeated(
                 f"{type(value).__name__}",
                 "compute it from the tensors that are carried",
             )
-        _require_decision("while_loop: cond_fn must return a bool or", value)
+        require_decision("while_loop: cond_fn must return a bool or", value)
         return value.reshape(())
 
     check = record(decision, states, outer, differentiate=False)
     run = partial(_results, "while_loop", partial(_turned, body_fn), given)
     turn = record(run, states, outer, differentiate=grad)
-    _require_like("while_loop", "body_fn", (turn.made, turn.form), "carried_inputs", (states, form))
+    require_like("while_loop", "body_fn", (turn.made, turn.form), "carried_inputs", (states, form))
     tensors, numbers, (condition, body) = _together(outer, (check, turn), len(states))
     inputs = [*starts, *tensors[len(states) :]]
     differentiable = grad and any(t.requires_grad for t in inputs)

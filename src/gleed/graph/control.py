@@ -13,8 +13,8 @@ from typing import Any
 
 from gleed import _C
 from gleed.captured.control_flow import cond as run_cond
-from gleed.captured.control_flow import require_functions
 from gleed.captured.control_flow import while_loop as run_while_loop
+from gleed.captured.operands import require_functions
 from gleed.errors import ArgumentError, DTypeError, ShapeError
 from gleed.graph.bodies import declare
 from gleed.graph.defaults import graph_of
