@@ -38,18 +38,6 @@ bool flag_of(PyObject* ir, const char* name, bool& flag) {
   return truth >= 0;
 }
 
-bool cost_of(PyObject* ir, double& cost) {
-  PyObject* value = PyObject_GetAttrString(ir, "cost");
-  if (!value) {
-    if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return false;
-    PyErr_Clear();
-    return true;
-  }
-  cost = PyFloat_AsDouble(value);
-  Py_DECREF(value);
-  return !PyErr_Occurred();
-}
-
 bool parse_split(PyObject* parts, Kernel& kernel) {
   PyObject* partial;
   PyObject* finish;
@@ -95,13 +83,12 @@ PyObject* kernel_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   kernel.compile = Py_NewRef(compile);
   if (online != Py_None) kernel.online = reinterpret_cast<Kernel*>(Py_NewRef(online));
   kernel.inputs = inputs;
-  kernel.cost = 0.1;
   kernel.variants = new std::unordered_map<std::string, void*>;
-  const bool good = flag_of(ir, "reduces", kernel.reduces) &&
-                    flag_of(ir, "ordered", kernel.ordered) &&
-                    flag_of(ir, "sequential", kernel.sequential) &&
-                    flag_of(ir, "gathers", kernel.gathers) && cost_of(ir, kernel.cost) &&
-                    (split == Py_None || (PyTuple_Check(split) && parse_split(split, kernel)));
+  kernel.costs = new std::unordered_map<uint64_t, double>;
+  const bool good =
+      flag_of(ir, "reduces", kernel.reduces) && flag_of(ir, "ordered", kernel.ordered) &&
+      flag_of(ir, "sequential", kernel.sequential) && flag_of(ir, "gathers", kernel.gathers) &&
+      (split == Py_None || (PyTuple_Check(split) && parse_split(split, kernel)));
   if (!good) {
     if (!PyErr_Occurred()) raise("TypeError", "Kernel: split is (partial, finish, dtypes)");
     Py_CLEAR(self);
@@ -141,6 +128,7 @@ void kernel_dealloc(PyObject* self) {
   Py_XDECREF(kernel.ir);
   Py_XDECREF(kernel.compile);
   delete kernel.variants;
+  delete kernel.costs;
   PyTypeObject* type = Py_TYPE(self);
   type->tp_free(self);
   Py_DECREF(type);

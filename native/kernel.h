@@ -42,10 +42,10 @@ struct Kernel {
   bool ordered;       // depends on the row-major order of reduced axes (argmax, scan)
   bool sequential;    // must run point by point, in order
   bool gathers;       // reads at computed offsets
-  double cost;        // arithmetic per point, in nanoseconds on one thread
   Split* split;       // owned; or null
   Kernel* online;     // the same for long rows, with fewer passes over them; or null
   std::unordered_map<std::string, void*>* variants;  // null: not compiled yet
+  std::unordered_map<uint64_t, double>* costs;
 };
 
 extern PyTypeObject* KernelType;
@@ -54,5 +54,9 @@ extern PyTypeObject* KernelType;
 // not move, '1' unit, '2' twice that, 'r' minus that, 's' any, 'n' unit and written past the
 // caches. Compiled when first asked for; null with an exception set.
 KernelFunction find_variant(Kernel* kernel, Orientation orientation, std::string_view classes);
+
+// Arithmetic per point, in nanoseconds on one thread, where the operands in a mask are the same at
+// all points. The GIL is held.
+double cost_of(Kernel* kernel, uint64_t still);
 
 }  // namespace gleed

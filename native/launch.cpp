@@ -174,11 +174,16 @@ Loops choose_loops(const Launch& launch, Orientation orientation) {
 
 double estimate(const Launch& launch) {
   double bytes = 0;
-  for (const Access& access : launch.operands) {
-    if (access.value) bytes += itemsize(access.dtype);
+  uint64_t still = 0;
+  for (size_t k = 0; k < launch.operands.size(); ++k) {
+    const Access& access = launch.operands[k];
+    if (!access.value) continue;
+    const auto* strides = access.strides.data();
+    const bool moves = std::any_of(strides, strides + launch.axes(), std::identity());
+    moves ? bytes += itemsize(access.dtype) : still |= uint64_t{1} << k;
   }
   const double points = static_cast<double>(launch.count(0, launch.axes()));
-  return points * (launch.kernel->cost + bytes * kPerByte);
+  return points * (cost_of(launch.kernel, still) + bytes * kPerByte);
 }
 
 std::string stride_classes(const Launch& launch, int innermost) {

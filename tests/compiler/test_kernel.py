@@ -49,6 +49,17 @@ def test_nodes_are_interned_and_frozen():
         bool(X < 1)
 
 
+def test_what_is_the_same_at_all_points_costs_nothing():
+    rate = k.math("log", k.load(1, "f32") * 2 + k.param(0, "f32"))
+    operands = (Operand("f32", "in"), Operand("f32", "in"), Operand("f32", "out"))
+    kernel = Kernel("step", operands, ("f32",), (Store(2, k.load(0, "f32") * rate),))
+    plain = Kernel("mul", operands, (), (Store(2, k.load(0, "f32") * k.load(1, "f32")),))
+    assert kernel.cost(0b010) == plain.cost(0b010) < plain.cost(0) < kernel.cost(0)
+    # All points have a share in a sum, even of one number.
+    total = Kernel("sum", operands[1:], (), (Store(1, k.reduce("sum", k.load(0, "f32"))),))
+    assert total.cost(0b01) > 0
+
+
 @pytest.mark.parametrize(
     ("value", "dtype", "rounded"),
     [

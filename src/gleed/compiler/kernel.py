@@ -530,11 +530,19 @@ class Kernel:
         sizes |= {item_size(n.dtype) for n in self.nodes if n.dtype != "bool"}
         return min((size for size in sizes if size >= 4), default=max(sizes, default=1))
 
-    @property
-    def cost(self) -> float:
+    def cost(self, still: int) -> float:
         """The arithmetic of one point in nanoseconds on one thread: a rough estimate from which
-        the core divides work."""
-        return sum(_COSTS.get(node.op, 0.03) for node in self.nodes)
+        the core divides work. What follows from nothing but operands that are the same at all
+        points, which a bit mask tells, is computed once, and is no part of it."""
+        once: set[Node] = set()
+        for node in self.nodes if still else ():
+            if node.op in ADDRESSED:
+                fixed = node.op == "load" and bool(still >> node.attr & 1)
+            else:
+                fixed = node.op not in ("reduce", "scan") and once.issuperset(node.args)
+            if fixed:
+                once.add(node)
+        return sum((_COSTS.get(node.op, 0.03) for node in self.nodes if node not in once), 0.0)
 
 
 # Nanoseconds per value of what is dearer than an addition.
