@@ -189,14 +189,6 @@ PyType_Spec plan_spec = {"gleed._C.Plan", sizeof(Plan), 0, Py_TPFLAGS_DEFAULT, p
 
 // ---- functions
 
-PyObject* set_interceptor(PyObject*, PyObject* callable) {
-  if (callable != Py_None && !PyCallable_Check(callable)) {
-    return raise("TypeError", "set_interceptor: it must be callable or None; got %s",
-                 Py_TYPE(callable)->tp_name);
-  }
-  return exchange_interceptor(callable);
-}
-
 PyObject* set_recorder(PyObject*, PyObject* next) { return exchange_recorder(next); }
 
 PyObject* set_number_type(PyObject*, PyObject* type) {
@@ -306,9 +298,6 @@ PyObject* check_object(PyObject*, PyObject* args) {
 }
 
 PyMethodDef functions[] = {
-    {"set_interceptor", set_interceptor, METH_O,
-     "set_interceptor(callable) -> previous. Calls interceptor(op, overload, arguments) instead of "
-     "every op of this thread; None: none."},
     {"set_converter", set_converter, METH_VARARGS,
      "set_converter(callable, ops) -> previous. Calls converter(op, *args, **kwargs) instead of "
      "those ops in this thread; None, None: none."},

@@ -30,11 +30,12 @@ struct Form {
 
 // A place of Python's state, and what it held.
 struct Cell {
-  enum Kind { kItem, kAttribute, kIndex, kLength, kKeys, kContent };
+  enum Kind { kItem, kAttribute, kIndex, kLength, kKeys, kContent, kType, kCode };
   Kind kind;
   PyObject *holder, *key, *held;
   Py_ssize_t index;
   bool number;  // any float will do: it is one of the program's run-time numbers
+  int exact;    // whether another tensor is a change: it is found in other places too
 };
 
 // Where an input comes from.
@@ -43,7 +44,8 @@ struct Source {
   Kind kind;
   Py_ssize_t number;
   PyObject* constant;
-  bool requires_grad;
+  int requires_grad, written;
+  Py_ssize_t hooks;
 };
 
 // What a tensor among the results is: an output, or an input itself.
@@ -65,7 +67,7 @@ struct Contents {
   // A number, and the cell that it is in; or ~ that of an argument.
   std::vector<std::pair<Py_ssize_t, Py_ssize_t>> followed;
   std::vector<uint64_t> generators;  // that it draws from
-  bool differentiable = false;
+  bool differentiable = false, writes = false;
   std::vector<std::pair<Py_ssize_t, Py_ssize_t>> gradients;  // input, output or -1 for None
   std::vector<Py_ssize_t> needs_none, needs_some;
   std::vector<Result> tensors_returned;
@@ -142,16 +144,26 @@ PyObject* read(const Cell& cell, PyObject* missing) {
 }
 
 bool unchanged(const Cell& cell, PyObject* missing) {
+  if (cell.kind == Cell::kType)
+    return Py_IS_TYPE(cell.holder, reinterpret_cast<PyTypeObject*>(cell.held));
+  if (cell.kind == Cell::kCode) {
+    PyObject* defaults = PyFunction_GET_DEFAULTS(cell.holder);
+    return PyFunction_GET_CODE(cell.holder) == cell.held &&
+           (defaults ? defaults : Py_None) == cell.key;
+  }
   if (cell.kind == Cell::kLength) return PyObject_Size(cell.holder) == cell.index;
   if (cell.kind == Cell::kKeys) {
-    if (PyDict_Check(cell.holder)) return keys_are(cell.holder, cell.held);
+    const bool plain = PyDict_Check(cell.holder) && !PyODict_Check(cell.holder);
+    if (plain) return keys_are(cell.holder, cell.held);
     PyObject* items = PySequence_Tuple(cell.holder);
     const bool equal = items && same(cell.held, items);
     Py_XDECREF(items);
     return equal;
   }
   PyObject* now = read(cell, missing);
-  const bool equal = now && (cell.number ? PyFloat_CheckExact(now) : same(cell.held, now));
+  const bool equal = now && (cell.number  ? PyFloat_CheckExact(now)
+                             : cell.exact ? cell.held == now
+                                          : same(cell.held, now));
   Py_XDECREF(now);
   return equal;
 }
@@ -262,7 +274,10 @@ PyObject* gather(const Contents& entry, const Tensors& arguments) {
         tensor = Py_NewRef(source.constant);
     }
     // A program whose results have no history runs without gradients; its key is silent here.
-    const auto tracked = [&] { return requires_grad(as_tensor(tensor)) == source.requires_grad; };
+    const auto tracked = [&] {
+      const Tensor* t = as_tensor(tensor);
+      return requires_grad(t) == (source.requires_grad != 0) && count_hooks(t) == source.hooks;
+    };
     if (tensor && is_tensor(tensor) && (!entry.grad || tracked())) {
       PyTuple_SET_ITEM(inputs, i, tensor);
     } else {
@@ -284,6 +299,28 @@ bool holds(const Contents& entry, PyObject* inputs) {
   }
   for (Py_ssize_t k : entry.needs_some) {
     if (!has_grad(PyTuple_GET_ITEM(inputs, k))) return false;
+  }
+  return true;
+}
+
+// Whether what the program writes to shares no memory with another input.
+bool apart(const Contents& entry, PyObject* inputs) {
+  static uint32_t mark = 0;
+  const auto count = static_cast<Py_ssize_t>(entry.sources.size());
+  const auto tensor = [&](Py_ssize_t k) { return as_tensor(PyTuple_GET_ITEM(inputs, k)); };
+  bool shared = false;
+  ++mark;
+  for (bool written : {true, false}) {
+    for (Py_ssize_t k = 0; k < count; ++k) {
+      if (entry.sources[k].written != int{written}) continue;
+      shared |= tensor(k)->storage->mark == mark;
+      if (written) tensor(k)->storage->mark = mark;
+    }
+  }
+  for (Py_ssize_t k = 0; shared && k < count; ++k) {
+    for (Py_ssize_t i = 0; entry.sources[k].written && i < count; ++i) {
+      if (i != k && overlap(tensor(k), tensor(i))) return false;
+    }
   }
   return true;
 }
@@ -358,7 +395,7 @@ PyObject* entry_call(PyObject* self, PyObject* args, PyObject* kwargs) {
   }
   PyObject* inputs = fits ? gather(entry, tensors) : nullptr;
   PyObject* result = nullptr;
-  if (inputs && holds(entry, inputs)) {
+  if (inputs && holds(entry, inputs) && (!entry.writes || apart(entry, inputs))) {
     Py_INCREF(self);  // the program may drop whoever holds this
     result = run_on(entry, inputs, tensors);
     Py_DECREF(self);
@@ -406,8 +443,8 @@ class Reader {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(list); ++i) {
       int kind;
       Cell cell{};
-      if (!PyArg_ParseTuple(PyTuple_GET_ITEM(list, i), "iOOO", &kind, &cell.holder, &cell.key,
-                            &cell.held)) {
+      if (!PyArg_ParseTuple(PyTuple_GET_ITEM(list, i), "iOOOp", &kind, &cell.holder, &cell.key,
+                            &cell.held, &cell.exact)) {
         return false;
       }
       cell.kind = static_cast<Cell::Kind>(kind);
@@ -425,13 +462,13 @@ class Reader {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(list); ++i) {
       int kind;
       Source source{};
-      int requires_grad;
       PyObject* what;
-      if (!PyArg_ParseTuple(PyTuple_GET_ITEM(list, i), "iOp", &kind, &what, &requires_grad)) {
+      if (!PyArg_ParseTuple(PyTuple_GET_ITEM(list, i), "iOpnp", &kind, &what, &source.requires_grad,
+                            &source.hooks, &source.written)) {
         return false;
       }
       source.kind = static_cast<Source::Kind>(kind);
-      source.requires_grad = requires_grad;
+      contents_.writes |= source.written != 0;
       if (source.kind == Source::kConstant) {
         source.constant = own(what);
       } else {
@@ -524,11 +561,8 @@ int entry_traverse(PyObject* self, visitproc visit, void* arg) {
   return 0;
 }
 
-int entry_clear(PyObject* self) {
-  // A program that is still reachable from a finalizer may be run: what it holds goes at the end.
-  (void)self;
-  return 0;
-}
+// A program that is still reachable from a finalizer may be run: what it holds goes at the end.
+int entry_clear(PyObject*) { return 0; }
 
 void entry_dealloc(PyObject* self) {
   PyObject_GC_UnTrack(self);

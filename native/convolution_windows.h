@@ -54,7 +54,6 @@ class Windows {
   void pad(const char* input, const Slab& slab, Range channels, char* padded) const;
 
   // Bytes from the place of an output in a padded channel to what it reads at each tap.
-  const int64_t* tap_offsets() const { return tap_offsets_.data(); }
   int64_t place(const Slab& slab, int64_t image, int64_t i, int64_t j, int64_t k) const;
 
   // Outputs that read neighbours at every tap: from where in a padded channel, and where to.

@@ -45,6 +45,24 @@ PyObject* add_tensor_hook(Node* node, uint32_t slot, PyObject* hook) {
   return handle;
 }
 
+std::vector<PyObject*> hook_tables(const Tensor* t) {
+  std::vector<PyObject*> found;
+  const AutogradMeta* meta = t->grad_meta;
+  const Node* node = !meta ? nullptr : meta->grad_fn ? meta->grad_fn : meta->accumulator;
+  if (!node || !node->extras) return found;
+  for (const auto& hooks : node->extras->tensor_hooks) {
+    if (hooks.slot == meta->slot) found.push_back(hooks.hooks);
+  }
+  if (node->extras->post_accumulate_hooks) found.push_back(node->extras->post_accumulate_hooks);
+  return found;
+}
+
+Py_ssize_t count_hooks(const Tensor* t) {
+  Py_ssize_t count = 0;
+  for (PyObject* table : hook_tables(t)) count += PyDict_GET_SIZE(table);
+  return count;
+}
+
 // Replaces a cotangent by what a hook returned. Takes over the reference to `result`.
 static bool replace(Tensor** cotangent, PyObject* result, const char* where) {
   if (result == Py_None) {

@@ -20,6 +20,7 @@ struct Storage {
   void (*release)(void* owner) = nullptr;
   void* owner = nullptr;
   bool read_only = false;
+  uint32_t mark = 0;  // of whoever looks for tensors that share it (captured.cpp)
 
   // The pool's own.
   uint8_t size_class = 0;

@@ -14,10 +14,9 @@ PyTypeObject* OpType = nullptr;
 
 namespace {
 
-// Counts threads with an interceptor or a converter, so that calls look at thread-local state only
+// Counts threads with a converter, so that calls look at thread-local state only
 // where there is one.
-int intercepting_threads = 0;
-thread_local PyObject* interceptor = nullptr;
+int converting_threads = 0;
 thread_local PyObject* converter = nullptr;
 thread_local PyObject* converted = nullptr;  // the set of ops that go through it
 
@@ -60,22 +59,6 @@ std::string accepted(const Op& op, const Overload& overload) {
   return text + ")";
 }
 
-PyObject* call_intercepted(Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  Mismatch mismatch;
-  for (size_t i = 0; i < op.overloads->size(); ++i) {
-    const Overload& overload = (*op.overloads)[i];
-    Arguments sorted;
-    const Fit fit = sort_arguments(overload, args, nargs, kwnames, sorted, mismatch);
-    if (fit == Fit::kError) return nullptr;
-    if (fit == Fit::kNo || !fits_loosely(overload, sorted)) continue;
-    PyObject* arguments = list_of(overload, sorted, true);
-    PyObject* result = arguments ? intercept(op, static_cast<int>(i), arguments) : nullptr;
-    Py_XDECREF(arguments);
-    return result;
-  }
-  return raise_mismatch(op, mismatch.empty() ? "the arguments do not fit" : mismatch);
-}
-
 // Calls converter(op, *args, **kwargs), which calls the op itself.
 PyObject* call_converted(PyObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   SmallBuffer<PyObject*, 16> all;
@@ -100,10 +83,9 @@ PyObject* raise_traced(const Op& op) {
 PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   Op& op = *reinterpret_cast<Op*>(self);
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-  if (intercepting_threads) [[unlikely]] {
+  if (converting_threads) [[unlikely]] {
     const int converts = converter ? PySet_Contains(converted, self) : 0;
     if (converts) return converts < 0 ? nullptr : call_converted(self, args, nargs, kwnames);
-    if (interceptor) return call_intercepted(op, args, nargs, kwnames);
   }
   Mismatch mismatch;
   const int overloads = static_cast<int>(op.overloads->size());
@@ -402,32 +384,14 @@ PyObject* raise_mismatch(const Op& op, const Mismatch& mismatch) {
   return raise("ArgumentError", "%s: %s; it takes %s", op.text, mismatch.c_str(), forms.c_str());
 }
 
-PyObject* exchange_interceptor(PyObject* next) {
-  PyObject* previous = interceptor;
-  interceptor = next == Py_None ? nullptr : Py_NewRef(next);
-  intercepting_threads += (interceptor != nullptr) - (previous != nullptr);
-  return previous ? previous : Py_NewRef(Py_None);
-}
-
 PyObject* exchange_converter(PyObject* next, PyObject* ops) {
   PyObject* previous =
       converter ? PyTuple_Pack(2, converter, converted) : PyTuple_Pack(2, Py_None, Py_None);
   if (!previous) return nullptr;
-  intercepting_threads += (next != Py_None) - (converter != nullptr);
+  converting_threads += (next != Py_None) - (converter != nullptr);
   Py_XSETREF(converter, next == Py_None ? nullptr : Py_NewRef(next));
   Py_XSETREF(converted, next == Py_None ? nullptr : Py_NewRef(ops));
   return previous;
-}
-
-PyObject* intercept(Op& op, int overload, PyObject* arguments) {
-  PyObject* number = PyLong_FromLong(overload);
-  if (!number) return nullptr;
-  PyObject* callable = Py_NewRef(interceptor);
-  PyObject* result = PyObject_CallFunctionObjArgs(callable, reinterpret_cast<PyObject*>(&op),
-                                                  number, arguments, nullptr);
-  Py_DECREF(callable);
-  Py_DECREF(number);
-  return result;
 }
 
 }  // namespace gleed

@@ -98,12 +98,9 @@ Fit sort_arguments(const Overload& overload, PyObject* const* args, Py_ssize_t n
 // Adds sorted arguments to a frame. frame.words[0] is left for the grad mask.
 Fit encode_arguments(const Overload& overload, const Arguments& sorted, Frame& frame,
                      Mismatch& mismatch);
-// Whether arguments fit by type where objects of unknown type (stand-ins of a tracer) fit
-// everything.
-bool fits_loosely(const Overload& overload, const Arguments& sorted);
 // A list of the arguments in schema order, defaults filled in; null with an exception set. Plans
 // know nothing of out=, so for them it is None.
-PyObject* list_of(const Overload& overload, const Arguments& sorted, bool with_out);
+PyObject* list_of(const Overload& overload, const Arguments& sorted);
 // Encodes a parameter's default into its presets. False with an exception set.
 bool encode_default(const char* op, Parameter& parameter);
 // One TypeError: what did not fit, and what would be accepted.
@@ -121,15 +118,10 @@ PyObject* call_overload(Op& op, int number, const Arguments& sorted, Frame& fram
 PyObject* run_program(Op& op, PyObject* tensors, std::span<const uint64_t> numbers,
                       bool differentiable);
 
-// Interception: called instead of every op of this thread as interceptor(op, overload, arguments).
-PyObject* exchange_interceptor(
-    PyObject* interceptor);  // returns the previous one, or None; new refs
 // Conversion: called instead of some ops of this thread as converter(op, *args, **kwargs), while
 // which it is off. Returns the previous (converter, ops), both None if there was none.
 PyObject* exchange_converter(PyObject* converter, PyObject* ops);
 bool converting();  // whether this thread has a converter
-// The result of an intercepted call; null with an exception set.
-PyObject* intercept(Op& op, int overload, PyObject* arguments);
 
 // out= goes through out_helper(out, result), registered from Python, unless memory can be copied.
 void set_out_helper(PyObject* helper);

@@ -320,42 +320,6 @@ Fit encode_variadic(const Parameter& parameter, const Arguments& sorted, Frame& 
   }
 }
 
-// Whether the type of an object is one that the core tells apart.
-bool known_type(PyObject* o) {
-  return is_tensor(o) || is_number(o) || is_sequence(o) || o == Py_None || PyUnicode_Check(o) ||
-         Py_TYPE(o) == DTypeType;
-}
-
-bool fits_kind(Kind kind, PyObject* o) {
-  if (!known_type(o)) return true;
-  switch (kind) {
-    case Kind::kTensor:
-      return is_tensor(o);
-    case Kind::kOptionalTensor:
-      return is_tensor(o) || o == Py_None;
-    case Kind::kOperand:
-    case Kind::kScalar:
-      return is_tensor(o) || is_number(o);
-    case Kind::kOptionalOperand:
-    case Kind::kOptionalScalar:
-      return is_tensor(o) || is_number(o) || o == Py_None;
-    case Kind::kTensors:
-      return is_sequence(o);
-    case Kind::kInt:
-      return is_tensor(o) || PyIndex_Check(o);
-    case Kind::kOptionalInt:
-      return is_tensor(o) || PyIndex_Check(o) || o == Py_None;
-    case Kind::kInts:
-      return is_sequence(o) || PyIndex_Check(o);
-    case Kind::kOptionalInts:
-      return is_sequence(o) || PyIndex_Check(o) || o == Py_None;
-    case Kind::kGenerator:
-      return o == Py_None || (GeneratorType && PyObject_TypeCheck(o, GeneratorType));
-    default:
-      return !is_tensor(o);
-  }
-}
-
 }  // namespace
 
 Fit sort_arguments(const Overload& overload, PyObject* const* args, Py_ssize_t nargs,
@@ -405,22 +369,11 @@ Fit encode_arguments(const Overload& overload, const Arguments& sorted, Frame& f
   return Fit::kYes;
 }
 
-bool fits_loosely(const Overload& overload, const Arguments& sorted) {
-  for (size_t i = 0; i < overload.parameters.size(); ++i) {
-    const Parameter& parameter = overload.parameters[i];
-    PyObject* value = sorted.values[i];
-    if (static_cast<int>(i) == sorted.variadic) continue;
-    if (!value && !parameter.default_value) return false;
-    if (value && !parameter.out && !fits_kind(parameter.kind, value)) return false;
-  }
-  return true;
-}
-
-PyObject* list_of(const Overload& overload, const Arguments& sorted, bool with_out) {
+PyObject* list_of(const Overload& overload, const Arguments& sorted) {
   const int count = static_cast<int>(overload.parameters.size());
   PyObject* list = PyList_New(count);
   for (int i = 0; list && i < count; ++i) {
-    PyObject* value = i == overload.out && !with_out ? Py_None : sorted.values[i];
+    PyObject* value = i == overload.out ? Py_None : sorted.values[i];
     if (i == sorted.variadic) {
       value = PyTuple_New(sorted.item_count);
       for (Py_ssize_t k = 0; value && k < sorted.item_count; ++k) {

@@ -24,7 +24,7 @@ struct Description {
 
 PyObject* describe(void* context) {
   const auto* description = static_cast<const Description*>(context);
-  return list_of(*description->overload, *description->sorted, false);
+  return list_of(*description->overload, *description->sorted);
 }
 
 // Bit k of the first words: tensor k requires grad, and this call is to be differentiated.

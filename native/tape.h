@@ -82,13 +82,16 @@ extern thread_local constinit Modes modes __attribute__((tls_model("initial-exec
 inline bool grad_enabled() { return modes.grad; }
 inline void set_grad_enabled(bool enabled) { modes.grad = enabled; }
 inline bool inference_enabled() { return modes.inference; }
-inline void set_inference_enabled(bool enabled) { modes.inference = enabled; }
 
 inline bool requires_grad(const Tensor* t) {
   const AutogradMeta* meta = t->grad_meta;
   return meta &&
          (meta->requires_grad || meta->grad_fn || (meta->tracked_view && requires_grad(t->base)));
 }
+
+// The tables of the hooks that its gradient passes; borrowed.
+std::vector<PyObject*> hook_tables(const Tensor* t);
+Py_ssize_t count_hooks(const Tensor* t);
 
 // Called after a binding with a GradRecord has run (and after the versions of what it wrote were
 // raised): makes the node, saves tensors, links edges, gives the differentiable outputs their

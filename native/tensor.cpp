@@ -75,6 +75,15 @@ Tensor* allocate_instance(PyTypeObject* cls) {
   return t;
 }
 
+bool overlap(const Tensor* a, const Tensor* b) {
+  int64_t low[2], high[2];
+  extent(a->layout, &low[0], &high[0]);
+  extent(b->layout, &low[1], &high[1]);
+  const int64_t size_a = itemsize(a->dtype), size_b = itemsize(b->dtype);
+  return a->storage == b->storage && low[0] * size_a < high[1] * size_b &&
+         low[1] * size_b < high[0] * size_a;
+}
+
 bool concrete(const Tensor* t, const char* what) {
   if (t->storage) [[likely]]
     return true;

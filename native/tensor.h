@@ -57,6 +57,9 @@ inline void track(Tensor* t) {
   if (!PyObject_GC_IsTracked(object(t))) PyObject_GC_Track(object(t));
 }
 
+// Whether two tensors may have bytes in common.
+bool overlap(const Tensor* a, const Tensor* b);
+
 // False with an exception set for a stand-in, of which `what` (a method's name) is not known.
 bool concrete(const Tensor* t, const char* what);
 

@@ -3,6 +3,7 @@
 #include "engine.h"
 #include "errors.h"
 #include "recording.h"
+#include "tuples.h"
 
 namespace gleed {
 
@@ -231,6 +232,11 @@ PyObject* register_hook(PyObject* self, PyObject* hook) {
   return add_tensor_hook(edge.node, edge.slot, hook);
 }
 
+PyObject* get_hook_tables(PyObject* self, PyObject*) {
+  std::vector<PyObject*> tables = hook_tables(as_tensor(self));
+  return tuple_of(std::span{tables}, [](PyObject* table) { return Py_NewRef(table); });
+}
+
 PyObject* register_post_accumulate_grad_hook(PyObject* self, PyObject* hook) {
   bool ok;
   Edge edge = edge_of(self, &ok);
@@ -255,6 +261,8 @@ PyMethodDef methods[] = {
      "`retain_graph` keeps what the graph has saved, for another backward; `create_graph` makes "
      "the "
      "gradients differentiable; `inputs` are the only tensors whose `grad` changes."},
+    {"_hook_tables", get_hook_tables, METH_NOARGS,
+     "_hook_tables()\n--\n\nTables of hooks on its grad."},
     {"requires_grad_",
      reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(requires_grad_inplace)),
      METH_VARARGS | METH_KEYWORDS,

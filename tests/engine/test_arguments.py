@@ -239,32 +239,6 @@ def test_bad_declarations(parameters):
         op("f", parameters, Recorder())
 
 
-def test_interception(x):
-    f, record = recorder(("a", "scalar", 1, ""), ("n", "ints?", None, "*"))
-    seen = []
-
-    def interceptor(operation, overload, arguments):
-        seen.append((operation, overload, arguments))
-        return "intercepted"
-
-    class Standin:
-        pass
-
-    standin = Standin()
-    assert _C.set_interceptor(interceptor) is None
-    try:
-        assert f(standin, a=standin) == "intercepted"
-        assert f(x, 2, 3, 4) == "intercepted"
-        with pytest.raises(TypeError, match="it takes"):
-            f("text")
-    finally:
-        assert _C.set_interceptor(None) is interceptor
-    assert seen[0][1:] == (0, [standin, standin, None])
-    assert seen[1][2] == [x, 2, (3, 4)]
-    assert record.calls == []
-    assert f(x) is x
-
-
 def test_conversion(x):
     f, record = recorder(("a", "scalar", 1, ""), ("n", "ints?", None, "*"))
     g, _ = recorder(("a", "scalar", 1, ""))

@@ -5,14 +5,26 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gleed import _C, amp
+from gleed.captured.memory import place_of
 from gleed.captured.program import Captured
 from gleed.captured.reach import MISSING, Reached
 from gleed.captured.recorder import argument_origin
-from gleed.captured.structure import Branch, Fixed, Form, Leaf, build, other_numbers
+from gleed.captured.structure import (
+    Branch,
+    Fixed,
+    Form,
+    Leaf,
+    attributes_of,
+    build,
+    has_attributes,
+    other_numbers,
+    take_apart,
+)
 
 # What the core calls the kinds of forms, cells and sources.
 _TENSOR, _FIXED, _SEQUENCE, _DICT, _FIELDS, _NUMBER = range(6)
-_CELLS = {"item": 0, "attribute": 1, "index": 2, "length": 3, "keys": 4, "content": 5}
+_KINDS_OF_CELLS = "item", "attribute", "index", "length", "keys", "content", "type", "code"
+_CELLS = {kind: i for i, kind in enumerate(_KINDS_OF_CELLS)}
 _SOURCES = {"argument": 0, "cell": 1, "grad": 2, "constant": 3}
 
 
@@ -39,17 +51,21 @@ class Source(NamedTuple):
     """Where a call finds an input of the program.
 
     kind: "argument" (number `what`), "cell" (number `what`), "grad" (of input number `what`), or
-    "constant" (the tensor). requires_grad: of the tensor there.
+    "constant" (the tensor). requires_grad: of the tensor there. hooks: how many it has.
+    written: whether the program writes to it.
     """
 
     kind: str
     what: Any
     requires_grad: bool
+    hooks: int
+    written: bool
 
 
 class Entry:
     """A captured program, and what must hold for it to be run. `numbers` are the arguments, as
-    positions in `given`, that may be other numbers."""
+    positions in `given`, that may be other numbers. `together`: pairs of an argument, by its
+    number, and another, or a tensor that is no argument, of the same place."""
 
     def __init__(
         self,
@@ -60,8 +76,10 @@ class Entry:
         reached: Reached,
         shapes: list[tuple[int, ...]],
         numbers: set[int],
+        together: list[tuple[int, Any]],
     ) -> None:
         self.arguments, self.modes = arguments, modes
+        self.numbers, self._together = numbers, together
         self.captured, self.reached, self.shapes = captured, reached, shapes
         self.sources = sources
         # Containers that the core does not make are made here, of a tuple of the tensors.
@@ -76,11 +94,11 @@ class Entry:
             len(shapes) + len(slots),
             (modes.grad, modes.inference, modes.default_dtype, modes.autocast is not False),
             tuple(
-                (_CELLS[cell.kind], cell.holder, cell.key, held)
-                for cell, held in zip(reached.cells, reached.held, strict=True)
+                (_CELLS[cell.kind], cell.holder, cell.key, held, i in reached.shared)
+                for i, (cell, held) in enumerate(zip(reached.cells, reached.held, strict=True))
             ),
             MISSING,
-            tuple((_SOURCES[s.kind], s.what, s.requires_grad) for s in sources),
+            tuple((_SOURCES[s.kind], *s[1:]) for s in sources),
             (
                 captured.op,
                 captured.numbers,
@@ -94,16 +112,29 @@ class Entry:
         )
         # run(args, kwargs) is the result of a call, or NotImplemented if the program is not for it;
         # raises `Outdated` if its tensors have other sizes.
-        self.run = self._core if self._plain and not modes.autocast else self._run
+        self._looks = bool(together) or has_attributes(arguments)
+        native = self._plain and not modes.autocast and not self._looks
+        self.run = self._core if native else self._run
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What the core leaves to Python."""
         if self.modes.autocast and self.modes != current_modes():
             return NotImplemented
+        if self._looks and not self._fits(*take_apart((args, kwargs))):
+            return NotImplemented
         result = self._core(args, kwargs)
         if self._plain or result is NotImplemented:
             return result
         return build(self.captured.form, result)
+
+    def _fits(self, tensors: list[Any], arguments: Form) -> bool:
+        """Whether arguments have the attributes of the captured ones, and are at one place where
+        those were."""
+        others = other_numbers(self.arguments, arguments)
+        if others is None or not others <= self.numbers:
+            return False
+        pairs = ((i, tensors[x] if isinstance(x, int) else x) for i, x in self._together)
+        return all(place_of(tensors[i]) == place_of(other) for i, other in pairs)
 
     def obstacle(self, arguments: Form, modes: Modes) -> str:
         """Why the program is not for a call."""
@@ -144,7 +175,7 @@ def _coded(form: Form) -> tuple[Any, ...]:
         return _TENSOR, form.k
     if isinstance(form, Fixed):
         return _FIXED, form.value
-    items = tuple(map(_coded, form.items))
+    items = tuple(map(_coded, form.items[:-1] if attributes_of(form) else form.items))
     if form.keys is None:
         return _SEQUENCE, form.kind, items
     return _DICT if issubclass(form.kind, dict) else _FIELDS, form.kind, form.keys, items

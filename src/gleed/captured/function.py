@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gleed import _C, amp
+from gleed.captured.clocks import refused_clocks
 from gleed.captured.entry import Entry, Modes, Source, current_modes
 from gleed.captured.errors import Unfollowed
 from gleed.captured.lengths import followed_lengths
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 listing, reports = lazy("gleed.captured.listing"), lazy("gleed.captured.report")
 
 _PATIENCE = 3  # captures that the function itself makes out of date, before it runs uncaptured
+_LEAVE_MODES = (
+    "a captured function must leave whether gradients are taken, the default dtype and autocast as "
+    "they were"
+)
 _MOST_PROGRAMS = 64  # of one function, before calls that fit none run uncaptured
 
 
@@ -162,8 +167,11 @@ class CompiledFunction:
         previous = _C.set_recorder(recorder)
         try:
             lengths = reached.measuring if any(varying) else ()
-            with amp.separate_cache(), followed_lengths(lengths):
+            clocks = refused_clocks(reached.clocks)
+            with amp.separate_cache(), followed_lengths(lengths), clocks:
                 result = plain(self._function(*args, **kwargs))
+            if not failures and current_modes() != modes:
+                give_up(Unfollowed(_LEAVE_MODES, "set modes by `with`, or outside"))
             if not failures:
                 recorder.require_followed()
                 _C.set_recorder(None)
@@ -171,7 +179,8 @@ class CompiledFunction:
                     program = capture(recorder, result)
                     sources = _sources(recorder, tensors, reached)
                     kept = {i for i in numbers if argument_origin(i) not in recorder.unfollowed}
-                    entry = Entry(form, modes, program, sources, reached, shapes, kept)
+                    together = _together(tensors, reached)
+                    entry = Entry(form, modes, program, sources, reached, shapes, kept, together)
                     self._keep(entry)
                 except Unfollowed as reason:
                     give_up(reason)
@@ -215,11 +224,11 @@ class CompiledFunction:
             self._in_vain = 0
             return
         self._in_vain += 1
-        self._reasons.append(f"{changed.path} was made or changed by the call itself")
+        self._reasons.append(f"{changed} was made or changed by the call itself")
         if self._in_vain >= _PATIENCE:
             raise Unfollowed(
                 "a captured function must leave Python's variables as they are; "
-                f"{changed.path} changes at every call",
+                f"{changed} changes at every call",
                 "keep what changes in a tensor, and write to that in place",
             )
 
@@ -229,8 +238,29 @@ def _run_none(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return NotImplemented
 
 
+def _together(arguments: list[Any], reached: Reached) -> list[tuple[int, Any]]:
+    """Pairs of an argument and an earlier one, or a tensor in a cell, of the same place. To the
+    program they are one input, so they must stay together."""
+    cells: dict[Place, list[int]] = {}
+    for i, held in enumerate(reached.held):
+        if isinstance(held, _C.Tensor):
+            cells.setdefault(place_of(held), []).append(i)
+    seen: dict[Place, int] = {}
+    pairs: list[tuple[int, Any]] = []
+    for i, place in enumerate(map(place_of, arguments)):
+        if place in seen:
+            pairs.append((i, seen[place]))
+        elif place in cells:
+            pairs.append((i, reached.held[cells[place][0]]))
+            reached.shared.update(cells[place])
+        seen.setdefault(place, i)
+    return pairs
+
+
 def _sources(recorder: Recorder, arguments: list[Any], reached: Reached) -> list[Source]:
     """Where later calls find the program's inputs."""
+    changed = {id(part.tensor) for part in recorder.memory.changed()}
+    written = {i for i, tensor in enumerate(recorder.inputs) if id(tensor) in changed}
     known: dict[Place, tuple[str, Any]] = {}
     for tensor, k in reached.tensors.values():
         known.setdefault(place_of(tensor), ("cell", k))
@@ -252,7 +282,8 @@ def _sources(recorder: Recorder, arguments: list[Any], reached: Reached) -> list
                 f"name in its code; one of shape {tuple(tensor.shape)} is not",
                 "pass it in",
             )
-        found.append(Source(*source, tensor.requires_grad))
+        hooks = sum(map(len, tensor._hook_tables()))
+        found.append(Source(*source, tensor.requires_grad, hooks, i in written))
     return found
 
 

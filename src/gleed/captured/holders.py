@@ -13,11 +13,15 @@ import functools
 import gc
 import io
 import operator
+import os
+import pickle
+import sys
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from gleed.captured.clocks import is_clock
 from gleed.captured.errors import Unfollowed
 from gleed.lazy import lazy
 
@@ -62,12 +66,39 @@ def parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from (("", x) for x in gc.get_referents(value))
     elif isinstance(value, weakref.ref):
         yield "()", value()
+    elif value is os.environ:
+        yield "", value._data  # type: ignore[attr-defined]
     elif hasattr(type(value), "__next__") and not isinstance(value, io.IOBase):
         raise Unfollowed(
             "a captured function must not go on with an iterator that was there before; it reaches "
             f"a {type(value).__name__}",
             "pass what it gives as an argument",
         )
+
+
+def state_of(value: Any) -> Callable[[], Any] | None:
+    """How to ask a generator of random numbers of Python's or NumPy's for its state."""
+    python, drawing = sys.modules.get("random"), sys.modules.get("numpy.random")
+    if python is not None and isinstance(value, python.Random):
+        return lambda: value.getstate()
+    if drawing is not None and isinstance(value, drawing.RandomState):
+        return lambda: pickle.dumps(value.get_state())
+    if drawing is not None and isinstance(value, drawing.Generator):
+        return lambda: pickle.dumps(value.bit_generator.state)
+    return None
+
+
+def is_source(value: Any) -> bool:
+    """Whether what is found in a module of Python's or NumPy's may give another value each time."""
+    if value is os.environ or value is os.getenv or is_clock(value):
+        return True
+    return state_of(getattr(value, "__self__", None)) is not None
+
+
+def variables_of(cls: type) -> dict[str, Any]:
+    """The dictionary of a class itself, of which `__dict__` is a view."""
+    variables: dict[str, Any] = gc.get_referents(cls.__dict__)[0]
+    return variables
 
 
 def named_in(value: Any) -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -113,6 +114,8 @@ def capture(recorder: Recorder, result: Any) -> Captured:
     begun = time.perf_counter()
     op, plan = operation(recorder, outputs, written, history)
     passed = time.perf_counter()
+    differentiable = len(history.outputs)
+    history.outputs.clear()  # with them goes what the call itself has kept for a backward
     return Captured(
         op,
         tuple(bits for bits, _, _ in recorder.numbers),
@@ -123,7 +126,7 @@ def capture(recorder: Recorder, result: Any) -> Captured:
         ),
         form,
         results,
-        len(history.outputs),
+        differentiable,
         gradients,
         needs_none,
         needs_some,
@@ -230,20 +233,27 @@ def history_of(recorder: Recorder, tensors: list[Any]) -> History:
     ]
     if not tensors or not sources:
         return History({}, [], {})
+    reached = [recorder.inputs[k] for k in sources]
+    if any(tensor.retains_grad for tensor in reached):
+        raise Unfollowed(
+            "a captured function must not be given results that retain their grad",
+            "call retain_grad() after it",
+        )
     cotangents = [recorder.cotangent(tensor) for tensor in tensors]
     dry = _C.set_dry_runs(True)
     previous = _C.set_recorder(recorder)
     try:
-        found = _C.run_backward(
-            tuple(tensors),
-            tuple(tensor for tensor, _ in cotangents),
-            True,
-            False,
-            tuple(recorder.inputs[k] for k in sources),
-            False,
-            True,
-            True,  # inputs may depend on one another: how is not this program's
-        )
+        with _without_hooks(reached):
+            found = _C.run_backward(
+                tuple(tensors),
+                tuple(tensor for tensor, _ in cotangents),
+                True,
+                False,
+                tuple(reached),
+                False,
+                True,
+                True,  # inputs may depend on one another: how is not this program's
+            )
     except GradientError as error:
         if "retain_graph" not in str(error):
             raise Unfollowed(f"the gradient of what it returns must exist; {error}") from None
@@ -261,6 +271,19 @@ def history_of(recorder: Recorder, tensors: list[Any]) -> History:
     outputs = {id(t): t for t in tensors}
     custom = _is_custom(tensors, recorder.inputs)
     return History(outputs, [v.value for _, v in cotangents], gradients, custom)
+
+
+@contextmanager
+def _without_hooks(tensors: Sequence[Any]) -> Iterator[None]:
+    """Take away the hooks of tensors, which are called when the backward comes to these."""
+    hooks = [(table, dict(table)) for tensor in tensors for table in tensor._hook_tables()]
+    for table, _ in hooks:
+        table.clear()
+    try:
+        yield
+    finally:
+        for table, before in hooks:
+            table.update(before)
 
 
 def _is_custom(tensors: Sequence[Any], inputs: Sequence[Any]) -> bool:
@@ -294,7 +317,7 @@ class _CapturedFormula(Formula):
         history: History,
         title: str,
     ) -> None:
-        self._recorder, self._history, self._closed = recorder, history, False
+        self._calls, self._history, self._closed = recorder.calls, history, False
         inputs = [Standin(recorder.trace, v) for v in recorder.trace.inputs]
         super().__init__(
             title,
@@ -337,8 +360,8 @@ class _CapturedFormula(Formula):
         found = [self._history.gradients[trace.inputs.index(s.value)] for s in sources]
         values = substitute([g.value for g in found], made)
         for old, new in made.items():
-            if old in self._recorder.calls:
-                self._recorder.calls.setdefault(new, self._recorder.calls[old])
+            if old in self._calls:
+                self._calls.setdefault(new, self._calls[old])
         gradients: list[Standin | None] = [Standin(trace, v) for v in values]
         if all(g is None for g in cotangents[outputs:]):
             return gradients
@@ -364,7 +387,7 @@ class _CapturedFormula(Formula):
         return super()._cotangent(y) if has_one else None
 
     def _build(self, graph: Graph, symbols: dict[Dim, Step], copies: dict[Value, Value]) -> Any:
-        calls = self._recorder.calls
+        calls = self._calls
         known = {new: calls[old] for old, new in copies.items() if old in calls}
         kept = {v: k for v, k in calls.items() if v not in copies} | known
         return build_plan(

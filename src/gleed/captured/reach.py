@@ -10,8 +10,8 @@ be constant.
 
 from __future__ import annotations
 
-import builtins
 import dis
+import os
 import re
 import sys
 import types
@@ -23,9 +23,21 @@ from typing import Any, NamedTuple
 
 from gleed import _C
 from gleed._C import Tensor
+from gleed.autograd import Function
+from gleed.captured.clocks import is_clock
 from gleed.captured.errors import Unfollowed
-from gleed.captured.holders import SEQUENCES, Snapshot, named_in, parts, shows_all
-from gleed.captured.structure import Fixed
+from gleed.captured.holders import (
+    SEQUENCES,
+    Snapshot,
+    is_source,
+    named_in,
+    parts,
+    shows_all,
+    state_of,
+    variables_of,
+)
+from gleed.captured.memory import place_of
+from gleed.captured.structure import Fixed, contents
 
 MISSING = object()
 _LIMIT = 100_000  # cells
@@ -41,13 +53,16 @@ _UNUSED = {
     *("__reduce_ex__", "__getstate__", "__setstate__", "__init_subclass__"),
 }
 _MAKING = {"__init__", "__new__", "__post_init__"}  # only where the class itself is reached
+_OF_FUNCTIONS = ("forward", "backward", "setup_context", "jvp", "vmap")
 _MODULE_NAMES = ("forward", "training", "_call_hooked", "_members", "_hooked")
 
 
 class Cell(NamedTuple):
     """One place of Python's state. kind: how `holder` is asked for `key`."""
 
-    kind: str  # "item" and "keys" of a dict, "index" and "length" of a list, "attribute", "content"
+    # "item" and "keys" of a dict, "index" and "length" of a list, "attribute", "content" of a
+    # closure, "type" of an object, "code" of a function
+    kind: str
     holder: Any
     key: Any
     path: str  # as a user would write it
@@ -64,6 +79,10 @@ class Cell(NamedTuple):
             return len(self.holder)
         if self.kind == "keys":
             return tuple(self.holder)
+        if self.kind == "type":
+            return type(self.holder)
+        if self.kind == "code":
+            return self.holder.__code__
         try:
             return self.holder.cell_contents
         except ValueError:
@@ -81,6 +100,11 @@ class Reached:
     measuring: list[dict[str, Any]] = field(default_factory=list)
     # Numbers by identity, with their cell, that nobody uses but to hand them to operations.
     numbers: dict[int, int] = field(default_factory=dict)
+    # The cells whose tensor is in others too: one input cannot be two tensors.
+    shared: set[int] = field(default_factory=set)
+    # What the call itself must not change, beside the cells: how to ask for it, what it was.
+    watched: list[tuple[str, Callable[[], Any], Any]] = field(default_factory=list)
+    clocks: list[tuple[dict[str, Any], str]] = field(default_factory=list)  # variables of these
 
     def changed(self) -> Cell | None:
         """The first cell that holds something else now. Another tensor is another input; whether
@@ -88,17 +112,43 @@ class Reached:
         followed = set(self.numbers.values())
         for i, (cell, before) in enumerate(zip(self.cells, self.held, strict=True)):
             now = cell.get()
+            if i in self.shared and now is not before:
+                return cell
             if not (same(before, now) or (i in followed and type(now) is float)):
                 return cell
         return None
 
-    def assigned(self) -> Cell | None:
-        """The first cell that was assigned, if only another tensor."""
+    def assigned(self) -> str | None:
+        """The first place that was assigned, if only another tensor."""
         for cell, before in zip(self.cells, self.held, strict=True):
             now = cell.get()
             if not same(before, now) or (isinstance(before, Tensor) and now is not before):
-                return cell
+                return cell.path
+        for path, ask, before in self.watched:
+            now = ask()
+            if isinstance(now, dict) and (other := _other_item(before, now)) is not None:
+                return f"{path}.{other}"
+            if not isinstance(now, dict) and now != before:
+                return path
         return None
+
+    def find_shared(self) -> None:
+        """Find the tensors that are in several cells."""
+        cells: dict[Any, list[int]] = {}
+        for i, held in enumerate(self.held):
+            if isinstance(held, Tensor):
+                cells.setdefault(place_of(held), []).append(i)
+        self.shared = {i for found in cells.values() if len(found) > 1 for i in found}
+
+
+def _other_item(before: dict[Any, Any], now: dict[Any, Any]) -> Any:
+    """The first key under which two dictionaries hold different objects, or None."""
+    keys = dict.fromkeys((*now, *before))
+    for key in keys:
+        a, b = before.get(key, MISSING), now.get(key, MISSING)
+        if a is not b and (isinstance(a, Tensor) or not same(a, b)):
+            return key
+    return None
 
 
 def same(before: Any, now: Any) -> bool:
@@ -120,11 +170,12 @@ def reach(function: Callable[..., Any], arguments: tuple[Any, ...] = ()) -> Reac
         walk = _Walk(everything)
         walk.visit(function, getattr(function, "__qualname__", type(function).__name__))
         for i, argument in enumerate(arguments):
-            walk.visit(argument, f"argument {i}")
+            walk.argument(argument, f"argument {i}")
         walk.ask_again()
         if walk.names.isdisjoint(_WIDENING):
             break
     walk.find_numbers()
+    walk.reached.find_shared()
     return walk.reached
 
 
@@ -176,6 +227,8 @@ class _Walk:
         if isinstance(value, Tensor):
             if value.__class__ is not Tensor:
                 self._ask(self._attributes, value, path)
+            for table in value._hook_tables():
+                self._dict(table, f"the hooks of {path}")
             return
         if isinstance(value, float):
             self._floats[id(value)] += 1
@@ -184,26 +237,46 @@ class _Walk:
         if id(value) in self._seen:
             return
         self._seen[id(value)] = value
-        if isinstance(value, types.FunctionType):
+        state = state_of(value)
+        if state is not None:
+            self._watch(f"the state of {path}", state)
+        elif isinstance(value, types.FunctionType):
             self._function(value, path)
         elif isinstance(value, types.MethodType):
             self.visit(value.__func__, path)
             self.visit(value.__self__, path.rpartition(".")[0] or path)
         elif isinstance(value, types.ModuleType):
-            if not (_is_constant(value.__name__) or value.__name__.startswith("gleed")):
-                self._ask(self._module, value, path)
+            self._ask(self._module, value, path)
         elif isinstance(value, type):
             self._class(value, made=True)
-        elif isinstance(value, dict):
-            self._dict(value, path)
-        elif isinstance(value, (list, tuple, *SEQUENCES)):
-            self._sequence(value, path)
+        elif isinstance(value, (dict, list, tuple, *SEQUENCES)):
+            if isinstance(value, dict):
+                self._dict(value, path)
+            else:
+                self._sequence(value, path)
+            if not _is_foreign(type(value)):
+                self._object(value, path)
         elif _is_foreign(type(value)):
             self._foreign(value, path)
         else:
             self._object(value, path)
 
-    def _cell(self, kind: str, holder: Any, key: Any, path: str) -> None:
+    def argument(self, value: Any, path: str) -> None:
+        """Look into an argument. What containers hold is compared with that of every call."""
+        held = contents(value)
+        if held is not None:
+            for item in held[1]:
+                self.argument(item, path)
+            if not _is_foreign(type(value)):
+                self._class(type(value), made=False)
+        elif value.__class__ is not Tensor or value._hook_tables():
+            self.visit(value, path)
+
+    def _watch(self, path: str, ask: Callable[[], Any]) -> None:
+        self.reached.watched.append((path, ask, ask()))
+
+    def _cell(self, kind: str, holder: Any, key: Any, path: str, look: bool = True) -> None:
+        """Note a cell; `look` into what it holds."""
         if len(self.reached.cells) >= _LIMIT:
             raise Unfollowed(
                 f"a captured function must not reach more than {_LIMIT:,} Python variables",
@@ -213,23 +286,32 @@ class _Walk:
         value = cell.get()
         if isinstance(value, Tensor):
             self.reached.tensors.setdefault(id(value), (value, len(self.reached.cells)))
+        if kind == "item" and is_clock(value):
+            self.reached.clocks.append((holder, key))
         self.reached.cells.append(cell)
         self.reached.held.append(value)
-        if kind not in ("keys", "length"):
+        if look and kind not in ("keys", "length", "type", "code"):
             self.visit(value, path)
 
     # ---- code
     def _function(self, function: types.FunctionType, path: str) -> None:
+        if function is os.getenv:
+            self.visit(os.environ, "os.environ")
         if _is_constant(function.__module__):
             return
         library = (function.__module__ or "").startswith("gleed")
         self._code(function.__code__, None if library else function.__globals__)
+        if not library:
+            self._cell("code", function, function.__defaults__, path)
+            self._ask(self._attributes, function, path)
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
             self._cell("content", cell, None, name)
-        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self.visit(default, path)
+        for i in range(len(function.__defaults__ or ())):
+            self._cell("index", function.__defaults__, i, f"{path}.__defaults__[{i}]")
+        if function.__kwdefaults__:
+            self._cell("attribute", function, "__kwdefaults__", f"{path}.__kwdefaults__")
         if hasattr(function, "__wrapped__"):
             self.visit(function.__wrapped__, path)
 
@@ -255,9 +337,8 @@ class _Walk:
             ):
                 self.reached.measuring.append(variables)
             for name in _variables(code):
-                # A name of Python's own may be given to a variable later.
-                if name in variables or hasattr(builtins, name):
-                    self._cell("item", variables, name, name)
+                # A name that is missing, or one of Python's own, may be given to a variable later.
+                self._cell("item", variables, name, name)
 
     def _literal(self, value: Any) -> None:
         """Count the numbers in a constant of code."""
@@ -270,13 +351,17 @@ class _Walk:
     # ---- objects
     # What is asked looks up some names; `first`: it has not been asked for any other.
     def _module(self, module: types.ModuleType, path: str, names: set[str], first: bool) -> None:
-        for name in names & module.__dict__.keys():
-            self._cell("item", module.__dict__, name, f"{path}.{name}")
+        constant = _is_constant(module.__name__) or module.__name__.startswith("gleed")
+        wanted = names & self._named_by_users if constant else names
+        for name in sorted(wanted & module.__dict__.keys()):
+            value = module.__dict__[name]
+            look = not constant or isinstance(value, types.ModuleType) or is_source(value)
+            self._cell("item", module.__dict__, name, f"{path}.{name}", look)
 
     def _class(self, cls: type, made: bool) -> None:
         """A class; `made`: objects of it may be made."""
         for base in cls.__mro__:
-            if (base, made) in self._classes or base is object or _is_constant(base.__module__):
+            if (base, made) in self._classes or _is_foreign(base):
                 continue
             self._classes.add((base, made))
             self._ask(partial(self._named_in_class, made), base, base.__name__)
@@ -284,15 +369,15 @@ class _Walk:
     def _named_in_class(
         self, made: bool, cls: type, path: str, names: set[str], first: bool
     ) -> None:
+        variables = variables_of(cls)
         library = cls.__module__.startswith("gleed")
-        wanted = {name for name in self._wanted(cls.__dict__, names, first) if not _implicit(name)}
+        wanted = {name for name in self._wanted(variables, names, first) if not _implicit(name)}
         if first and not library:
-            wanted |= {"__call__"} & cls.__dict__.keys()
-            wanted |= {
-                n for n, v in cls.__dict__.items() if _implicit(n) and self._runs(n, v, made)
-            }
-        for name in [name for name in cls.__dict__ if name in wanted]:
-            function = value = cls.__dict__[name]
+            self._watch(path, lambda: dict(variables))
+            wanted |= {n for n in variables if n == "__call__" or n in _called_by_engine(cls)}
+            wanted |= {n for n, v in variables.items() if _implicit(n) and self._runs(n, v, made)}
+        for name in [name for name in variables if name in wanted]:
+            function = value = variables[name]
             if isinstance(value, staticmethod | classmethod):
                 function = value.__func__
             elif isinstance(value, property):
@@ -301,8 +386,14 @@ class _Walk:
                 self._function(function, f"{path}.{name}")
             if isinstance(value, partialmethod):
                 self._foreign(value, f"{path}.{name}")
-            elif not library and not isinstance(value, staticmethod | classmethod):
-                self._cell("attribute", cls, name, f"{path}.{name}")
+            if not library or name == "forward":
+                self._cell("item", variables, name, f"{path}.{name}", look=not library)
+        if not library:
+            # What a class inherits it may get of its own later.
+            inherited = {n for base in cls.__mro__[1:-1] for n in base.__dict__}
+            for name in sorted(inherited & names & {"forward", *self._named_by_users}):
+                if name not in variables:
+                    self._cell("item", variables, name, f"{path}.{name}")
 
     @staticmethod
     def _runs(name: str, value: Any, made: bool) -> bool:
@@ -311,6 +402,7 @@ class _Walk:
         return is_code and name not in _UNUSED and (made or name not in _MAKING)
 
     def _object(self, value: Any, path: str) -> None:
+        self._cell("type", value, None, f"the class of {path}")
         self._class(type(value), made=False)
         self._ask(self._attributes, value, path)
 
@@ -331,6 +423,8 @@ class _Walk:
     def _attributes(self, value: Any, path: str, names: set[str], first: bool) -> None:
         attributes = getattr(value, "__dict__", None)
         overridable, slots = self._of_class(type(value))
+        if first and type(attributes) is dict:
+            self._watch(path, lambda: dict(attributes))
         if type(attributes) is dict:
             members = attributes.get("_members", ()) if isinstance(value, _C.ModuleBase) else ()
             wanted = [
@@ -339,10 +433,17 @@ class _Walk:
             wanted += [name for name in members if first and name in attributes]
             # What the class has may be overridden in the object later.
             wanted += [name for name in overridable if name in names and name not in attributes]
+            if self._has_getattr(type(value)):
+                wanted += (names & self._named_by_users) - attributes.keys() - {*wanted}
             for name in wanted:
                 self._cell("item", attributes, name, f"{path}.{name}")
         for name in self._wanted(slots, names, first):
             self._cell("attribute", value, name, f"{path}.{name}")
+
+    @staticmethod
+    def _has_getattr(cls: type) -> bool:
+        """Whether code of a user's gives attributes that objects have not."""
+        return not _is_gleed(cls) and any("__getattr__" in b.__dict__ for b in cls.__mro__)
 
     def _of_class(self, cls: type) -> tuple[list[str], list[str]]:
         """The names in a class that its objects may override, and those of their slots."""
@@ -369,7 +470,8 @@ class _Walk:
     def _dict(self, value: dict[Any, Any], path: str) -> None:
         self._cell("keys", value, None, f"the keys of {path}")
         for key in list(value):
-            shown = key if isinstance(key, str | int) else "…"
+            shown = os.fsdecode(key) if isinstance(key, bytes) else key
+            shown = shown if isinstance(shown, str | int) else "…"
             self._cell("item", value, key, f"{path}[{shown!r}]")
 
     def _sequence(self, value: Any, path: str) -> None:
@@ -381,6 +483,11 @@ class _Walk:
         self._cell("length", value, None, f"the length of {path}")
         for i in range(len(value)):
             self._cell("index", value, i, f"{path}[{i}]")
+
+
+def _called_by_engine(cls: type) -> tuple[str, ...]:
+    """The methods of a class that are run without anybody naming them."""
+    return _OF_FUNCTIONS if issubclass(cls, Function) else ()
 
 
 def _implicit(name: str) -> bool:

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
@@ -57,6 +58,27 @@ class Fixed:
 Form = Leaf | Branch | Fixed
 
 
+class Attributes(dict[str, Any]):
+    """What an object of a class derived from list, tuple or dict has beside its items."""
+
+
+def contents(value: Any) -> tuple[tuple[Hashable, ...] | None, tuple[Any, ...]] | None:
+    """The keys of a container, or None, and its items, the last of them its `Attributes` if it has
+    any; None if it is no container."""
+    attributes = getattr(value, "__dict__", None)
+    if isinstance(value, dict):
+        keys, items = tuple(value), tuple(value.values())
+    elif isinstance(value, tuple | list):
+        keys, items = None, tuple(value)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = (f.name for f in dataclasses.fields(value))
+        names = tuple(dict.fromkeys((*fields, *(attributes or ()))))
+        return names, tuple(getattr(value, name) for name in names)
+    else:
+        return None
+    return keys, (*items, Attributes(attributes)) if attributes else items
+
+
 def take_apart(value: Any) -> tuple[list[Any], Form]:
     """The tensors in a value, in order, and its form."""
     found: list[Any] = []
@@ -65,16 +87,26 @@ def take_apart(value: Any) -> tuple[list[Any], Form]:
         if isinstance(value, Tensor):
             found.append(value)
             return Leaf(len(found) - 1)
-        if isinstance(value, dict):
-            return Branch(type(value), tuple(value), tuple(map(form, value.values())))
-        if isinstance(value, tuple | list):
-            return Branch(type(value), None, tuple(map(form, value)))
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            names = tuple(f.name for f in dataclasses.fields(value))
-            return Branch(type(value), names, tuple(form(getattr(value, n)) for n in names))
-        return Fixed(value)
+        held = contents(value)
+        if held is None:
+            return Fixed(value)
+        keys, items = held
+        return Branch(type(value), keys, tuple(map(form, items)))
 
     return found, form(value)
+
+
+def attributes_of(form: Branch) -> Branch | None:
+    """The form of the attributes that a container has."""
+    last = form.items[-1] if form.items else None
+    return last if isinstance(last, Branch) and last.kind is Attributes else None
+
+
+def has_attributes(form: Form) -> bool:
+    """Whether any container in a form has attributes."""
+    if not isinstance(form, Branch):
+        return False
+    return attributes_of(form) is not None or any(map(has_attributes, form.items))
 
 
 def given(form: Form) -> list[Form]:
@@ -121,14 +153,18 @@ def build(form: Form, tensors: Sequence[Any]) -> Any:
         return tensors[form.k]
     if isinstance(form, Fixed):
         return fixed(form.value)
+    attributes = attributes_of(form)
     items = [build(item, tensors) for item in form.items]
+    more = items.pop() if attributes else {}
     kind: Callable[..., Any] = form.kind
-    if form.keys is None:
+    if form.keys is None and not attributes:
         named = hasattr(kind, "_fields")
         return kind(*items) if named else kind(items)
+    if form.keys is None:
+        return _with(more, kind(items) if issubclass(form.kind, tuple) else _refilled(kind, items))
     pairs = dict(zip(form.keys, items, strict=True))
     if issubclass(form.kind, dict):
-        return pairs if kind is dict else _refill(kind, pairs)
+        return pairs if kind is dict else _with(more, _redone(form.kind, pairs))
     made = object.__new__(form.kind)
     for name, item in pairs.items():
         object.__setattr__(made, str(name), item)
@@ -147,8 +183,23 @@ def _follows(form: Form) -> bool:
     return isinstance(form, Fixed) and is_followed(form.value)
 
 
-def _refill(kind: Callable[..., Any], pairs: dict[Any, Any]) -> Any:
-    """A dictionary of a type of its own, as `OrderedDict`."""
-    made = kind()
-    made.update(pairs)
+def _refilled(kind: Any, items: list[Any]) -> Any:
+    """A list of a type of its own. Its `__init__`, which takes what it likes, is not called."""
+    made = kind.__new__(kind)
+    list.extend(made, items)
+    return made
+
+
+def _redone(kind: Any, pairs: dict[Any, Any]) -> Any:
+    """A dictionary of a type of its own, as `OrderedDict`, likewise."""
+    made = kind.__new__(kind)
+    set_item = OrderedDict.__setitem__ if issubclass(kind, OrderedDict) else dict.__setitem__
+    for key, value in pairs.items():
+        set_item(made, key, value)
+    return made
+
+
+def _with(attributes: dict[str, Any], made: Any) -> Any:
+    if attributes:
+        made.__dict__.update(attributes)
     return made

@@ -87,6 +87,8 @@ class Module(StateDict, Hooks, ModuleBase):
             "report": lambda twin, detail=False: run.report(detail),
             "_compiled": staticmethod(run),
             "_orig_mod": self,
+            # Copies and pickles are of the module, captured anew.
+            "__reduce_ex__": lambda twin, protocol: (Module._with_forward, (self, run)),
             "__module__": kind.__module__,
             "__doc__": kind.__doc__,
         }
