@@ -87,6 +87,28 @@ def test_their_gradients(order: Callable) -> None:
     assert gleed.equal(*found)
 
 
+PARTS = {
+    "slice": lambda x: x.exp()[:, :1],
+    "slice, then more": lambda x: x.exp()[:1] * 2,
+    "narrow": lambda x: x.exp().narrow(0, x.shape[0] - 1, 1).sin(),
+    "select": lambda x: x.exp().select(0, 0).unsqueeze(0),
+    "permute": lambda x: x.exp()[:1].permute(2, 1, 0) + 1,
+    "argument": lambda x: x[:1].exp(),
+    "reduction": lambda x: x.sum(0, keepdim=True).exp(),
+}
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+def test_axes_of_one_element_have_their_strides(part: Callable) -> None:
+    for shape in ((3, 4, 5), (2, 2, 3)):
+        for order in ((0, 1, 2), (2, 0, 1), (1, 0, 2), (2, 1, 0)):
+            for step in (1, 2):
+                x = gleed.rand(*shape[:2], step * shape[2])[..., ::step].permute(order)
+                compiled = gleed.compile(part, fullgraph=True)
+                for _ in range(2):
+                    assert compiled(x).stride() == part(x).stride()
+
+
 SCANS = {
     "sum": lambda x, d: (x * 1.1).cumsum(d),
     "product": lambda x, d: (x * 0.9).cumprod(d),

@@ -309,7 +309,7 @@ class Recorder:
     def _laid_out(self, place: Place, value: Standin) -> Standin:
         _, _, _, sizes, strides = place
         order = _dense_order(sizes, strides)
-        if order is None or row_major(sizes, strides):
+        if order is None or order == tuple(range(len(order))):
             return value
         with self.trace.untaped():
             there = primitives.compact(primitives.permute(value, axes=order))

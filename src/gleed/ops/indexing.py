@@ -41,8 +41,9 @@ def _basic(x: Tensor, code: Sequence[int], ints: Sequence[Any]) -> Tensor:
     numbers = iter(ints)
     parts = iter(code)
     shape: list[Any] = []
-    axis = 0
+    axis, sliced, reshaped = 0, False, False
     for kind in parts:
+        sliced, reshaped = sliced or kind == 1, reshaped or kind in (0, 2)
         if kind == 0:
             x = p.slice(x, axis=axis, start=next(numbers), step=1, length=1)
             axis += 1
@@ -57,6 +58,8 @@ def _basic(x: Tensor, code: Sequence[int], ints: Sequence[Any]) -> Tensor:
             count = next(parts)
             shape.extend(x.shape[axis : axis + count])
             axis += count
+    if sliced and not reshaped:
+        return x  # as it is: a view has other strides where an axis has one element
     return p.view(x, shape=(*shape, *x.shape[axis:]))
 
 
