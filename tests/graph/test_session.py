@@ -9,6 +9,7 @@ import pytest
 import gleed
 from gleed import graph as g
 from gleed.errors import ArgumentError, DTypeError, GraphError, ShapeError
+from gleed.graph.node import mapped
 from gleed.ops.record import OPS
 
 HERE = re.escape(__file__)
@@ -361,3 +362,28 @@ def test_programs_with_constants_and_functions_of_users_are_captured():
         assert "\nprogram 1: " in session.program(y, [x])._run.report()
         scale[0] = 3.0  # what a program was captured with is not taken for granted
         np.testing.assert_array_equal(session.run(y, {x: [1, 1]}), [6, 9])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda x, y: x,
+        lambda x, y: [x, y],
+        lambda x, y: (x, y),
+        lambda x, y: [x, [y]],
+        lambda x, y: [(y, x), (x,)],
+        lambda x, y: ([], [[y]]),
+        lambda x, y: {"a": [x, {"b": y}]},
+        lambda x, y: ["x:0", y.op, (y.name,)],
+    ],
+)
+def test_the_same_is_asked_for_again(form):
+    x = g.placeholder("float32", [], name="x")
+    y = x + 1
+    values = {x: 1.0, y: 2.0, "x:0": 1.0, y.op: None, y.name: 2.0}
+    fetches = form(x, y)
+    with g.Session() as session:
+        for key in (x, "x:0", x):
+            expected = mapped(fetches, values.__getitem__)
+            assert session.run(fetches, {key: 1.0}) == expected
+            assert session.run(fetches, {key: 1.0, y: 2.0}) == expected

@@ -58,6 +58,7 @@ class Graph:
         self.shared: dict[str, Any] = {}  # variables of get_variable, by name
         self.scopes: set[str] = set()  # variable scopes that were entered in the present one
         self.programs: dict[Any, Any] = {}
+        self.requests: dict[Any, Any] = {}  # of sessions, and the programs that run for them
         self.count = 0  # of the operations made, also in bodies; seeds follow from it
         self._operations: dict[str, Operation] = {}
         self._counts: defaultdict[str, int] = defaultdict(int)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from gleed import _C
 from gleed._C import Tensor
@@ -20,6 +20,16 @@ from gleed.lazy import lazy
 from gleed.random import Generator
 
 numpy = lazy("numpy")
+
+
+class _Request(NamedTuple):
+    """What a run is to do: a program, what is fed under which key, the number of fetches, and
+    whether these are one list."""
+
+    program: Program
+    fed: list[tuple[Any, Node]]
+    length: int
+    plain: bool
 
 
 class Session:
@@ -81,20 +91,38 @@ class Session:
         """
         if self._closed:
             raise GraphError("run: the session must be open; it was closed; make another one")
-        flat: list[Any] = []
-        _flatten(fetches, self.graph, flat)
-        feeds = {}
-        for key, value in (feed_dict or {}).items():
-            node = self._fed(key)
-            feeds[node] = _checked(node, value)
-        program = self._program(flat, feeds)
+        feed_dict = feed_dict or {}
+        program, fed, count, plain = self._request(fetches, tuple(feed_dict))
+        feeds = {node: _checked(node, feed_dict[key]) for key, node in fed}
         for op in program.sources:
             for node, value in zip(op.outputs, op.function.draw(self), strict=True):
                 feeds[node] = _checked(node, value)
         results = [None if y is None else _exported(y) for y in self._run(program, feeds)]
         if program.sinks:
-            results = self._taken(program, results)[: len(flat)]
-        return _rebuilt(fetches, iter(results))
+            results = self._taken(program, results)[:count]
+        return results if plain else _rebuilt(fetches, iter(results))
+
+    def _request(self, fetches: Any, keys: tuple[Any, ...]) -> _Request:
+        """What a run is to do, looked up where the same was asked for before."""
+        listed = type(fetches) is list
+        key = (listed, tuple(fetches) if listed else fetches, keys)
+        try:
+            found = self.graph.requests.get(key)
+        except TypeError:  # a list in a list, or a dict
+            return self._new_request(fetches, keys)
+        if found is None:
+            found = self.graph.requests[key] = self._new_request(fetches, keys)
+        return found
+
+    def _new_request(self, fetches: Any, keys: tuple[Any, ...]) -> _Request:
+        flat: list[Any] = []
+        _flatten(fetches, self.graph, flat)
+        fed = [(key, self._fed(key)) for key in keys]
+        program = self._program(flat, dict.fromkeys(node for _, node in fed))
+        plain = type(fetches) is list and not any(
+            isinstance(x, list | tuple | dict) for x in fetches
+        )
+        return _Request(program, fed, len(flat), plain)
 
     def _taken(self, program: Program, results: Sequence[Any]) -> list[Any]:
         """The values of all fetches, those of sinks included."""
@@ -131,21 +159,28 @@ class Session:
         return program
 
     def _run(self, program: Program, feeds: Mapping[Node, Tensor]) -> tuple[Any, ...]:
-        values = self._values
-        for variable in program.needed:
-            if variable not in values:
-                raise _uninitialised(variable)
-        fresh = {
-            v: _C.empty(v.shape.sizes(), v.dtype) for v in program.variables if v not in values
-        }
-        memory = values | fresh if fresh else values
+        values = fresh = self._values
+        try:
+            memory = [values[v] for v in program.variables]
+        except KeyError:
+            fresh = self._fresh(program)
+            memory = [(values if v in values else fresh)[v] for v in program.variables]
         results = program(
             [feeds[node] for node in program.feeds],
-            [memory[v] for v in program.variables],
+            memory,
             [self._generator(op) for op in program.random],
         )
-        values.update(fresh)
+        if fresh is not values:
+            values.update(fresh)
         return results
+
+    def _fresh(self, program: Program) -> dict[Node, Tensor]:
+        """Memory for the variables that a program gives their first values."""
+        for variable in program.needed:
+            if variable not in self._values:
+                raise _uninitialised(variable)
+        missing = (v for v in program.variables if v not in self._values)
+        return {v: _C.empty(v.shape.sizes(), v.dtype) for v in missing}
 
     def _generator(self, op: Operation) -> Generator:
         generator = self._generators.get(op)
