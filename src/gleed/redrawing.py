@@ -7,7 +7,7 @@ gives the states afterwards with its results. Nothing that it computes then depe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from gleed.compiler.graph import Graph, Node, Value
@@ -99,14 +99,21 @@ def redraw(
     inputs: Sequence[Standin],
     params: Mapping[int, Standin],
     states: States,
-    seen: Callable[[Node, Standin], None],
+    calls: Mapping[Value, int],
 ) -> tuple[Standin, ...]:
-    """As `replay`, drawing from `states`, which are those afterwards then."""
+    """As `replay`, drawing from `states`, which are those afterwards then. `calls`: the calls that
+    the values of the graph are results of."""
 
     def emit(node: Node, values: tuple[Standin, ...], attrs: dict[str, Any]) -> Any:
         assert node.primitive is not None
         if node.draws:
-            return node.primitive.attributes["redraw"](node, values, states)
-        return trace.emit(node.primitive, values, attrs)
+            found = node.primitive.attributes["redraw"](node, values, states)
+        else:
+            found = trace.emit(node.primitive, values, attrs)
+        made = found if isinstance(found, tuple) else (found,)
+        for old, new in zip(node.outputs, made, strict=True):
+            if old in calls:
+                trace.calls.setdefault(new.value, calls[old])
+        return found
 
-    return replay(trace, graph, inputs, params, seen=seen, emit=emit)
+    return replay(trace, graph, inputs, params, emit=emit)

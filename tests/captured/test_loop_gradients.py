@@ -119,6 +119,30 @@ def test_a_loop_in_a_scan() -> None:
     require_same(run, [xs, weight], gleed.tensor(5))
 
 
+@pytest.mark.parametrize("count", [0, 1, 3, 7])
+def test_what_is_handed_over_adds_up_in_one_order(count: int) -> None:
+    weight = (gleed.randn(8, 8) * 0.3).requires_grad_()
+    x = gleed.randn(4, 8)
+
+    def twice(y: Any, w: Any) -> Any:
+        return (y @ w).tanh() @ w
+
+    require_same(
+        lambda n: [turns(n, lambda y, w: [twice(y, w), w], x, weight)[0] @ weight @ weight],
+        [weight],
+        gleed.tensor(count),
+    )
+    require_same(
+        lambda n: [gleed.cond(n > 1, twice, lambda y, w: y @ w, (x, weight)) @ weight @ weight],
+        [weight],
+        gleed.tensor(count),
+    )
+    require_same(
+        lambda: [gleed.map(lambda y: twice(y, weight), x) @ weight @ weight],
+        [weight],
+    )
+
+
 # ---- draws
 def drawing_turns(weight: Any, generator: Any) -> dict[str, Callable[..., Any]]:
     """Turns that draw random numbers, by what is remarkable in them."""
@@ -182,6 +206,51 @@ def test_turns_that_draw(name: str) -> None:
     assert ": 1 program\n" in compiled.report()
 
 
+@pytest.mark.parametrize("dtype", [gleed.bfloat16, gleed.float16])
+@pytest.mark.parametrize("layout", [gleed.contiguous_format, gleed.channels_last])
+def test_turns_that_draw_round_as_eagerly(dtype: Any, layout: Any) -> None:
+    weight = gleed.randn(1, 4, 1, 1).to(dtype).requires_grad_()
+    x = gleed.randn(2, 4, 3, 5).to(dtype).to(memory_format=layout).requires_grad_()
+
+    def turn(y: Any) -> Any:
+        y = dropout(gleed.nn.functional.dropout2d(y * weight, 0.2))
+        return [gleed.cond(y.sum() > 0, lambda y: dropout(y).sin(), lambda y: y * weight, (y,))]
+
+    def run(count: Any) -> Any:
+        return turns(count, turn, x)[0]
+
+    compiled = gleed.compile(run, fullgraph=True)
+    for count in (1, 2, 3, 35):
+        results = []
+        for function in (run, compiled):
+            gleed.manual_seed(3)
+            y = function(gleed.tensor(count))
+            results.append(bits([y, *grad(y.float().square().sum(), [x, weight])]))
+        assert results[0] == results[1]
+
+
+def test_steps_of_training_with_turns_that_draw() -> None:
+    found = []
+    for captured in (False, True):
+        gleed.manual_seed(0)
+        net = nn.Sequential(nn.Linear(5, 5), nn.Tanh(), nn.Dropout(0.3), nn.AlphaDropout(0.2))
+        optimizer = gleed.optim.AdamW(net.parameters(), lr=0.01)
+
+        def step(x: Any, n: Any, net: Any = net, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            (y,) = turns(n, lambda y: [net(y) + 0.1 * gleed.randn_like(y)], dropout(x))
+            loss = dropout(y).square().mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = gleed.compile(step, fullgraph=True) if captured else step
+        sizes = ((4, 3), (4, 3), (4, 0), (7, 40))
+        losses = [run(gleed.randn(rows, 5), gleed.tensor(n)) for rows, n in sizes]
+        found.append(bits([*losses, *net.parameters(), gleed.rand(3)]))
+    assert found[0] == found[1]
+
+
 def test_long_loops_that_draw() -> None:
     factor, x = gleed.tensor([0.999, 1.001], requires_grad=True), gleed.ones(2, requires_grad=True)
 
@@ -205,12 +274,9 @@ def test_second_gradients_of_turns_that_draw() -> None:
     weight = (gleed.randn(2, 2, dtype=gleed.float64) * 0.5).requires_grad_()
     x = gleed.randn(2, dtype=gleed.float64, requires_grad=True)
 
-    def turn(y: Any, w: Any) -> Any:
-        noise = gleed.rand(2, dtype=gleed.float64)
-        return [gleed.cond(noise[0] > 0.5, lambda: (dropout(y) @ w).tanh(), lambda: y * noise)]
-
     compiled = gleed.compile(
-        lambda x, w: turns(gleed.tensor(4), lambda y: turn(y, w), x)[0], fullgraph=True
+        lambda x, w: turns(gleed.tensor(2), lambda y: [(dropout(y) @ w).tanh()], x)[0],
+        fullgraph=True,
     )
 
     def run(x: Any, w: Any) -> Any:

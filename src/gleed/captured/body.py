@@ -88,13 +88,8 @@ class Recorded:
             {s: trace.input(*STATE) for s in known},
             None if self.default is None else leaves.get(self.default),
         )
-
-        def seen(node: Node, y: Standin) -> None:
-            y.value.node.looped = node.looped
-            copy_calls(self.calls, trace, node, y)
-
         with trace.active():
-            outputs = redraw(trace, self.graph, inputs, numbers, states, seen)
+            outputs = redraw(trace, self.graph, inputs, numbers, states, self.calls)
             left = [copy(states[s]) for s in known]
 
         def place(output: int) -> int:
@@ -105,7 +100,7 @@ class Recorded:
             text=f"{self.text}\nagain from {sources} at {at} of {first}",
             results=self.results + len(left),
             graph=trace.graph([*outputs[:at], *left, *outputs[at:]]),
-            calls=trace.calls,
+            calls=self.calls | trace.calls,
             given=tuple(map(place, self.given)),
             saved=tuple((kind, i if kind == "input" else place(i)) for kind, i in self.saved),
             again=len(left),
