@@ -10,6 +10,7 @@ import pickle
 import random
 import time
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -479,3 +480,38 @@ def test_what_the_first_call_kept_for_a_backward_is_let_go() -> None:
     w.grad = None
     gc.collect()
     assert gleed.memory_stats()["allocated"] - before < 512 * 512
+
+
+def test_parts_of_a_compiled_module_that_are_replaced_are_let_go() -> None:
+    class Named(nn.Sequential):
+        report = name = "of the module"  # type: ignore[assignment]
+
+    model = Named(nn.Linear(2, 2))
+    compiled = gleed.compile(model)
+    compiled(gleed.ones(1, 2))
+    old = weakref.ref(model[0])
+    model[0] = nn.Linear(2, 3)
+    compiled(gleed.ones(1, 2))
+    gleed.compiler.reset()
+    gc.collect()
+    assert old() is None
+    assert compiled._compiled.report() == "Named: 0 programs"
+
+
+def test_reset_forgets_programs_and_what_was_not_captured() -> None:
+    @gleed.compile
+    def halve(x: Any) -> Any:
+        return x / 2 if decide or x.item() > 0 else x
+
+    decide = False
+    with pytest.warns(UserWarning, match="item"):
+        halve(gleed.ones(1))
+    decide = True
+    gleed.compiler.reset()
+    assert [halve(gleed.ones(1)).item() for _ in range(2)] == [0.5, 0.5]
+    assert "halve: 1 program" in halve.report()
+
+
+def test_marks_of_other_frameworks_change_nothing() -> None:
+    gleed.compiler.cudagraph_mark_step_begin()
+    assert gleed.compiler.allow_in_graph(F.relu) is F.relu

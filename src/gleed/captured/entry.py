@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from gleed import _C, amp
 from gleed.captured.memory import place_of
+from gleed.captured.obstacles import names_of_tensors, other_argument, other_mode, other_tensor
 from gleed.captured.program import Captured
 from gleed.captured.reach import MISSING, Reached
 from gleed.captured.recorder import argument_origin
@@ -65,7 +66,8 @@ class Source(NamedTuple):
 class Entry:
     """A captured program, and what must hold for it to be run. `numbers` are the arguments, as
     positions in `given`, that may be other numbers. `together`: pairs of an argument, by its
-    number, and another, or a tensor that is no argument, of the same place."""
+    number, and another, or a tensor that is no argument, of the same place. `kinds`: of every input
+    what `kind_of` says."""
 
     def __init__(
         self,
@@ -77,11 +79,12 @@ class Entry:
         shapes: list[tuple[int, ...]],
         numbers: set[int],
         together: list[tuple[int, Any]],
+        kinds: list[Any],
     ) -> None:
         self.arguments, self.modes = arguments, modes
         self.numbers, self._together = numbers, together
         self.captured, self.reached, self.shapes = captured, reached, shapes
-        self.sources = sources
+        self.sources, self._kinds = sources, kinds
         # Containers that the core does not make are made here, of a tuple of the tensors.
         self._plain = _is_plain(captured.form)
         tensors = tuple((_TENSOR, k) for k in range(len(captured.results)))
@@ -136,17 +139,43 @@ class Entry:
         pairs = ((i, tensors[x] if isinstance(x, int) else x) for i, x in self._together)
         return all(place_of(tensors[i]) == place_of(other) for i, other in pairs)
 
-    def obstacle(self, arguments: Form, modes: Modes) -> str:
+    def obstacle(self, tensors: list[Any], arguments: Form, modes: Modes) -> str:
         """Why the program is not for a call."""
-        if modes != self.modes or other_numbers(self.arguments, arguments) is None:
-            return "it is called with other arguments or in another mode"
-        changed = self.reached.changed()
-        if changed is not None:
-            return f"{changed.path} has changed"
-        return (
-            "its tensors have other sizes, one requires grad that did not, or no more, or there is "
-            "a gradient where there was none"
-        )
+        other = other_mode(self.modes, modes)
+        other = other or other_argument(self.arguments, arguments, self.numbers)
+        if other is None and (changed := self.reached.changed()) is not None:
+            other = f"{changed.path} has changed"
+        return other or self._other_input(tensors)
+
+    def _other_input(self, tensors: list[Any]) -> str:
+        """How the tensors that the program would be run on are not those that it is for."""
+        names = names_of_tensors(self.arguments)
+        found: list[tuple[str, Any]] = []
+        for k, source in enumerate(self.sources):
+            if source.kind == "argument":
+                found.append((names[source.what], tensors[source.what]))
+            elif source.kind == "cell":
+                cell = self.reached.cells[source.what]
+                found.append((cell.path, cell.get()))
+            elif source.kind == "grad":
+                owner, tensor = found[source.what]
+                found.append((f"{owner}.grad", tensor.grad))
+            else:
+                found.append(("a constant", source.what))
+            name, tensor = found[k]
+            if tensor is None:
+                return f"{name} was a tensor, and is None"
+            value = self.captured.program.graph.inputs[k]
+            if other := other_tensor(name, value, self._kinds[k], tensor):
+                return other
+        for needed, (before, now) in (
+            (self.captured.needs_none, ("None", "a tensor")),
+            (self.captured.needs_some, ("a tensor", "None")),
+        ):
+            for k in needed:
+                if (found[k][1].grad is None) != (before == "None"):
+                    return f"{found[k][0]}.grad was {before}, and is {now}"
+        return "sizes compare in another way, or tensors share memory"
 
 
 def _is_plain(form: Form) -> bool:

@@ -13,10 +13,12 @@ from gleed.captured.entry import Entry, Modes, Source, current_modes
 from gleed.captured.errors import Unfollowed
 from gleed.captured.lengths import followed_lengths
 from gleed.captured.memory import Place, place_of
+from gleed.captured.obstacles import kind_of
 from gleed.captured.program import Failed, Outdated, capture
 from gleed.captured.reach import Reached, reach
 from gleed.captured.recorder import Recorder, argument_origin
 from gleed.captured.structure import Form, other_numbers, plain, take_apart, without_numbers
+from gleed.compiler import resettable
 from gleed.errors import ArgumentError, TraceError
 from gleed.lazy import lazy
 from gleed.primitives.core import IRError
@@ -45,10 +47,17 @@ class CompiledFunction:
         quiet: bool = False,
         dynamic: bool | None = None,
     ) -> None:
-        functools.update_wrapper(self, function)
+        # A module's attributes are its own: here they would keep alive what is replaced there.
+        own = () if isinstance(function, _C.ModuleBase) else functools.WRAPPER_UPDATES
+        functools.update_wrapper(self, function, updated=own)
         self._function, self._fullgraph, self._quiet = function, fullgraph, quiet
         self._dynamic = dynamic
         self._name = getattr(function, "__qualname__", type(function).__name__)
+        self.reset()
+        resettable.add(self)
+
+    def reset(self) -> None:
+        """Forget all programs."""
         self._entries: list[Entry] = []
         self._uncaptured: dict[Any, str] = {}  # kinds of calls that are not captured, and why
         self._reasons: list[str] = []  # why the function was captured again
@@ -85,7 +94,7 @@ class CompiledFunction:
         if (without_numbers(form), modes) in self._uncaptured or kinds >= _MOST_PROGRAMS:
             return self._function(*args, **kwargs)
         if self._entries:
-            self._reasons.append(self._entries[0].obstacle(form, modes))
+            self._reasons.append(self._entries[0].obstacle(tensors, form, modes))
         return self._capture(form, modes, tensors, args, kwargs)
 
     def _put_first(self, entry: Entry) -> None:
@@ -180,7 +189,10 @@ class CompiledFunction:
                     sources = _sources(recorder, tensors, reached)
                     kept = {i for i in numbers if argument_origin(i) not in recorder.unfollowed}
                     together = _together(tensors, reached)
-                    entry = Entry(form, modes, program, sources, reached, shapes, kept, together)
+                    kinds = [kind_of(tensor) for tensor in recorder.inputs]
+                    entry = Entry(
+                        form, modes, program, sources, reached, shapes, kept, together, kinds
+                    )
                     self._keep(entry)
                 except Unfollowed as reason:
                     give_up(reason)

@@ -6,13 +6,24 @@ Here are PyTorch's `torch.compiler` functions too, for code that is to know of `
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 from gleed import _C
 from gleed.followed import stop_capture
 
-__all__ = ["disable", "is_compiling", "is_dynamo_compiling"]
+__all__ = [
+    "allow_in_graph",
+    "cudagraph_mark_step_begin",
+    "disable",
+    "is_compiling",
+    "is_dynamo_compiling",
+    "reset",
+]
+
+# What `reset` makes forget their programs.
+resettable: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def is_compiling() -> bool:
@@ -26,6 +37,29 @@ def is_compiling() -> bool:
 
 
 is_dynamo_compiling = is_compiling
+
+
+def reset() -> None:
+    """Let every compiled function forget its programs: it captures anew when it is called.
+
+    >>> import gleed
+    >>> double = gleed.compile(lambda x: x * 2)
+    >>> y = double(gleed.ones(2))
+    >>> gleed.compiler.reset()
+    >>> double.report()
+    '<lambda>: 0 programs'
+    """
+    for compiled in list(resettable):
+        compiled.reset()
+
+
+def allow_in_graph(fn: Any) -> Any:
+    """Accepted for programs for PyTorch: whatever a function computes is captured. Returns `fn`."""
+    return fn
+
+
+def cudagraph_mark_step_begin() -> None:
+    """Accepted for programs for PyTorch: results of earlier calls are never overwritten."""
 
 
 def disable(
