@@ -163,8 +163,9 @@ def test_flattening():
 
 def test_dropout_is_told_at_the_call():
     layer, x = tf.layers.Dropout(0.5), tf.ones([100, 10])
-    training = tf.placeholder(tf.bool, [])
+    training = tf.placeholder(tf.bool)
     always, never, maybe = layer(x, training=True), layer(x), layer(x, training=training)
+    assert maybe.shape == (100, 10)
     values = run([always, never, maybe], {training: True})
     assert set(np.unique(values[0])) == set(np.unique(values[2])) == {0.0, 2.0}
     assert (values[1] == 1).all() and (run(maybe, {training: False}) == 1).all()

@@ -189,13 +189,17 @@ def local_variables_initializer() -> Operation:
 AUTO_REUSE = "auto"
 
 
-@dataclass(frozen=True)
+@dataclass
 class VariableScope:
     """A prefix of names, and whether variables under it are made or found."""
 
     name: str = ""
     reuse: bool | str = False
     initializer: Any = None
+
+    def reuse_variables(self) -> None:
+        """From here on, as long as the scope lasts, variables must exist."""
+        self.reuse = True
 
     @property
     def prefix(self) -> str | None:
@@ -213,8 +217,12 @@ _SCOPES = "variable scopes"
 
 def get_variable_scope() -> VariableScope:
     """The innermost variable scope."""
-    kept = current_graph().collections.get(_SCOPES)
-    return kept[-1] if kept else VariableScope()
+    return _scopes(current_graph())[-1]
+
+
+def _scopes(graph: Graph) -> list[VariableScope]:
+    """The scopes that are open, after the one that is around all others."""
+    return graph.collections.setdefault(_SCOPES, [VariableScope()])
 
 
 @contextmanager
@@ -243,7 +251,7 @@ def variable_scope(
         reuse=outer.reuse or scope.reuse if reuse is None else reuse,
         initializer=scope.initializer if initializer is None else initializer,
     )
-    kept = graph.collections.setdefault(_SCOPES, [])
+    kept = _scopes(graph)
     kept.append(scope)
     before, graph.root.scopes = graph.root.scopes, {*graph.root.scopes, scope.name}
     try:

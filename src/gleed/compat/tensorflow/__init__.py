@@ -82,6 +82,7 @@ from gleed.compat.tensorflow.variables import (
     scatter_add,
     scatter_sub,
     scatter_update,
+    variable_scope,
 )
 from gleed.graph import (
     AUTO_REUSE,
@@ -108,7 +109,6 @@ from gleed.graph import (
     stop_gradient,
     trainable_variables,
     truncated_normal,
-    variable_scope,
     variables_initializer,
 )
 from gleed.graph import Node as Tensor

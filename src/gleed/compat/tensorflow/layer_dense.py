@@ -90,4 +90,8 @@ class Dropout(Layer):
             return x
         rate, noise_shape, seed = self._settings
         dropped = nn.dropout(x, 1 - rate, noise_shape, seed)
-        return dropped if training is True else x.graph.call(OPS["where"], training, dropped, x)
+        if training is True:
+            return dropped
+        chosen: Node = x.graph.call(OPS["where"], training, dropped, x)
+        chosen.set_shape(x.shape)  # also if the rank of `training` is unknown
+        return chosen

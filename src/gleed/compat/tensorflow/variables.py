@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from gleed import graph
@@ -90,6 +91,18 @@ def get_variable(
         if penalty is not None:
             found.graph.add_to_collection(GraphKeys.REGULARIZATION_LOSSES, penalty)
     return found
+
+
+def variable_scope(
+    name_or_scope: Any,
+    default_name: str | None = None,
+    values: Any = None,
+    initializer: Any = None,
+    *,
+    reuse: bool | str | None = None,
+) -> AbstractContextManager[Any]:
+    """`gleed.graph.variable_scope`; `values` change nothing."""
+    return graph.variable_scope(name_or_scope, default_name, reuse=reuse, initializer=initializer)
 
 
 def _checked(op: str, ref: Any) -> graph.Variable:
