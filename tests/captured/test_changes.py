@@ -115,6 +115,13 @@ def a_method_that_a_derived_class_gets() -> Case:
 
 
 @case
+def the_bases_of_a_class() -> Case:
+    base, derived, thing = kinds()
+    other = type("Other", (base,), {"by": lambda self, x: x * 3})
+    return lambda x: thing.by(x), lambda: setattr(derived, "__bases__", (other,))
+
+
+@case
 def a_static_method() -> Case:
     class Steps:
         @staticmethod

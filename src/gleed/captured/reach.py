@@ -374,6 +374,7 @@ class _Walk:
         wanted = {name for name in self._wanted(variables, names, first) if not _implicit(name)}
         if first and not library:
             self._watch(path, lambda: dict(variables))
+            self._cell("attribute", cls, "__bases__", f"the bases of {path}", look=False)
             wanted |= {n for n in variables if n == "__call__" or n in _called_by_engine(cls)}
             wanted |= {n for n, v in variables.items() if _implicit(n) and self._runs(n, v, made)}
         for name in [name for name in variables if name in wanted]:
