@@ -159,6 +159,12 @@ def test_the_linear_regression_of_the_lectures_runs_as_it_is(tmp_path):
         (tf.app, "rum", "did you mean 'run'?"),
         (tf.flags, "DEFINE_interger", "did you mean 'DEFINE_integer'?"),
         (tf.gfile, "Exist", "did you mean 'Exists'?"),
+        (tf, "debuging", "check its spelling"),  # a module of gleed's own is not offered
+        (
+            tf.train,
+            "batch",
+            "tf.train.batch is TensorFlow's, gleed has it not; use tf.data.Dataset",
+        ),
         (tf.errors, "OutOfRange", "did you mean 'OutOfRangeError'?"),
     ],
 )
@@ -575,23 +581,3 @@ def test_reductions_that_need_the_rank_say_so():
         ShapeError, match="shape: the rank is unknown; the sizes were asked for; give"
     ):
         tf.transpose(x)
-
-
-def test_a_recurrent_network_is_unrolled_while_building():
-    ids = tf.placeholder(tf.int32, [None, 5])
-    table = tf.get_variable("table", [11, 4])
-    inner, outer = tf.get_variable("inner", [3, 3]), tf.get_variable("outer", [4, 3])
-    state = tf.zeros([tf.shape(ids)[0], 3])
-    steps = tf.nn.embedding_lookup(table, ids)
-    for t in range(5):
-        state = tf.tanh(tf.matmul(steps[:, t], outer) + tf.matmul(state, inner))
-    gradient = tf.gradients(tf.reduce_sum(state), inner)[0]
-    places = np.random.default_rng(0).integers(0, 11, (2, 5))
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        a, b, c, got = session.run([table, inner, outer, state], {ids: places})
-        wanted = np.zeros((2, 3))
-        for t in range(5):
-            wanted = np.tanh(a[places[:, t]] @ c + wanted @ b)
-        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6)
-        assert session.run(gradient, {ids: places}).shape == (3, 3)

@@ -205,6 +205,10 @@ def test_initializers_and_regularizers_of_contrib():
         values = run(make([300, 200]))
         np.testing.assert_allclose(values.var(), 2 / 500, rtol=0.05)
         assert uniform == bool(abs(values).max() <= (6 / 500) ** 0.5)
+    values = run(tf.contrib.layers.variance_scaling_initializer(seed=1)([300, 200]))
+    np.testing.assert_allclose(values.var(), 2 / 300, rtol=0.05)
+    with pytest.raises(ArgumentError, match=r"variance_scaling_initializer: .* uniform=True came"):
+        tf.contrib.layers.variance_scaling_initializer(uniform=True)
     w = tf.constant([3.0, -4.0])
     penalties = [
         tf.contrib.layers.l1_regularizer(0.5)(w),

@@ -197,3 +197,23 @@ def test_steps_unrolled_with_variables_that_are_reused():
         assert len(session.run(outputs, {x: data})) == 4
     tf.get_variable_scope().reuse_variables()
     assert tf.get_variable_scope().reuse is True
+
+
+def test_a_recurrent_network_is_unrolled_while_building():
+    ids = tf.placeholder(tf.int32, [None, 5])
+    table = tf.get_variable("table", [11, 4])
+    inner, outer = tf.get_variable("inner", [3, 3]), tf.get_variable("outer", [4, 3])
+    state = tf.zeros([tf.shape(ids)[0], 3])
+    steps = tf.nn.embedding_lookup(table, ids)
+    for t in range(5):
+        state = tf.tanh(tf.matmul(steps[:, t], outer) + tf.matmul(state, inner))
+    gradient = tf.gradients(tf.reduce_sum(state), inner)[0]
+    places = np.random.default_rng(0).integers(0, 11, (2, 5))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        a, b, c, got = session.run([table, inner, outer, state], {ids: places})
+        wanted = np.zeros((2, 3))
+        for t in range(5):
+            wanted = np.tanh(a[places[:, t]] @ c + wanted @ b)
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6)
+        assert session.run(gradient, {ids: places}).shape == (3, 3)

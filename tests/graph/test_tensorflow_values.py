@@ -130,6 +130,23 @@ def test_orders_grids_and_turns():
         np.testing.assert_array_equal(a, b)
 
 
+def test_means_of_whole_numbers_are_cut_off():
+    x = tf.constant([[1, 2, 5], [-1, -2, -5]])
+    whole, rows = run([tf.reduce_mean(x), tf.reduce_mean(x, 1, keepdims=True)])
+    assert whole == 0 and rows.tolist() == [[2], [-2]] and rows.dtype == np.int32
+
+
+def test_the_greatest_elements_have_names():
+    found = run(tf.nn.top_k([1, 3, 2], 2))
+    assert found.values.tolist() == [3, 2] and found.indices.tolist() == [1, 2]
+
+
+def test_initializers_may_come_without_a_call():
+    x = tf.get_variable("x", [2], initializer=tf.ones_initializer)
+    y = tf.layers.dense(tf.ones([1, 2]), 3, kernel_initializer=tf.ones_initializer)
+    assert run([x, y])[0].tolist() == [1, 1] and run(y).tolist() == [[2, 2, 2]]
+
+
 def test_divisions():
     a, b = np.array([7, -7, 7, -7]), np.array([2, 2, -2, -2])
     cut, rest = run([tf.truncatediv(a, b), tf.truncatemod(a, b)])

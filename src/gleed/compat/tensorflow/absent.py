@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
 
 from gleed.graph.data import advice
 
@@ -59,19 +61,27 @@ ABSENT = {
     "train.FtrlOptimizer": "use tf.train.AdagradOptimizer",
     "train.MonitoredTrainingSession": "use tf.Session and tf.train.Saver",
     "train.QueueRunner": _FEEDING,
+    "train.batch": _FEEDING,
+    "train.shuffle_batch": _FEEDING,
+    "train.string_input_producer": _FEEDING,
     "train.start_queue_runners": _FEEDING,
     "train.Supervisor": "use tf.Session and tf.train.Saver",
 }
 
 
-def missing(module: str, name: str, names: Iterable[str]) -> AttributeError:
+def missing(module: str, name: str, names: Mapping[str, Any]) -> AttributeError:
     """The error for a name that a module, such as "tf.nn", has not."""
     within = module.removeprefix("tf").removeprefix(".")
     instead = ABSENT.get(f"{within}.{name}" if within else name)
     if instead is not None:
         return _error(f"{module}.{name} is TensorFlow's, gleed has it not; {instead}", name)
-    public = [n for n in names if not n.startswith("_")]
+    public = [n for n, value in names.items() if not n.startswith("_") and _is_public(value)]
     return _error(f"module {module!r} has no attribute {name!r}; {advice(name, public)}", name)
+
+
+def _is_public(value: Any) -> bool:
+    """Whether it is TensorFlow's: of modules those that answer for names of theirs."""
+    return not isinstance(value, ModuleType) or hasattr(value, "__getattr__")
 
 
 def _error(text: str, name: str) -> AttributeError:

@@ -148,6 +148,9 @@ def _reduced(op: str, x: Node, axes: Any, keep: bool, name: str) -> Node:
                 f"made at {x.op.place}; give the placeholder a shape"
             )
         axes = tuple(range(x.ndim))
+    if op == "mean" and not x.dtype.is_floating_point:  # cut off, as TensorFlow does
+        whole = _reduced(op, cast(x, _C.float64), axes, keep, "mean")
+        return cast(whole, x.dtype, name)
     if op == "prod" and axes is not None:
         for axis in sorted((a % (x.ndim or 1) for a in axes), reverse=True):
             x = x.graph.call(OPS[op], x, axis, keep, name=name, **_own_dtype(x))

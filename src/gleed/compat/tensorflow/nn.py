@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from gleed.compat.tensorflow import rnn_cell as rnn_cell
 from gleed.compat.tensorflow.absent import missing
@@ -193,12 +193,19 @@ def in_top_k(predictions: Any, targets: Any, k: int, name: str | None = None) ->
     return apply(OPS["lt"], name, "InTopK", (scores > own).sum(1), k)
 
 
-def top_k(input: Any, k: int = 1, sorted: bool = True, name: str = "TopKV2") -> tuple[Node, Node]:
+class TopK(NamedTuple):
+    """Elements, and where they are."""
+
+    values: Node
+    indices: Node
+
+
+def top_k(input: Any, k: int = 1, sorted: bool = True, name: str = "TopKV2") -> TopK:
     """The k greatest elements of the last dim, and where they are."""
     values, places = apply(
         OPS["topk"], name, "TopKV2", convert_to_tensor(input), k, -1, True, sorted
     )
-    return values, cast(places, "int32")
+    return TopK(values, cast(places, "int32"))
 
 
 # ---- regularisation and normalisation

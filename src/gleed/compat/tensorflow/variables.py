@@ -9,6 +9,7 @@ from typing import Any
 from gleed import graph
 from gleed.compat.tensorflow.convert import apply, constant, convert_to_tensor, function_of, operand
 from gleed.errors import ArgumentError
+from gleed.graph import initializers
 from gleed.graph.data import as_dtype
 from gleed.graph.graphs import GLOBAL_VARIABLES, LOCAL_VARIABLES, TRAINABLE_VARIABLES
 from gleed.graph.node import Composite, Node
@@ -19,6 +20,9 @@ from gleed.graph.variables import get_variable as find_or_make
 from gleed.lazy import lazy
 
 numpy = lazy("numpy")
+
+
+_MAKERS = [getattr(initializers, name) for name in initializers.__all__]
 
 
 class GraphKeys:
@@ -78,7 +82,7 @@ def get_variable(
     """The variable of this name in the present variable scope: a new one, or where the scope says
     `reuse`, the one made before. What `regularizer` gives for a new one is kept in a collection."""
     known = set(graph.current_graph().shared.values())
-    if isinstance(initializer, type):
+    if initializer in _MAKERS:  # TensorFlow's are classes, which may come without a call
         initializer = initializer()
     if not callable(initializer) and not isinstance(initializer, Node) and initializer is not None:
         initializer = constant(initializer, dtype)

@@ -27,6 +27,19 @@ def xavier_initializer(uniform: bool = True, seed: int | None = None, dtype: Any
 xavier_initializer_conv2d = xavier_initializer
 
 
+def variance_scaling_initializer(
+    factor: float = 2.0, mode: str = "FAN_IN", uniform: bool = False, seed: int | None = None
+) -> Any:
+    """Normal with variance factor / fan, within two deviations; `mode` is "FAN_IN", "FAN_OUT" or
+    "FAN_AVG" (He et al., 2015)."""
+    if uniform:
+        raise ArgumentError(
+            "variance_scaling_initializer: numbers are normal; uniform=True came; use "
+            "xavier_initializer, or leave it out"
+        )
+    return graph.variance_scaling_initializer(factor, mode.lower(), seed)
+
+
 def l2_regularizer(scale: float, scope: str | None = None) -> Regularizer:
     """scale · half the sum of squares."""
     _checked("l2_regularizer", scale)
