@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 from gleed import _C, primitives
@@ -15,11 +16,13 @@ from gleed.compiler.cells import Step
 from gleed.compiler.dims import Dim, Size, translate
 from gleed.compiler.graph import Graph, Node, Value, topological
 from gleed.compiler.kernel import is_float
-from gleed.compiler.planning import build_plan
+from gleed.compiler.planning import Parts, Program, build_plan
+from gleed.compiler.stored import Placement
 from gleed.dtypes import dtype_of
 from gleed.errors import DTypeError, ShapeError
 from gleed.followed import fixed
 from gleed.gradient import Partition, differentiate, substitute
+from gleed.known import Answer, Question, known_plan
 from gleed.ops.promotion import category, convert, default_float, dtype_text, shape_text
 from gleed.ops.record import Op, Overload, Parameter
 from gleed.trace import Standin, Trace, replay
@@ -123,31 +126,66 @@ def plan_for(overload: Overload, arguments: list[Any], sizes: Any, ints: Any) ->
             outputs = [_viewed(y, call.tensors) for y in outputs]
     written = _written(overload, bound, call.tensors, outputs)
     kinds = tuple(parameter.kind for parameter in overload.parameters)
-    if not any(call.needs_grad):
-        return build_plan(
-            trace.graph(outputs), trace.scope, name=overload.name, written=written, kinds=kinds
-        )
-    formula = Formula(
-        overload.gradient_title(bound),
-        trace,
-        call.tensors,
-        [k for k, needed in enumerate(call.needs_grad) if needed],
-        call.integers,
-        outputs,
-        written,
-    )
-    residuals = formula.kept()
-    plan = build_plan(
-        trace.graph([*outputs, *residuals]),
-        trace.scope,
-        name=overload.name,
-        residuals=len(residuals),
-        written=written,
-        grad=formula.record(),
-        sizes=tuple(formula.sizes),
-        kinds=kinds,
-    )
-    formula.seal()
+    needed = [k for k, needs in enumerate(call.needs_grad) if needs]
+    title = overload.gradient_title(bound) if needed else ""
+    question = Question.about(trace, outputs, written, {}, (title, needed, call.integers))
+
+    def derive() -> Formula:
+        return Formula(title, trace, call.tensors, needed, call.integers, outputs, written)
+
+    gradient = Gradient(title, len(outputs), derive, question) if needed else None
+    return planned(trace, outputs, written, question, gradient, name=overload.name, kinds=kinds)
+
+
+def planned(
+    trace: Trace,
+    outputs: list[Standin],
+    written: dict[int, int],
+    question: Question | None,
+    gradient: Gradient | None,
+    *,
+    name: str,
+    kinds: tuple[str, ...] = (),
+    kept: Sequence[Value] = (),
+    place: Callable[[Graph], Placement] | None = None,
+) -> Any:
+    """The plan of a program: what is known as the answer to a question, else made now, and known
+    from now on. `kept` as for `Graph`; `place` gives what `Program` has as its `placement`."""
+    answer = question.answer() if question else None
+    decided = len(trace.scope.guards)
+    if question and answer:
+        overwritten = {trace.inputs[k] for k in written.values()}
+        values = [question.values[i] for i in answer.residuals]
+        residuals = kept_apart(trace, values, overwritten)
+        facts = answer[1:4]
+    elif gradient:
+        residuals = gradient.derived.kept()
+        facts = gradient.derived.facts()
+    else:
+        residuals, facts = [], ((), (), ())
+    graph = trace.graph([*outputs, *residuals], kept)
+
+    def program() -> Program:
+        guards = tuple(trace.scope.guards[:decided])
+        placed = place and place(graph)
+        return Program(
+            name, graph, trace.scope, None, 0, guards, written, facts[2], len(residuals), placed,
+            kinds,
+        )  # fmt: skip
+
+    record = gradient.record(facts) if gradient else None
+    if answer:
+        return known_plan(answer.parts, program, record)
+
+    def tell(parts: Parts) -> None:
+        if question and len(trace.scope.guards) == decided:
+            values = gradient.derived.residuals if gradient else ()
+            numbers = tuple(question.numbers[v] for v in values)
+            question.tell(Answer._make((numbers, *facts, parts)))
+
+    plan = build_plan(program(), record, tell)
+    if gradient:
+        gradient.derived.seal()
     return plan
 
 
@@ -212,6 +250,14 @@ def _fit(name: str, result: Standin, target: Standin) -> Standin:
     return primitives.cast(result, dtype=target.dtype)
 
 
+def kept_apart(
+    trace: Trace, residuals: Sequence[Value], overwritten: Collection[Value]
+) -> list[Standin]:
+    """Residuals as outputs of the forward program: what is about to be overwritten is copied."""
+    kept = (Standin(trace, v) for v in residuals)
+    return [primitives.copy(r) if r.value in overwritten else r for r in kept]
+
+
 class Formula:
     """The gradient of one traced call: what is saved, and backward plans for every need."""
 
@@ -226,7 +272,6 @@ class Formula:
         written: dict[int, int],
     ) -> None:
         self.title, self.trace, self.outputs = title, trace, outputs
-        self.differentiable = len(outputs)
         self._inputs = [x.value for x in inputs]
         self._integers = integers
         self._forward = set(topological([y.value.node for y in outputs]))
@@ -251,8 +296,7 @@ class Formula:
     def kept(self) -> list[Standin]:
         """The residuals as outputs of the forward program: an argument about to be overwritten is
         copied."""
-        kept = (Standin(self.trace, v) for v in self.residuals)
-        return [primitives.copy(r) if r.value in self._overwritten else r for r in kept]
+        return kept_apart(self.trace, self.residuals, self._overwritten)
 
     def seal(self) -> None:
         """From here on, decisions about sizes are guards of the backward plans."""
@@ -323,10 +367,13 @@ class Formula:
         return found
 
     # ---- backward plans
-    def record(self) -> Any:
-        """The core's record of this gradient; None if no argument has one."""
-        if not self.edges:
-            return None
+    def facts(self) -> tuple[Any, Any, Any]:
+        """What the core's record of the gradient tells: for which inputs it is, where to find what
+        it takes over, and of which sizes."""
+        return tuple(self.edges), self.saved(), tuple(self.sizes)
+
+    def saved(self) -> tuple[tuple[str, int], ...]:
+        """Where the core finds what the backward takes over."""
         saved = []
         results = [y.value for y in self.outputs]
         for value in self.partition.saved:
@@ -336,26 +383,18 @@ class Formula:
                 saved.append(("output", results.index(value)))
             else:
                 saved.append(("residual", self.residuals.index(value)))
-        return _C.GradRecord(
-            self.title,
-            self.compile,
-            self.formula,
-            tuple(self.edges),
-            tuple(saved),
-            tuple(self.sizes),
-            self.differentiable,
-        )
+        return tuple(saved)
 
-    def compile(self, arguments: Any, sizes: Any, ints: Any, words: Any) -> Any:
-        """The backward plan for given masks of defined cotangents and needed gradients."""
-        defined, needed = arguments[0], arguments[1]
+    def program(self, defined: int, needed: int) -> Program:
+        """The backward for given masks of defined cotangents and needed gradients."""
         graph, symbols, copies = self._backward(defined, needed)
-        return self._build(graph, symbols, copies)
+        placed = self._placement(graph, copies)
+        scope, decided = self.trace.scope, self._decided
+        return Program(self.title, graph, scope, symbols, decided, (), {}, (), 0, placed)
 
-    def _build(self, graph: Graph, symbols: dict[Dim, Step], copies: dict[Value, Value]) -> Any:
-        return build_plan(
-            graph, self.trace.scope, name=self.title, symbols=symbols, decided=self._decided
-        )
+    def _placement(self, graph: Graph, copies: dict[Value, Value]) -> Placement | None:
+        """Where results are in a backward, of whose values some are copies of the trace's."""
+        return None
 
     def _backward(
         self, defined: int, needed: int
@@ -410,6 +449,44 @@ class Formula:
         found = call(tensors, tuple(ints), *values)
         results = iter(found if isinstance(found, tuple) else (found,))
         return [next(results) if needed >> i & 1 else None for i in range(len(self.edges))]
+
+
+class Gradient:
+    """The gradient of a program, whose formula is derived when it is needed: where all plans are
+    known it never is."""
+
+    def __init__(
+        self, title: str, count: int, derive: Callable[[], Formula], question: Question | None
+    ) -> None:
+        self._title, self._count = title, count  # of the outputs that are differentiable
+        self._derive, self._question = derive, question
+
+    @cached_property
+    def derived(self) -> Formula:
+        """The formula."""
+        formula = self._derive()
+        formula.seal()
+        return formula
+
+    def record(self, facts: tuple[Any, Any, Any]) -> Any:
+        """The core's record of the gradient with these `Formula.facts`; None if no argument has
+        one."""
+        own = self._title, self.compile, self.formula
+        return _C.GradRecord(*own, *facts, self._count) if facts[0] else None
+
+    def compile(self, arguments: Any, sizes: Any, ints: Any, words: Any) -> Any:
+        """The backward plan for given masks of defined cotangents and needed gradients."""
+        defined, needed = arguments[:2]
+        question = self._question
+        parts = question.backward(defined, needed) if question else None
+        if parts is not None:
+            return known_plan(parts, lambda: self.derived.program(defined, needed))
+        told = partial(question.tell_backward, defined, needed) if question else None
+        return build_plan(self.derived.program(defined, needed), None, told)
+
+    def formula(self, *arguments: Any) -> list[Any]:
+        """As `Formula.formula`."""
+        return self.derived.formula(*arguments)
 
 
 def number_of(bits: int, dtype: str) -> float | int | bool:

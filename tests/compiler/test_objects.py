@@ -12,6 +12,7 @@ import pytest
 
 from gleed.compiler import objects
 from gleed.compiler.kernel import Kernel, KernelError, Operand, Store, Variant, load
+from gleed.compiler.kernel_text import print_kernel
 from gleed.compiler.objects import ObjectStore, object_for
 
 MAP = Variant("map", "11")
@@ -181,7 +182,7 @@ def test_truncated_pack(directory, size):
 
 def test_warm_start_needs_no_llvm_and_is_quick(directory):
     for i in range(70):
-        objects._store().put(objects._key(scaled(i), MAP), os.urandom(3000))
+        objects._store().put(objects._key(print_kernel(scaled(i)), MAP), os.urandom(3000))
     program = textwrap.dedent("""
         import sys, time
         from gleed.compiler.kernel import Kernel, KernelError, Operand, Store, Variant, load

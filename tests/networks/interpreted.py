@@ -21,6 +21,7 @@ from gleed.compiler import interpret as oracle
 from gleed.compiler import planning, target
 from gleed.compiler.emit import assemble
 from gleed.compiler.kernel import Kernel, Operand, Variant, is_float
+from gleed.compiler.kernel_text import PrintedKernel, nodes_of
 
 from . import architectures
 
@@ -31,8 +32,9 @@ FAILURES: list[str] = []
 callbacks: list[Any] = []
 
 
-def jump(kernel: Kernel, variant: Variant) -> bytes:
+def jump(given: Kernel | PrintedKernel, variant: Variant) -> bytes:
     """Machine code that calls the interpreter."""
+    kernel = nodes_of(given)
 
     @SIGNATURE
     def run(pointers: Any, geometry: Any, params: Any) -> None:
@@ -43,7 +45,7 @@ def jump(kernel: Kernel, variant: Variant) -> bytes:
 
     callbacks.append(run)  # it must live as long as the code
     address = ctypes.cast(run, ctypes.c_void_p).value
-    name = variant.symbol(kernel)
+    name = variant.symbol(kernel.name)
     return assemble(
         f"define void @{name}(ptr %p, ptr %g, ptr %q) {{\n"
         f"  call void inttoptr (i64 {address} to ptr)(ptr %p, ptr %g, ptr %q)\n  ret void\n}}\n",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from typing import NamedTuple
 
 import gleed
+from gleed.bundle import Bundle
 from gleed.compiler.graph import latest_serial
 from gleed.places import Place, frames
 
 _OPTIMIZERS = os.path.join(os.path.dirname(gleed.__file__), "optim") + os.sep
 
 
-class Call(NamedTuple):
+class Call(Bundle):
     """An operation that ran while a function was captured.
 
     phase: "forward", "backward" or "optimizer". origin: of a backward, the call whose it is.

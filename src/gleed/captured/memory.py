@@ -8,10 +8,10 @@ that lead to it, and computed again after a write.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from gleed import _C, primitives
+from gleed.bundle import Bundle
 from gleed.captured.errors import Unfollowed
 from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import DTYPES
@@ -23,8 +23,7 @@ Place = tuple[int, str, int, tuple[int, ...], tuple[int, ...]]
 Movement = tuple[Any, dict[str, Any]]  # a primitive and its attributes
 
 
-@dataclass(eq=False)
-class Part:
+class Part(Bundle):
     """A piece of memory with one value: all of what an operation or the caller made."""
 
     place: Place
@@ -33,8 +32,7 @@ class Part:
     written: int = 0  # how often
 
 
-@dataclass(eq=False)
-class View:
+class View(Bundle):
     """A tensor whose memory is that of another."""
 
     parent: Place
@@ -43,15 +41,14 @@ class View:
     seen: int  # `written` of the part when the value was computed
 
 
-@dataclass(eq=False)
 class Memory:
     """What the tensors of a capture hold. `written` makes a value what memory at a place holds."""
 
-    trace: Trace
-    written: Callable[[Place, Standin], Standin]
-    parts: dict[Place, Part] = field(default_factory=dict)
-    views: dict[Place, View] = field(default_factory=dict)
-    _serials: dict[int, list[Part]] = field(default_factory=dict)
+    def __init__(self, trace: Trace, written: Callable[[Place, Standin], Standin]) -> None:
+        self.trace, self.written = trace, written
+        self.parts: dict[Place, Part] = {}
+        self.views: dict[Place, View] = {}
+        self._serials: dict[int, list[Part]] = {}
 
     def knows(self, place: Place) -> bool:
         """Whether the place is one of a part or a view."""

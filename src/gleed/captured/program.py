@@ -6,24 +6,24 @@ import inspect
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gleed import _C, primitives
 from gleed.autograd import Function
-from gleed.capture import Formula
+from gleed.bundle import Bundle
+from gleed.capture import Formula, Gradient, planned
 from gleed.captured.calls import Call
 from gleed.captured.errors import Unfollowed
 from gleed.captured.memory import place_of
 from gleed.captured.recorder import Recorder
 from gleed.captured.structure import PLAIN, Branch, Fixed, Form, take_apart
-from gleed.compiler.cells import Step
 from gleed.compiler.dims import RELATIONS, Dim, Size, translate
 from gleed.compiler.graph import Graph, Value
-from gleed.compiler.planning import Program, build_plan
-from gleed.compiler.stored import placement
+from gleed.compiler.planning import Program
+from gleed.compiler.stored import Placement, placement
 from gleed.errors import GradientError
 from gleed.gradient import substitute
+from gleed.known import Question
 from gleed.trace import Standin, Trace
 
 
@@ -44,8 +44,7 @@ class Recording(Protocol):
     calls: dict[Value, int]
 
 
-@dataclass(eq=False)
-class Captured:
+class Captured(Bundle):
     """A captured program.
 
     results: for each tensor among the results, ("output", k) or ("input", k). differentiable: how
@@ -212,8 +211,7 @@ def _gradients(
 _OF_CUSTOM = "OfCustom"  # in the names of nodes of what is captured with custom functions in it
 
 
-@dataclass(eq=False)
-class History:
+class History(Bundle):
     """The backward as the engine runs it: by id the tensors with a history, the values that stand
     for their cotangents, and per input the gradient or None. `custom`: custom functions are part of
     it, whose backward the graph of the forward does not tell."""
@@ -311,24 +309,24 @@ class _CapturedFormula(Formula):
 
     def __init__(
         self,
-        recorder: Recording,
+        trace: Trace,
+        calls: dict[Value, int],
         outputs: list[Standin],
         written: dict[int, int],
         history: History,
         title: str,
     ) -> None:
-        self._calls, self._history, self._closed = recorder.calls, history, False
-        inputs = [Standin(recorder.trace, v) for v in recorder.trace.inputs]
+        self._calls, self._history, self._closed = calls, history, False
+        inputs = [Standin(trace, v) for v in trace.inputs]
         super().__init__(
             title,
-            recorder.trace,
+            trace,
             inputs,
             sorted(history.gradients),
             0,
             outputs,
             written,
         )
-        self.differentiable = len(history.outputs)
 
     def _close(self, sources: list[Standin]) -> list[Standin | None]:
         """Where gradients are differentiated, cotangents reach residuals, too. What that needs is
@@ -386,18 +384,11 @@ class _CapturedFormula(Formula):
         has_one = is_residual or any(y is output for output in outputs)
         return super()._cotangent(y) if has_one else None
 
-    def _build(self, graph: Graph, symbols: dict[Dim, Step], copies: dict[Value, Value]) -> Any:
+    def _placement(self, graph: Graph, copies: dict[Value, Value]) -> Placement:
         calls = self._calls
         known = {new: calls[old] for old, new in copies.items() if old in calls}
         kept = {v: k for v, k in calls.items() if v not in copies} | known
-        return build_plan(
-            graph,
-            self.trace.scope,
-            name=self.title,
-            symbols=symbols,
-            decided=self._decided,
-            placement=placement(graph, kept, {}),
-        )
+        return placement(graph, kept, {})
 
 
 def operation(
@@ -412,28 +403,8 @@ def operation(
 
     It takes the tensors, and runs on `numbers` unless it is given others.
     """
-    trace = recorder.trace
-    formula = None
-    residuals: list[Standin] = []
-    if history.outputs:
-        title = f"{name}{_OF_CUSTOM if history.custom else ''}Backward"
-        formula = _CapturedFormula(recorder, outputs, written, history, title)
-        residuals = formula.kept()
-    # Numbers that nobody uses are drawn all the same: those drawn later are others then.
-    graph = trace.graph([*outputs, *residuals], kept=trace.draws())
-    plan: Any = build_plan(
-        graph,
-        trace.scope,
-        name="captured",
-        residuals=len(residuals),
-        written=written,
-        grad=formula and formula.record(),
-        placement=placement(graph, recorder.calls, written),
-    )
-    if formula:
-        formula.seal()
-
-    guards = tuple(trace.scope.guards)
+    plan = _plan(recorder, outputs, written, history, name)
+    guards = tuple(recorder.trace.scope.guards)
     kinds = [_kind(tensor) for tensor in recorder.inputs]
 
     unused = [plan]
@@ -452,6 +423,39 @@ def operation(
     parameters += [(f"number{k}", "scalar", x, "") for k, x in enumerate(numbers)]
     op = _C.Op(name, [(tuple(parameters), compile, explain, None)])
     return op, plan
+
+
+def _plan(
+    recorder: Recording,
+    outputs: list[Standin],
+    written: dict[int, int],
+    history: History,
+    name: str,
+) -> Any:
+    trace, calls = recorder.trace, recorder.calls
+    title = f"{name}{_OF_CUSTOM if history.custom else ''}Backward"
+    sources = sorted(history.gradients)
+    gradients = [history.gradients[k] for k in sources]
+    question = Question.about(
+        trace, outputs, written, calls, (title, sources), history.cotangents, gradients
+    )
+
+    def derive() -> Formula:
+        return _CapturedFormula(trace, calls, outputs, written, history, title)
+
+    count = len(history.outputs)
+    gradient = Gradient(title, count, derive, question) if count else None
+    # Numbers that nobody uses are drawn all the same: those drawn later are others then.
+    return planned(
+        trace,
+        outputs,
+        written,
+        question,
+        gradient,
+        name="captured",
+        kept=trace.draws(),
+        place=lambda graph: placement(graph, calls, written),
+    )
 
 
 def _kind(tensor: Any) -> tuple[Any, ...]:

@@ -17,7 +17,6 @@ import sys
 import types
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from functools import lru_cache, partial, partialmethod
 from typing import Any, NamedTuple
 
@@ -89,22 +88,22 @@ class Cell(NamedTuple):
             return MISSING
 
 
-@dataclass(eq=False)
 class Reached:
     """The cells that a function reaches, what they held, and the tensors among that."""
 
-    cells: list[Cell] = field(default_factory=list)
-    held: list[Any] = field(default_factory=list)
-    tensors: dict[int, tuple[Any, int]] = field(default_factory=dict)  # by id: it, its cell
-    # The variables of modules whose code calls len().
-    measuring: list[dict[str, Any]] = field(default_factory=list)
-    # Numbers by identity, with their cell, that nobody uses but to hand them to operations.
-    numbers: dict[int, int] = field(default_factory=dict)
-    # The cells whose tensor is in others too: one input cannot be two tensors.
-    shared: set[int] = field(default_factory=set)
-    # What the call itself must not change, beside the cells: how to ask for it, what it was.
-    watched: list[tuple[str, Callable[[], Any], Any]] = field(default_factory=list)
-    clocks: list[tuple[dict[str, Any], str]] = field(default_factory=list)  # variables of these
+    def __init__(self) -> None:
+        self.cells: list[Cell] = []
+        self.held: list[Any] = []
+        self.tensors: dict[int, tuple[Any, int]] = {}  # by id: it, its cell
+        # The variables of modules whose code calls len().
+        self.measuring: list[dict[str, Any]] = []
+        # Numbers by identity, with their cell, that nobody uses but to hand them to operations.
+        self.numbers: dict[int, int] = {}
+        # The cells whose tensor is in others too: one input cannot be two tensors.
+        self.shared: set[int] = set()
+        # What the call itself must not change, beside the cells: how to ask for it, what it was.
+        self.watched: list[tuple[str, Callable[[], Any], Any]] = []
+        self.clocks: list[tuple[dict[str, Any], str]] = []  # variables of these
 
     def changed(self) -> Cell | None:
         """The first cell that holds something else now. Another tensor is another input; whether

@@ -38,11 +38,11 @@ class Branch(NamedTuple):
     items: tuple[Any, ...]
 
 
-@dataclasses.dataclass(frozen=True)
 class Fixed:
     """Anything else: a number by value, an object by identity."""
 
-    value: Any
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Fixed):

@@ -171,6 +171,10 @@ class Scope:
         op, *args = key
         return self._intern(str(op), tuple(args), hint)
 
+    def symbols(self) -> list[Dim]:
+        """All symbols, in the order in which they came up."""
+        return [dim for dim in self._interned.values() if dim.op not in OPERATIONS]
+
     def known(self, key: Expression) -> Size | None:
         """What the symbol under `key` is by the decisions taken so far; None if there is none."""
         op, *args = key

@@ -32,7 +32,7 @@ def emit_llvm(kernel: Kernel, variant: Variant, target: Target) -> str:
     emitter = ColumnEmitter if variant.orientation == "column" else RowEmitter
     function = emitter(lower(kernel), variant, target)
     function.emit()
-    signature = f"void @{variant.symbol(kernel)}(ptr %pointers, ptr %geometry, ptr %params)"
+    signature = f"void @{variant.symbol(kernel.name)}(ptr %pointers, ptr %geometry, ptr %params)"
     return function.code.text(signature, _ATTRIBUTES)
 
 
@@ -41,7 +41,7 @@ def compile_variant(
 ) -> tuple[bytes, str]:
     """Compile one variant for `target`, or for this machine: an ELF object, and its symbol."""
     target = target or targets.host()
-    return assemble(emit_llvm(kernel, variant, target), target), variant.symbol(kernel)
+    return assemble(emit_llvm(kernel, variant, target), target), variant.symbol(kernel.name)
 
 
 def assemble(llvm_ir: str, target: Target) -> bytes:

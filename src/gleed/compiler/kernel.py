@@ -586,9 +586,9 @@ class Variant:
     def __str__(self) -> str:
         return f"{self.orientation}_{self.strides}"
 
-    def symbol(self, kernel: Kernel) -> str:
-        """The name of the function that this version of `kernel` compiles to."""
-        return f"{kernel.name}_{self}"
+    def symbol(self, name: str) -> str:
+        """The name of the function that this version of a kernel compiles to."""
+        return f"{name}_{self}"
 
 
 def identity_kernel(dtype: str) -> Kernel:

@@ -21,12 +21,62 @@ kernel scaled_sum(in f32 element, out f32; f32)
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from gleed.compiler.kernel import DTYPES, Check, Kernel, KernelError, Node, Operand, Store
 
 _HEADER = re.compile(r"kernel (\w+)\(([^;)]*)(?:; ([^)]*))?\)")
 _NAMED = ("reduce", "scan", "math")  # ops whose attribute is part of the name: reduce.sum
 _NUMBERED = ("load", "index", "gather", "param")  # ops whose attribute is a number
+
+
+class PrintedKernel(NamedTuple):
+    """A kernel by its text, and what is asked of a kernel to which code has been compiled before;
+    so that a kernel from disk is read as IR only if more code must be emitted."""
+
+    text: str
+    name: str
+    inputs: int
+    reduces: bool
+    ordered: bool
+    sequential: bool
+    gathers: bool
+    whole_cost: float
+
+    def cost(self, still: int) -> float:
+        """As `Kernel.cost`."""
+        return parse_kernel(self.text).cost(still) if still else self.whole_cost
+
+
+def printed(kernel: Kernel) -> PrintedKernel:
+    """A kernel by its text."""
+    return PrintedKernel(
+        print_kernel(kernel),
+        kernel.name,
+        inputs_of(kernel),
+        kernel.reduces,
+        kernel.ordered,
+        kernel.sequential,
+        kernel.gathers,
+        kernel.cost(0),
+    )
+
+
+def inputs_of(kernel: Kernel | PrintedKernel) -> int:
+    """How many operands of a kernel are only read."""
+    if isinstance(kernel, PrintedKernel):
+        return kernel.inputs
+    return sum(operand.kind != "out" for operand in kernel.operands)
+
+
+def text_of(kernel: Kernel | PrintedKernel) -> str:
+    """The text of a kernel."""
+    return print_kernel(kernel) if isinstance(kernel, Kernel) else kernel.text
+
+
+def nodes_of(kernel: Kernel | PrintedKernel) -> Kernel:
+    """A kernel as IR."""
+    return kernel if isinstance(kernel, Kernel) else parse_kernel(kernel.text)
 
 
 def print_kernel(kernel: Kernel) -> str:

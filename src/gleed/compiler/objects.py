@@ -1,4 +1,4 @@
-"""Compiled objects, kept on disk between runs.
+"""Compiled objects, and plans, kept on disk between runs.
 
 An object is named by what it depends on: the kernel's text and variant, and in the name of its
 folder the processor, LLVM and the compiler's own sources. New objects are files of their own; when
@@ -12,7 +12,8 @@ copied often.
 
 Files are written under a temporary name and renamed, so that no reader sees half of one. Whatever
 is damaged, or could have been written by another user, counts as absent. If all is too large, the
-folders of other environments go, the longest unused first.
+folders of other environments go, the longest unused first. Plans (`keep`) are kept in the same way,
+under a key that tells what they follow from besides, until there are too many.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Any
 
 from gleed import _C
 from gleed.compiler.kernel import Kernel, Variant
-from gleed.compiler.kernel_text import print_kernel
+from gleed.compiler.kernel_text import PrintedKernel, nodes_of, text_of
 from gleed.compiler.pipeline import left_out
 from gleed.compiler.target import host, host_identity
 from gleed.lazy import lazy
@@ -65,23 +66,24 @@ class _Batch:
             self._pool.shutdown()
 
 
-_variants: dict[Kernel, list[bytes]] = {}  # the keys of those that were asked for
+_variants: dict[str, list[bytes]] = {}  # by kernel's text, the keys of those that were asked for
 _compiled: dict[bytes, float] = {}  # by key, the seconds that LLVM took
 
 
 def seconds(kernel: Kernel) -> list[float | None]:
     """For every variant of a kernel that this process has asked for how long LLVM took; None: it
     came from the cache."""
-    return [_compiled.get(key) for key in _variants.get(kernel, ())]
+    return [_compiled.get(key) for key in _variants.get(text_of(kernel), ())]
 
 
-def object_for(kernel: Kernel, variant: Variant) -> Code:
+def object_for(kernel: Kernel | PrintedKernel, variant: Variant) -> Code:
     """The ELF object of one variant for this machine, from the cache or compiled now."""
-    key = _key(kernel, variant)
-    _variants.setdefault(kernel, []).append(key)
+    text = text_of(kernel)
+    key = _key(text, variant)
+    _variants.setdefault(text, []).append(key)
 
     def source() -> str:
-        return emit.emit_llvm(kernel, variant, host())
+        return emit.emit_llvm(nodes_of(kernel), variant, host())
 
     return cached_object(key, source)
 
@@ -132,8 +134,8 @@ def cache_directory() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "gleed"
 
 
-def _key(kernel: Kernel, variant: Variant) -> bytes:
-    return named_key(f"{print_kernel(kernel)}\n{variant}{left_out('rare', 'keep')}")
+def _key(text: str, variant: Variant) -> bytes:
+    return named_key(f"{text}\n{variant}{left_out('rare', 'keep')}")
 
 
 @cache
@@ -141,14 +143,35 @@ def _environment() -> str:
     """All that decides how a kernel is compiled, besides the kernel."""
     parts = [host_identity()]
     llvmlite = importlib.util.find_spec("llvmlite")
-    files = [Path(llvmlite.origin)] if llvmlite and llvmlite.origin else []
-    here = Path(__file__).parent
-    for folder in (here, here / "mathlib"):
-        files += sorted(path for path in folder.iterdir() if path.suffix == ".py")
-    for path in files:
-        status = path.stat()
-        parts.append(f"{path.name} {status.st_size} {status.st_mtime_ns}")
-    return "\n".join(parts)
+    if llvmlite and llvmlite.origin:
+        parts.append(_version(llvmlite.origin))
+    here = os.path.dirname(__file__)
+    return "\n".join([*parts, sources(here), sources(os.path.join(here, "mathlib"))])
+
+
+def sources(folder: str) -> str:
+    """Text that differs whenever the Python files in a folder do."""
+    with os.scandir(folder) as found:
+        paths = sorted(entry.path for entry in found if entry.name.endswith(".py"))
+    return "\n".join(map(_version, paths))
+
+
+def _version(path: str) -> str:
+    status = os.stat(path)
+    return f"{os.path.basename(path)} {status.st_size} {status.st_mtime_ns}"
+
+
+def keep(key: bytes, data: bytes) -> None:
+    """Keep what is no object, as long as objects do not need all the room."""
+    store = _store()
+    if store and store.size < _LIMIT // 2:
+        store.put(key, data)
+
+
+def kept(key: bytes) -> bytes | None:
+    """What is kept under `key`, if there is something undamaged."""
+    store = _store()
+    return store.get(key) if store else None
 
 
 def object_directory() -> Path:
@@ -169,6 +192,7 @@ class ObjectStore:
         self.directory = directory
         self._packs: list[Pack] = []  # the largest first
         self._loose: set[str] = set()
+        self.size = 0  # in bytes, of packs and of what this process has put there
 
     @classmethod
     def open(cls, directory: Path) -> ObjectStore | None:
@@ -210,12 +234,14 @@ class ObjectStore:
         name = f"{key.hex()}.o"
         if self._write(name, _MAGIC + hashlib.sha256(code).digest() + code):
             self._loose.add(name)
+            self.size += len(code)
 
     def _look(self) -> None:
         names = os.listdir(self.directory)
         self._loose = {name for name in names if name.endswith(".o")}
         packs = [Pack.open(self.directory / name) for name in names if name.endswith(".pack")]
         self._packs = sorted((p for p in packs if p), key=lambda pack: -pack.size)
+        self.size = sum(pack.size for pack in self._packs)
 
     def _gather(self) -> None:
         """Put the loose files, and packs that are no larger than what they join, into one pack."""

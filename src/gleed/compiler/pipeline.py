@@ -6,7 +6,7 @@ give eagerly, with and without. `tools/bisect_passes.py` finds the pass that a f
 
 >>> from gleed.compiler.pipeline import PASSES
 >>> len(PASSES), [*PASSES][:3]
-(14, ['fusion', 'again', 'epilogues'])
+(15, ['fusion', 'again', 'epilogues'])
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ PASSES = {
     "online": "long rows are summed in the pass that finds their maximum (`online`)",
     "rare": "what is rarely needed is computed under a branch (`rare`)",
     "keep": "values that a later pass over a row needs again are kept (`passes`)",
+    "plans": "plans that an earlier process has made are read from disk (`known`)",
     "reuse": "temporaries have the memory of others that are not needed any more (the core)",
 }
 _without: set[str] = set()

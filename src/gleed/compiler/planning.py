@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -14,12 +15,22 @@ from gleed.compiler.contraction import compile_contraction
 from gleed.compiler.dims import Dim, Scope, Size
 from gleed.compiler.graph import Graph
 from gleed.compiler.kernel import Variant
+from gleed.compiler.kernel_text import PrintedKernel, inputs_of
 from gleed.compiler.objects import Code, compile_together, object_for
 from gleed.compiler.online import online
 from gleed.compiler.pipeline import enabled
 from gleed.compiler.schedule import Schedule
 from gleed.compiler.split import accumulator_dtypes, split
 from gleed.compiler.stored import Placement
+
+# What the core is told of a plan beside its gradient: inputs, dims, guards, values, steps, outputs,
+# residuals and writes. The kernels in its steps are IR, the core's, or stand for these: they alone
+# are neither text nor numbers nor tuples of such.
+Parts = tuple[Any, ...]
+# A kernel; for long ranges the forms of its halves with what the first hands to the second, and for
+# long rows another form; or None.
+Forms = tuple[Any, Any, Any]
+_PLAIN = (str, int, tuple, type(None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,79 +64,107 @@ class Program:
 
 
 def build_plan(
-    graph: Graph,
-    scope: Scope,
-    *,
-    name: str = "",
-    residuals: int = 0,
-    written: dict[int, int] | None = None,
-    symbols: dict[Dim, Step] | None = None,
-    grad: Any = None,
-    decided: int = 0,
-    placement: Placement | None = None,
-    sizes: tuple[tuple[int, int], ...] = (),
-    kinds: tuple[str, ...] = (),
+    program: Program, grad: Any = None, told: Callable[[Parts], None] | None = None
 ) -> Any:
-    """The plan of a graph; `grad` is a `_C.GradRecord`, the rest as for `Program`."""
-    program = Program(
-        name, graph, scope, symbols, decided, (), written or {}, sizes, residuals, placement, kinds
-    )
+    """The plan of a program, whose guards are found on the way; `grad` is a `_C.GradRecord`, `told`
+    is called with what the core is told."""
     schedule = program.schedule()
-    program = replace(program, guards=tuple(scope.guards[decided:]))
+    program = replace(program, guards=tuple(program.scope.guards[program.decided :]))
+    if told is not None:
+        told(parts_of(program, schedule))
     return plan_of(program, schedule, grad)
 
 
 def plan_of(program: Program, schedule: Schedule, grad: Any = None) -> Any:
     """The plan of a program that has been scheduled."""
+    return plan_from(with_kernels(parts_of(program, schedule), core_kernel), program, grad)
+
+
+def parts_of(program: Program, schedule: Schedule) -> Parts:
+    """What the core is told of a program that has been scheduled."""
     cells, visible = schedule.cells, len(schedule.outputs) - program.residuals
     guards = tuple((op, cells.raw(a), cells.raw(b)) for op, a, b in program.guards)
-    return _C.Plan(
+    return (
         tuple((v.dtype, len(v.shape)) for v in program.graph.inputs),
         tuple(cells.table),
         guards,
-        tuple((d, dims) for d, dims in schedule.values),
-        tuple(_with_machine_code(step) for step in schedule.steps),
+        tuple(schedule.values),
+        tuple(schedule.steps),
         schedule.outputs[:visible],
         schedule.outputs[visible:],
         tuple(sorted(set(program.written.values()))),
-        grad,
-        program,
     )
 
 
-def _with_machine_code(step: Step) -> Step:
-    """A step with each kernel's IR replaced by the core's kernel object."""
+def plan_from(parts: Parts, program: Any, grad: Any = None) -> Any:
+    """The plan with these parts, whose kernels are the core's."""
+    return _C.Plan(*parts, grad, program)
+
+
+def with_kernels(parts: Parts, made: Callable[[Any], Any]) -> Parts:
+    """The same with each kernel replaced by what is made of it."""
+    *head, steps, outputs, residuals, writes = parts
+    return (
+        *head,
+        tuple(_with_kernels(s, made) for s in steps),
+        outputs,
+        residuals,
+        writes,
+    )
+
+
+def _with_kernels(step: Step, made: Callable[[Any], Any]) -> Step:
     inner = INNER.get(step[0])
     if inner is not None:
-        parts = (tuple(map(_with_machine_code, steps)) for steps in step[inner:])
+        parts = (tuple(_with_kernels(one, made) for one in steps) for steps in step[inner:])
         return (*step[:inner], *parts)
     if step[0] == "library":
-        around = (tuple((k, _with_machine_code(kernel)) for k, kernel in p) for p in step[5:])
+        around = (tuple((k, _with_kernels(kernel, made)) for k, kernel in p) for p in step[5:])
         return (*step[:5], *around)
-    return tuple(core_kernel(part) if isinstance(part, k.Kernel) else part for part in step)
+    return tuple(part if isinstance(part, _PLAIN) else made(part) for part in step)
 
 
 @cache
 def core_kernel(ir: k.Kernel) -> Any:
     """The core's kernel for an IR; one per IR, so that variants are compiled once."""
+    return built_kernel(forms_of(ir))
+
+
+@cache
+def printed_core_kernel(forms: Forms) -> Any:
+    """The same for a kernel from disk."""
+    return built_kernel(forms)
+
+
+@cache
+def forms_of(ir: k.Kernel) -> Forms:
+    """A kernel in all its forms."""
     halves = split(ir) if enabled("split") else None
     parts = halves and (*map(_with_online, halves), accumulator_dtypes(ir))
-    return _with_online(ir, parts)
+    return (ir, parts, _with_online(ir)[2])
 
 
-def _with_online(ir: k.Kernel, parts: tuple[Any, ...] | None = None) -> Any:
+def _with_online(ir: k.Kernel) -> Forms:
     long = online(ir) if enabled("online") else None
-    return _kernel(ir, parts, long and _kernel(long))
+    return (ir, None, long and (long, None, None))
 
 
-def _kernel(ir: k.Kernel, parts: tuple[Any, ...] | None = None, long: Any = None) -> Any:
-    inputs = sum(operand.kind != "out" for operand in ir.operands)
-    return _C.Kernel(ir, inputs, _compile, parts, long)
+def built_kernel(forms: Forms) -> Any:
+    """The core's kernel that has these forms."""
+    ir, halves, long = forms
+    parts = halves and (*map(built_kernel, halves[:2]), halves[2])
+    return _kernel(ir, parts, long and built_kernel(long))
 
 
-def _compile(ir: k.Kernel, orientation: str, strides: str) -> tuple[Code, str]:
+def _kernel(
+    ir: k.Kernel | PrintedKernel, parts: tuple[Any, ...] | None = None, long: Any = None
+) -> Any:
+    return _C.Kernel(ir, inputs_of(ir), _compile, parts, long)
+
+
+def _compile(ir: k.Kernel | PrintedKernel, orientation: str, strides: str) -> tuple[Code, str]:
     variant = Variant(orientation, strides)
-    return object_for(ir, variant), variant.symbol(ir)
+    return object_for(ir, variant), variant.symbol(ir.name)
 
 
 @cache
