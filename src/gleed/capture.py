@@ -496,6 +496,12 @@ def number_of(bits: int, dtype: str) -> float | int | bool:
     return bool(value) if dtype == "bool" else value
 
 
+def word_of(number: float | int) -> tuple[int, str]:
+    """A number as the core keeps it, and its dtype; see `number_of`."""
+    kind, dtype = ("<d", "f64") if isinstance(number, float) else ("<q", "i64")
+    return int.from_bytes(struct.pack(kind, number), "little"), dtype
+
+
 class _Replay:
     """A graph as the body of an op."""
 

@@ -2,8 +2,8 @@
 
 While a function is captured its Python code gets these in place of such numbers. They say that they
 are `int` or `float`, and operations take them for what they are. Sizes compute with sizes, and how
-they compare becomes a condition of the program. Whatever else looks at the value *fixes* it: the
-program is for this value only.
+they compare becomes a condition of the program. Floats are computed of numbers with `+ - * /`, also
+of sizes. Whatever else looks at the value *fixes* it: the program is for this value only.
 
 They do not derive from `int`: code written in C would read an int without asking it.
 """
@@ -22,6 +22,7 @@ from gleed.lazy import lazy
 numpy: Any = lazy("numpy")
 Operation = Callable[..., Any]
 _LARGEST = 1 << 40  # larger products of sizes are not followed, lest they overflow
+_EXACT = 1 << 53  # whole numbers up to here are floats, too
 
 
 class Follower(Protocol):
@@ -72,6 +73,27 @@ class FollowedNumber:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         return numpy.asarray(self.fixed(), dtype)
+
+
+class Computed:
+    """What a float is computed as: an operation on numbers, of which some are followed; it has the
+    name of a primitive."""
+
+    __slots__ = ("args", "op")
+
+    def __init__(self, op: str, *args: Any) -> None:
+        self.op, self.args = op, args
+
+
+class FollowedFloat(FollowedNumber):
+    """A float: an argument, or one that is `Computed`."""
+
+    __slots__ = ()
+
+    def __neg__(self) -> Any:
+        if not self.follower.live:
+            return -self.hint
+        return FollowedFloat(-self.hint, Computed("neg", self), self.follower)
 
 
 class FollowedInt(FollowedNumber):
@@ -190,6 +212,50 @@ for _name, _made in {"__eq__": operator.eq, "__ne__": operator.ne}.items():
     setattr(FollowedNumber, _name, _comparing(_made))
 for _name, _made in ({"__invert__": operator.invert} | _two_sided(_BITS)).items():
     setattr(FollowedInt, _name, _fixing(_made))
+
+
+# ---- floats that are computed
+_PRIMITIVES = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div"}
+
+
+def _computing(name: str, operation: Operation, swapped: bool) -> Operation:
+    """An operation that is followed where its result is a float."""
+    fixing = _fixing(_reflected(operation) if swapped else operation)
+
+    def method(self: FollowedNumber, other: Any) -> Any:
+        a, b = (other, self) if swapped else (self, other)
+        if not (_is_number(other, self.follower) and _is_float(name, a, b)):
+            return fixing(self, other)
+        result = operation(*(x.hint if is_followed(x) else x for x in (a, b)))
+        return FollowedFloat(result, Computed(_PRIMITIVES[name], a, b), self.follower)
+
+    return method
+
+
+def _is_number(other: Any, follower: Follower) -> bool:
+    """Whether a number that is followed can be computed with another value, and followed on."""
+    known = other.follower is follower if is_followed(other) else type(other) in (int, float)
+    return known and follower.live
+
+
+def _is_float(name: str, a: Any, b: Any) -> bool:
+    """Whether an operation gives the float that the same of floats is, and never an error."""
+    if name != "truediv":
+        return isinstance(a, float) or isinstance(b, float)
+    if isinstance(a, int) and isinstance(b, int) and not (_is_exact(a) and _is_exact(b)):
+        return False
+    if type(b) is FollowedSize:
+        return not b.follower.scope.equal(b.symbol, 0)
+    return not is_followed(b) and b != 0
+
+
+def _is_exact(number: Any) -> bool:
+    return type(number) is FollowedSize or (type(number) is int and abs(number) <= _EXACT)
+
+
+for _name in _PRIMITIVES:
+    setattr(FollowedNumber, f"__{_name}__", _computing(_name, _BINARY[_name], False))
+    setattr(FollowedNumber, f"__r{_name}__", _computing(_name, _BINARY[_name], True))
 
 
 # ---- what sizes do

@@ -37,6 +37,10 @@ FOLLOWED: dict[str, Callable[[Any, Any], Any]] = {
     "unused": lambda x, a: x + 1,
     "two": lambda x, a: x * a + 0.5,  # the first call is with 0.5 too
     "integers": lambda x, a: (x.long() * 2) * a,
+    "computed": lambda x, a: x * (1 - a * 0.3) + x.flip(0) * (a * 0.7 + 0.1) / (2.5 * a - 1e-3),
+    "computed twice": lambda x, a: x.double().clamp(min=-(a * 0.5)).mul_(a * 0.5 - a * 1e10),
+    "of sizes": lambda x, a: x.sum(0) * (0.5 * a / len(x) - 1.0) + (len(x) / 3 + x.shape[1] * 0.1),
+    "into a branch": lambda x, a: gleed.cond(x.sum() > 9, lambda x: x * (a * 0.3), gleed.neg, (x,)),
 }
 
 
@@ -63,6 +67,30 @@ def test_gradients_with_followed_numbers() -> None:
     assert programs(compiled) == 2
 
 
+def test_gradients_with_computed_numbers() -> None:
+    def mixed(x: Any, a: float) -> Any:
+        y = x * a + x.flip(0) * (1 - a)
+        return (y.sin() * (a / len(x))).sum()
+
+    compiled = gleed.compile(mixed, fullgraph=True)
+    for a, n in ((0.5, 2), (0.7, 3), (0.9, 3), (0.2, 5)):
+        x = gleed.randn(n, 4, requires_grad=True)
+        w = gleed.randn(n, 4)
+        found = []
+        for function in (mixed, compiled):
+            (g,) = gleed.autograd.grad(function(x, a), x, create_graph=True)
+            found.append((g, gleed.autograd.grad((g * w).sum(), x)[0]))
+        assert all(map(equal, *found))
+    assert programs(compiled) == 2
+
+
+def test_computed_numbers_raise_as_python_does() -> None:
+    compiled = gleed.compile(lambda x, a: x / (a / (a - a)), fullgraph=True)
+    for a in (0.5, 0.7):
+        with pytest.raises(ZeroDivisionError):
+            compiled(gleed.ones(2), a)
+
+
 def test_gradients_inside_with_followed_numbers() -> None:
     def penalty(x: Any, a: float) -> Any:
         (g,) = gleed.autograd.grad((x.sin() * a).sum(), x, create_graph=True)
@@ -77,7 +105,8 @@ def test_gradients_inside_with_followed_numbers() -> None:
 
 LOOKING: dict[str, Callable[[Any, Any], Any]] = {
     "branch": lambda x, a: x * 2 if a > 0.6 else x,
-    "arithmetic": lambda x, a: x * (a * 2 + 1),
+    "arithmetic": lambda x, a: x * (a**2 + 1) + 1 / (a + 0.5),
+    "decided": lambda x, a: x * 2 if a * 0.5 > 0.3 else x + (a * 2 - a),
     "text": lambda x, a: x + len(f"{a:.2f}{a}"),
     "float": lambda x, a: x * math.exp(a) + float(a) + int(a),
     "both": lambda x, a: x * a if a == 0.7 else x / a,

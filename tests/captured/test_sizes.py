@@ -178,6 +178,8 @@ FOLLOWED: dict[str, Callable[[Any], Any]] = {
     "empty": lambda x: gleed.empty(x.shape[0], 2).fill_(3.0),
     "random": lambda x: gleed.randn(x.shape) + gleed.rand_like(x),
     "slices": lambda x: x[1 : x.shape[0] - 1, : x.shape[1] // 2],
+    "chunks": lambda x: gleed.cat([c.cumsum(0) for c in gleed.cat([x, x]).chunk(2)]),
+    "shares": lambda x: x.sum(0) * (x.shape[0] / 3) + 0.5 / x.shape[1] - x.shape[0] * 0.1,
     "steps": lambda x: x[::2, None, -1],
     "last": lambda x: x[x.shape[0] - 1, ..., -2:] + x[-1, 0],
     "rows": lambda x: x[gleed.arange(x.shape[0]), 0] - x[1, gleed.arange(x.size(1))].sum(),

@@ -301,7 +301,7 @@ class _BodyRecorder(Recorder):
         sizes = [self.scope.resolve(n.symbol) if self._owns(n) else fixed(n) for n in whole]
         origins: list[Origin] = [-1] * len(scalars)
         for i, number in enumerate(numbers):
-            if self._owns(number):
+            if is_followed(number) and number.follower is self:
                 origins[i] = number
             elif is_followed(number) or id(number) in self.followed:
                 origins[i] = id(number)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gleed import _C, primitives
-from gleed.capture import integers_and_numbers
+from gleed.capture import integers_and_numbers, word_of
 from gleed.captured.advice import advice
 from gleed.captured.calls import Call, Calls
 from gleed.captured.errors import Unfollowed
@@ -25,14 +25,23 @@ from gleed.compiler.graph import Node, Value
 from gleed.compiler.kernel import HALVES
 from gleed.compiler.pipeline import enabled
 from gleed.compiler.planning import Program
-from gleed.followed import FollowedInt, FollowedNumber, FollowedSize, fixed, is_followed
+from gleed.followed import (
+    Computed,
+    FollowedFloat,
+    FollowedInt,
+    FollowedNumber,
+    FollowedSize,
+    fixed,
+    is_followed,
+)
 from gleed.places import frames, users_place
 from gleed.primitives.core import IRError
 from gleed.primitives.movement import inverse
 from gleed.trace import Standin, Trace, replay
 
-# Where a run-time number is followed from: cell k, argument -2 - k, a size; -1: from nowhere.
-Origin = int | FollowedSize
+# Where a run-time number is followed from: cell k, argument -2 - k; -1: from nowhere. A size and
+# what is computed are followed themselves.
+Origin = int | FollowedNumber
 _UNIFORM = 64  # a constant of at most so many elements is looked through for being one number
 
 
@@ -112,7 +121,7 @@ class Recorder:
         if number not in self._nodes:
             return None
         sizes, origins = self._nodes[number]
-        self.unfollowed.update(o for o in origins if not isinstance(o, FollowedSize))
+        self.unfollowed.update(o for o in origins if not is_followed(o))
         for origin in origins:
             fixed(origin)
         return tuple(map(self.size, sizes))
@@ -197,13 +206,15 @@ class Recorder:
 
     def number(self, value: int | float, position: int) -> FollowedNumber:
         """The argument at a position as Python sees it."""
-        kind = FollowedInt if isinstance(value, int) else FollowedNumber
+        kind = FollowedInt if isinstance(value, int) else FollowedFloat
         return kind(value, argument_origin(position), self)
 
     def fix(self, number: FollowedNumber) -> None:
         """A number must be what it is in this call."""
         if isinstance(number.symbol, Dim):
             self.scope.equal(number.symbol, number.hint)
+        elif isinstance(number.symbol, Computed):
+            fixed(number.symbol.args)
         else:
             self.unfollowed.add(number.symbol)
 
@@ -241,7 +252,7 @@ class Recorder:
         self._pending = None
         self._ran[program] = values, ints, origins, self.story.all[-1]
         # The same computed again is computed once.
-        symbols = (o.symbol if isinstance(o, FollowedSize) else o for o in origins)
+        symbols = (o.symbol if is_followed(o) else o for o in origins)
         numbers = *scalars, *map(identity, (*ints, *symbols))
         same = program, tuple(v.value for v in values), numbers
         done = self._done if enabled("calls") else {}
@@ -403,7 +414,7 @@ class Recorder:
         origins: list[Origin] = [-1] * len(scalars)
         for i, number in enumerate(numbers):
             if is_followed(number):
-                origins[i] = number if isinstance(number, FollowedSize) else number.symbol
+                origins[i] = number.symbol if type(number.symbol) is int else number
             else:
                 origins[i] = self.followed.get(id(number), -1)
         handed = set(map(id, numbers))
@@ -412,10 +423,29 @@ class Recorder:
         return sizes, origins
 
     def _number(self, bits: int, dtype: str, origin: Origin) -> Standin:
-        if isinstance(origin, FollowedSize):
-            return self.trace.size(self.scope.resolve(origin.symbol))
+        if is_followed(origin):
+            return self._followed(origin)
         k = self.numbers.setdefault((bits, dtype, origin), len(self.numbers))
         return self.trace.param(k, dtype)
+
+    def _followed(self, number: Any) -> Standin:
+        """A followed number in the graph."""
+        symbol = number.symbol
+        if isinstance(symbol, Dim):
+            return self.trace.size(self.scope.resolve(symbol))
+        if isinstance(symbol, Computed):
+            with self.trace.untaped():
+                value = getattr(primitives, symbol.op)(*map(self._float, symbol.args))
+            return Standin(self.trace, value.value, weak=True)
+        bits, dtype = word_of(number.hint)
+        return self._number(bits, dtype, symbol)
+
+    def _float(self, number: Any) -> Standin:
+        """A number, followed or not, as a float to compute with."""
+        if not is_followed(number):
+            return self.trace.const(float(number), "f64")
+        value = self._followed(number)
+        return value if value.dtype == "f64" else primitives.cast(value, dtype="f64")
 
     # ---- tensors
     def place(self, tensor: Any) -> Place:

@@ -17,7 +17,7 @@ from gleed.compiler.cells import Cells, Step, is_whole, movement_arguments, numb
 from gleed.compiler.dependencies import COMPUTED, MOVEMENTS, Dependencies
 from gleed.compiler.dims import Size, minimum
 from gleed.compiler.epilogue import Epilogues
-from gleed.compiler.fuse import KernelBuilder, Mapping, Space, space_of
+from gleed.compiler.fuse import KernelBuilder, Mapping, Space, space_of, written_out
 from gleed.compiler.graph import Graph, Node, Shape, Turns, Value, shared_reductions
 from gleed.compiler.layouts import Layouts
 from gleed.compiler.pipeline import enabled
@@ -25,7 +25,7 @@ from gleed.compiler.prologue import Prologues
 from gleed.compiler.reductions import Reductions
 from gleed.compiler.stored import Part, Placement, program_order
 from gleed.compiler.traffic import Traffic
-from gleed.compiler.writes import OPERANDS_AT_ONCE, divided, in_order
+from gleed.compiler.writes import MOST_OPERANDS, OPERANDS_AT_ONCE, divided, in_order
 
 _PARTS_AT_ONCE = 8  # of a concatenation in one kernel, whose operands are limited
 
@@ -414,8 +414,11 @@ class Schedule(Dependencies):
                 return space, mapping
             self.real(blocker)
 
-    def _compute(self, values: list[Value], targets: dict[Value, int] | None = None) -> None:
-        """One kernel for `values`, and for whatever wanted outputs share its space."""
+    def _compute(
+        self, values: list[Value], targets: dict[Value, int] | None = None, alone: bool = False
+    ) -> None:
+        """One kernel for `values`, and, but for those `alone`, for whatever wanted outputs share
+        its space."""
         targets = targets or {}
         space, mapping = self._space(values[0])
         builder = self._builder(space)
@@ -425,10 +428,15 @@ class Schedule(Dependencies):
         for value, place in group.items():
             builder.build(value, place)  # first what must become real by steps of its own
         self._begun -= group.keys()
-        if not targets and enabled("companions"):
+        if len(builder.operands) + len(group) > MOST_OPERANDS:
+            self._relieve(values)
+            return self._compute(values, targets)
+        if not (targets or alone) and enabled("companions"):
             group |= self._companions(values[0], space, mapping)
         for value, place in group.items():
             builder.build(value, place)  # what is read comes before what is written
+        if len(builder.operands) + len(group) > MOST_OPERANDS:
+            return self._compute(values, targets, alone=True)
         written: dict[Value, int] = {}
         for value, place in group.items():
             if value not in targets and self.is_real(value):
@@ -441,6 +449,15 @@ class Schedule(Dependencies):
         self._launch(builder, "_".join(dict.fromkeys(v.node.op for v in group)))
         if not targets:
             self.numbers |= written
+
+    def _relieve(self, values: list[Value]) -> None:
+        """Give memory to what a kernel of too many operands would compute on the way: to the first
+        of the sums that are written out, which read a value at many places, or to one halfway."""
+        under = set[Value]().union(*map(self.under, values)).difference(values)
+        inside = [v for v in under if v.node.kind in ("pointwise", "reduce") and v.shape]
+        inside = [v for v in inside if not self.is_real(v)]
+        inside.sort(key=lambda v: self.order[v.node])
+        self.real(next(filter(written_out, inside), inside[len(inside) // 2]))
 
     def _companions(self, root: Value, space: Space, mapping: Mapping) -> dict[Value, Mapping]:
         """Other wanted outputs, and reductions inside, as far as loops and operands are there."""

@@ -9,7 +9,8 @@ from gleed.compiler.graph import Value
 
 Group = dict[Value, int]  # values, and the plan values that they are written to
 
-OPERANDS_AT_ONCE = 32  # of one kernel, whose operands are limited
+MOST_OPERANDS = 64  # of one kernel; also in the core
+OPERANDS_AT_ONCE = 32  # of one kernel to which more are added
 
 
 def in_order(groups: dict[object, Group], read: Callable[[Value], set[int]]) -> list[Group]:

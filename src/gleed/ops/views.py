@@ -479,7 +479,7 @@ def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Ten
     return _parts(input, axis, sizes)
 
 
-def _parts(x: Tensor, axis: int, sizes: Sequence[int]) -> tuple[Tensor, ...]:
+def _parts(x: Tensor, axis: int, sizes: Sequence[Size]) -> tuple[Tensor, ...]:
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return tuple(
         p.slice(x, axis=axis, start=start, step=1, length=size)
@@ -496,12 +496,13 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """
     if chunks < 1:
         raise RangeError(f"chunk: at least one chunk is needed; got {chunks}; use 1 or more")
-    axis = axis_of("chunk", dim, input.ndim)
-    total = int(input.shape[axis])
-    size = -(-total // chunks)
-    if size == 0:
-        return _parts(input, axis, [0] * chunks)
-    return _parts(input, axis, [min(size, total - start) for start in range(0, total, size)])
+    axis, total = axis_of("chunk", dim, input.ndim), input.shape[dim]
+    size = (total + chunks - 1) // chunks
+    sizes: list[Size] = []
+    while len(sizes) < chunks - 1 and not 0 < total <= size:
+        sizes.append(size)
+        total -= size
+    return _parts(input, axis, [*sizes, total])
 
 
 @op(method=True, result=tuple)
