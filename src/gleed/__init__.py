@@ -51,6 +51,8 @@ from gleed.tensor_types import *  # noqa: F403
 # Where to find what is loaded at its first use, which keeps `import gleed` quick.
 LAZY = {
     "amp": "gleed.amp",
+    "are_deterministic_algorithms_enabled": "gleed.settings",
+    "backends": "gleed.backends",
     "compile": "gleed.captured",
     "cond": "gleed.captured.control_flow",
     "map": "gleed.captured.control_flow",
@@ -60,6 +62,12 @@ LAZY = {
     "get_autocast_cpu_dtype": "gleed.amp",
     "get_autocast_dtype": "gleed.amp",
     "get_autocast_gpu_dtype": "gleed.amp",
+    "get_deterministic_debug_mode": "gleed.settings",
+    "get_float32_matmul_precision": "gleed.settings",
+    "is_deterministic_algorithms_warn_only_enabled": "gleed.settings",
+    "set_deterministic_debug_mode": "gleed.settings",
+    "set_float32_matmul_precision": "gleed.settings",
+    "use_deterministic_algorithms": "gleed.settings",
     "is_autocast_cache_enabled": "gleed.amp",
     "is_autocast_cpu_enabled": "gleed.amp",
     "is_autocast_enabled": "gleed.amp",

@@ -7,6 +7,7 @@ from typing import Any, overload
 from gleed import _C as _C
 from gleed import amp as amp
 from gleed import autograd as autograd
+from gleed import backends as backends
 from gleed import cuda as cuda
 from gleed import devices as devices
 from gleed import dtypes as dtypes
@@ -84,6 +85,17 @@ from gleed.random import seed as seed
 from gleed.random import set_rng_state as set_rng_state
 from gleed.serialization import load as load
 from gleed.serialization import save as save
+from gleed.settings import (
+    are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+)
+from gleed.settings import get_deterministic_debug_mode as get_deterministic_debug_mode
+from gleed.settings import get_float32_matmul_precision as get_float32_matmul_precision
+from gleed.settings import (
+    is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+)
+from gleed.settings import set_deterministic_debug_mode as set_deterministic_debug_mode
+from gleed.settings import set_float32_matmul_precision as set_float32_matmul_precision
+from gleed.settings import use_deterministic_algorithms as use_deterministic_algorithms
 from gleed.tensor_types import *
 
 def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:

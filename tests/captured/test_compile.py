@@ -489,6 +489,8 @@ def test_options() -> None:
 
     assert gleed.compile(function, disable=True) is function
     assert gleed.compile(function, dynamic=True, mode="max-autotune", backend="inductor")
+    with pytest.raises(ArgumentError, match=r'compile: mode is one of "default", .*got .fast'):
+        gleed.compile(mode="fast")
     with pytest.raises(ArgumentError, match="compile: it takes a function or a module; got int"):
         gleed.compile(3)  # type: ignore[arg-type]
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 listing, reports = lazy("gleed.captured.listing"), lazy("gleed.captured.report")
 
 _PATIENCE = 3  # captures that the function itself makes out of date, before it runs uncaptured
+_MODES = None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"
 _LEAVE_MODES = (
     "a captured function must leave whether gradients are taken, the default dtype and autocast as "
     "they were"
@@ -326,7 +327,7 @@ def compile(
         fullgraph: whether what cannot be captured is an error.
         dynamic: whether sizes are symbols from the first call on (True) or never (False); else
             those are that have changed.
-        backend, mode, options: accepted for PyTorch's signature; they change nothing.
+        backend, mode, options: as PyTorch has them; they change nothing.
         disable: give the function back as it is.
 
     >>> import gleed
@@ -336,6 +337,9 @@ def compile(
     >>> norm(gleed.tensor([3.0, 4.0])), norm(gleed.tensor([5.0, 12.0]))
     (tensor(5.), tensor(13.))
     """
+    if mode not in _MODES:
+        names = ", ".join(f'"{name}"' for name in _MODES[1:])
+        raise ArgumentError(f"compile: mode is one of {names}; got {mode!r}; leave it out")
     if model is None:
         return functools.partial(compile, fullgraph=fullgraph, dynamic=dynamic, disable=disable)
     if not callable(model):
