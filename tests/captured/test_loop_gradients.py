@@ -306,6 +306,64 @@ def test_second_gradients() -> None:
     assert gradgradcheck(compiled, (x, weight))
 
 
+# ---- gradients of gradients
+def squares(y: Any) -> Any:
+    return gleed.while_loop(lambda y: y.sum() > 0.6, lambda y: (y * y,), (y,))[0]
+
+
+def counted(y: Any) -> Any:
+    return turns(gleed.tensor(2), lambda y: [y * y], y)[0]
+
+
+def beside_numbers(y: Any) -> Any:
+    start = gleed.tensor(0), y, gleed.tensor([5, 6])
+    turn = lambda i, y, n: (i + 1, y * y, n.flip(0) - i)  # noqa: E731
+    return gleed.while_loop(lambda i, y, n: i < 2, turn, start)[1]
+
+
+# x to the fourth, in loops with a single float state.
+FOURTH = {
+    "until": squares,
+    "counted": counted,
+    "numbers": beside_numbers,
+    "cond": lambda x: gleed.cond(x.sum() > 0, squares, lambda x: x * 1.0, (x,)),
+    "map": lambda x: gleed.map(counted, x[:, None])[:, 0],
+    "scan": lambda x: gleed.scan(
+        lambda c, r: (turns(gleed.tensor(1), lambda y: [y * y], c)[0], ()), x, gleed.zeros(2, 1)
+    )[0],
+    "branch": lambda x: turns(
+        gleed.tensor(2), lambda y: [gleed.cond(y.sum() > 0, lambda y: y * y, lambda y: y, (y,))], x
+    )[0],
+    "loop": lambda x: turns(
+        gleed.tensor(2), lambda y: turns(gleed.tensor(1), lambda z: [z * z], y), x
+    )[0],
+}
+
+
+@pytest.mark.parametrize("name", list(FOURTH))
+def test_gradients_of_gradients_with_one_state(name: str) -> None:
+    x = gleed.tensor([0.5, 0.6, 0.7], dtype=gleed.float64, requires_grad=True)
+    for run in (FOURTH[name], gleed.compile(FOURTH[name], fullgraph=True)):
+        first = grad(run(x).sum(), x, create_graph=True)[0]
+        second = grad(first.sum(), x)[0]
+        assert gleed.allclose(first, 4 * x**3, rtol=1e-12)
+        assert gleed.allclose(second, 12 * x**2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("count", [0, 1, 40, 1100])
+def test_second_gradients_of_long_loops_with_one_state(count: int) -> None:
+    x = gleed.tensor([0.5, 2.0], dtype=gleed.float64, requires_grad=True)
+    v = gleed.tensor([0.7, -1.5], dtype=gleed.float64, requires_grad=True)
+    run = gleed.compile(lambda n: turns(n, lambda y: [y / (1 + y * 0.01)], x)[0], fullgraph=True)
+    # After n turns this is x / (1 + n x / 100).
+    below = 1 + count * x / 100
+    (first,) = grad(run(gleed.tensor(count)), x, v, create_graph=True)
+    second, of_v = grad(first.sum(), [x, v])
+    assert gleed.allclose(first, v / below**2, rtol=1e-11)
+    assert gleed.allclose(second, -2 * v * count / 100 / below**3, rtol=1e-11)
+    assert gleed.allclose(of_v, 1 / below**2, rtol=1e-11)
+
+
 def test_each_example_of_a_batch_has_turns_of_its_own() -> None:
     weight = gleed.randn(3, 3, dtype=gleed.float64) * 0.4
     xs, counts = gleed.randn(5, 3, dtype=gleed.float64), gleed.tensor([0, 1, 3, 2, 40])

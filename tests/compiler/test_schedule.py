@@ -57,6 +57,10 @@ def check(body, shapes, launches=None):
         (lambda x: 2 * [x[0] + x[1]], [(3,), (3,)], None),
         (lambda x: [x[2], x[2], x[2] + 1], [(3,), (3,), (3,)], None),
         (lambda x: [x[0] @ x[1], x[0] + x[1]], [(3, 3), (3, 3)], None),
+        # What one output is made of is another, which shares its kernel with a third.
+        (lambda x: [mirror(x[0] @ (x[1] * 2)), x[1] * 2, x[2] + 1], 3 * [(3, 3)], None),
+        (lambda x: [mirror(x[0] @ (x[1] * 2)), x[2] + 1, x[1] * 2], 3 * [(3, 3)], None),
+        (lambda x: [mirror(x[0] @ (x[1] * 2)), x[1] * 2, x[2] + x[1]], 3 * [(3, 3)], None),
     ],
 )
 def test_inputs_that_read_one_another(body, shapes, launches):

@@ -547,13 +547,17 @@ class Schedule(Dependencies):
             groups.setdefault(key, {})[value] = target
         for group in in_order(groups, self.read):
             first, target = next(iter(group.items()))
-            if self.is_real(first):
-                self._copy(first, target)
-            elif first.node.kind not in COMPUTED:
+            if not self.is_real(first) and first.node.kind not in COMPUTED:
                 self._fill(first, target)
-            else:
-                for part in divided(group, self.touched):
-                    self._compute(list(part), part)
+                continue
+            for part in divided(group, self.touched):
+                # An earlier group may have needed, and so given memory to, some of these.
+                there = [v for v in part if self.is_real(v)]
+                rest = {v: target for v, target in part.items() if v not in there}
+                if rest:
+                    self._compute(list(rest), rest)
+                for value in there:
+                    self._copy(value, part[value])
 
     def _copy(self, value: Value, target: int) -> None:
         space = Space(value.shape, len(value.shape))
