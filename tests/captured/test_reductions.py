@@ -231,3 +231,72 @@ def test_triangles_are_reduced_as_eagerly(dims: Any) -> None:
     for columns in (5, 5, 9, 3, 33):
         x = gleed.randn(3, 4, columns)
         assert gleed.equal(compiled(x), f(x))
+
+
+def written(z: Any, a: Any, b: Any) -> Any:
+    gleed.sum(z, 0, out=a)
+    gleed.sum(z, 1, out=b)
+    return a, b
+
+
+def stepped(z: Any, a: Any, b: Any) -> Any:
+    def step(carry: Any, row: Any) -> Any:
+        return ((z * row).sum(0), (z * carry[0]).sum(1)), row * 1
+
+    return gleed.scan(step, (a, b), z)[0]
+
+
+def repeated(z: Any, a: Any, b: Any) -> Any:
+    def turn(i: Any, a: Any, b: Any) -> Any:
+        return i + 1, (z * a).sum(0), (z * b).sum(1)
+
+    return gleed.while_loop(lambda i, a, b: i < 2, turn, (gleed.tensor(0), a, b))[1:]
+
+
+def chosen(z: Any, a: Any, b: Any) -> Any:
+    def sums(z: Any, a: Any, b: Any) -> Any:
+        return (z * a).sum(0), (z * b).sum(1)
+
+    return gleed.cond(a.numel() > a.sum(), sums, lambda z, a, b: (a + 1, b + 1), (z, a, b))
+
+
+BOTH_WAYS = {
+    "written": written,
+    "stepped": stepped,
+    "repeated": repeated,
+    "chosen": chosen,
+    "returned": lambda z, a, b: (z.sum(0), z.sum(1)),
+    "copied": lambda z, a, b: (a.copy_(z.sum(0)), b.copy_((z * 2).sum(1))),
+    "joined": lambda z, a, b: [gleed.cat([z.sum(0), z.sum(1), z.sum(0)])],
+}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("function", BOTH_WAYS.values(), ids=BOTH_WAYS)
+def test_rows_and_columns_of_squares(function: Any, turned: bool) -> None:
+    """Numbers of rows and columns that are equal make no kernel of both."""
+    gleed.manual_seed(4)
+    square, *vectors = gleed.randn(33, 33), gleed.randn(33), gleed.randn(33)
+    compiled, found = gleed.compile(function), []
+    for run in (function, compiled, compiled):
+        z = square.t() if turned else square
+        found.append(bits(run(z, *(v.clone() for v in vectors))))
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("shape", [(33, 33), (8, 8), (33, 20)])
+@pytest.mark.parametrize("dtype", [gleed.float32, gleed.bfloat16])
+def test_gradients_along_rows_and_columns(shape: tuple[int, int], dtype: Any) -> None:
+    def function(x: Any, y: Any) -> Any:
+        return gleed.outer(x, y), x[:, None] * y, x.outer(x)
+
+    gleed.manual_seed(5)
+    data, found = [gleed.randn(n).to(dtype) for n in shape], []
+    compiled = gleed.compile(function)
+    for run in (function, compiled, compiled):
+        gleed.manual_seed(6)
+        leaves = [v.clone().requires_grad_() for v in data]
+        results = run(*leaves)
+        cotangents = [gleed.randn(y.shape).to(dtype) for y in results]
+        found.append(bits(gleed.autograd.grad(results, leaves, cotangents)))
+    assert found[0] == found[1] == found[2]

@@ -10,6 +10,7 @@ import pytest
 
 import gleed
 from gleed.compiler.graph import Graph, Node
+from gleed.compiler.kernel import identity_kernel
 from gleed.compiler.stored import Placement
 from gleed.compiler.verify_graph import GraphError, verify_program
 from gleed.compiler.verify_plan import PlanError, verify_plan
@@ -87,6 +88,7 @@ def test_every_rule_of_plans_can_be_broken() -> None:
     broken("a kernel gets its operands", of_kernel(4, lambda operands: operands[1:]))
     broken("a kernel gets its operands", of_kernel(5, lambda params: (*params, ("dim", 0))))
     broken("needs axes to reduce", of_kernel(3, lambda parallel: 2))
+    broken("reduces nothing has axes", of_kernel(1, lambda kernel: identity_kernel("f32")))
     broken("cannot lie along", first(lambda o: (o[0], (5, 1))))
     broken("moves along reduced axes if", first(lambda o: (o[0], (0, -1))))
     broken("kind in is bound to index", first(lambda o: ("index", (0, 0), 0)))

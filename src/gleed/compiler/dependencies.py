@@ -3,7 +3,7 @@ compute, and in which order memory is read and overwritten."""
 
 from __future__ import annotations
 
-from gleed.compiler.fuse import inner_mapping
+from gleed.compiler.fuse import Point, inner_mapping
 from gleed.compiler.graph import Node, Shape, Value
 from gleed.compiler.stored import Placement
 
@@ -105,3 +105,9 @@ class Dependencies:
             for v in operands
             if self.is_real(v) or v in self.shapes
         }
+
+    def alike(self, first: set[Point], second: set[Point]) -> bool:
+        """Whether what has these points may be reduced in one kernel, which goes one way over
+        memory: where they have something from memory in common, along the same axes. Equal sizes
+        of axes do not do: they may be known to be equal only where they are numbers."""
+        return any(self.is_real(v) for shared, _ in first & second for v in self.under(shared))

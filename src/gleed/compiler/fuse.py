@@ -31,6 +31,7 @@ class Fixed(NamedTuple):
 # For every axis of a value, the axis of the iteration space it runs along, or the one place where
 # it stays; None: it does not move.
 Mapping = tuple[int | Fixed | None, ...]
+Point = tuple[Value, Mapping]
 
 # A reduction over at most so many places, a number known to the program, is written out.
 _WRITTEN_OUT = 9
@@ -59,7 +60,7 @@ def space_of(root: Value, is_real: Callable[[Value], bool]) -> tuple[Space, Mapp
     in the way of fusion, that reduction: make it real, then ask again."""
     shape, node = root.shape, root.node
     identity: Mapping = tuple(range(len(shape)))
-    if node.kind == "reduce" and not written_out(root):
+    if node.kind == "reduce" and not written_out(root) and not is_real(root):
         axes = node.attrs["axes"]
         reduced = tuple(node.inputs[0].shape[a] for a in axes)
         return Space((*shape, *reduced), len(shape)), identity, None
@@ -122,7 +123,7 @@ def _first_reduction(
 ) -> tuple[Value, Mapping] | None:
     """The first reduction or scan among the virtual values under `root`, and where its axes lie."""
     stack: list[tuple[Value, Mapping]] = [(root, mapping)]
-    seen: set[tuple[Value, Mapping]] = set()
+    seen: set[Point] = set()
     while stack:
         value, where = stack.pop()
         if (value, where) in seen or is_real(value):
@@ -219,6 +220,7 @@ class KernelBuilder:
         self.guides: list[tuple[Any, ...]] = []  # what would be read if all had memory
         self.outputs: dict[Value, Mapping] = {}
         self.roots: set[Value] = set()  # what the kernel is made for
+        self._points: set[Point] = set()  # what has been asked for, and where
         # What is made inside of what has no memory is made apart: it guides nothing.
         self._made = _Made(), _Made()
 
@@ -276,11 +278,21 @@ class KernelBuilder:
                 axes[target] = axis
         return tuple(axes), any(axes[a] >= 0 for a in self.space.reduced)
 
+    def _note(self, value: Value, mapping: Mapping) -> None:
+        if not self._inside:
+            self._points.add((value, mapping))
+
+    def whole(self) -> set[Point]:
+        """What the kernel computes with or of that has a value at every point of the space."""
+        wide = {a for a, n in enumerate(self.space.sizes) if not is_unit(n)}
+        return {point for point in self._points if wide <= set(point[1])}
+
     # ---- values
     def build(self, value: Value, mapping: Mapping) -> k.Node:
         """The scalar node that is `value` at the current point."""
         key, made = (value, mapping), self._made[bool(self._inside)].plain
         node = made.get(key)
+        self._note(value, mapping)
         if node is None:
             inside = self.outputs.get(value) == mapping
             if self.is_real(value) and not inside:
@@ -342,6 +354,7 @@ class KernelBuilder:
         """A value as `build` makes it, but of 16 bits in float32."""
         if value.dtype not in k.HALVES:
             return self.build(value, mapping)
+        self._note(value, mapping)
         node, inside = value.node, self.outputs.get(value) == mapping
         if node.kind == "const":
             return k.const(node.attrs["key"], "f32")

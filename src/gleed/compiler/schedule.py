@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from graphlib import CycleError
+from itertools import count
 from typing import Any
 
 from gleed.compiler import kernel as k
@@ -17,7 +18,7 @@ from gleed.compiler.cells import Cells, Step, is_whole, movement_arguments, numb
 from gleed.compiler.dependencies import COMPUTED, MOVEMENTS, Dependencies
 from gleed.compiler.dims import Size, minimum
 from gleed.compiler.epilogue import Epilogues
-from gleed.compiler.fuse import KernelBuilder, Mapping, Space, space_of, written_out
+from gleed.compiler.fuse import KernelBuilder, Mapping, Point, Space, space_of, written_out
 from gleed.compiler.graph import Graph, Node, Shape, Turns, Value, shared_reductions
 from gleed.compiler.layouts import Layouts
 from gleed.compiler.pipeline import enabled
@@ -420,7 +421,7 @@ class Schedule(Dependencies):
         """One kernel for `values`, and, but for those `alone`, for whatever wanted outputs share
         its space."""
         targets = targets or {}
-        space, mapping = self._space(values[0])
+        space, _ = self._space(values[0])
         builder = self._builder(space)
         builder.roots.update(values)
         group = {v: self._space(v)[1] for v in values}
@@ -432,7 +433,7 @@ class Schedule(Dependencies):
             self._relieve(values)
             return self._compute(values, targets)
         if not (targets or alone) and enabled("companions"):
-            group |= self._companions(values[0], space, mapping)
+            group |= self._companions(values[0], builder)
         for value, place in group.items():
             builder.build(value, place)  # what is read comes before what is written
         if len(builder.operands) + len(group) > MOST_OPERANDS:
@@ -459,10 +460,17 @@ class Schedule(Dependencies):
         inside.sort(key=lambda v: self.order[v.node])
         self.real(next(filter(written_out, inside), inside[len(inside) // 2]))
 
-    def _companions(self, root: Value, space: Space, mapping: Mapping) -> dict[Value, Mapping]:
+    def _whole(self, value: Value) -> set[Point]:
+        """What is computed or read for a value at every point of its space."""
+        space, mapping = self._space(value)
+        builder = self._builder(space)
+        builder.build(value, mapping)
+        return builder.whole()
+
+    def _companions(self, root: Value, builder: KernelBuilder) -> dict[Value, Mapping]:
         """Other wanted outputs, and reductions inside, as far as loops and operands are there."""
         found: dict[Value, Mapping] = {}
-        touched = self.touched(root)
+        touched, space, whole = self.touched(root), builder.space, builder.whole()
         for value in [*self._wanted, *shared_reductions(self.under(root), self._used)]:
             if value is root or value in self._begun:
                 continue
@@ -470,6 +478,11 @@ class Schedule(Dependencies):
                 continue
             own, place, blocker = space_of(value, self.is_real)
             if blocker is None and own.key == space.key:
+                if space.reduced:
+                    points = self._whole(value)
+                    if not self.alike(whole, points):
+                        continue
+                    whole |= points
                 touched |= self.touched(value)
                 if sum(isinstance(x, int) for x in touched) + len(found) > OPERANDS_AT_ONCE:
                     break
@@ -543,7 +556,7 @@ class Schedule(Dependencies):
                 self._space(value)  # which may give memory to another of them
         for value, target in writes:
             fused = not self.is_real(value) and value.node.kind in COMPUTED
-            key = self._space(value)[0].key if fused else target
+            key = self._kernel_key(value, groups) if fused else target
             groups.setdefault(key, {})[value] = target
         for group in in_order(groups, self.read):
             first, target = next(iter(group.items()))
@@ -558,6 +571,19 @@ class Schedule(Dependencies):
                     self._compute(list(rest), rest)
                 for value in there:
                     self._copy(value, part[value])
+
+    def _kernel_key(self, value: Value, groups: dict[object, dict[Value, int]]) -> object:
+        """What stands for the kernel that a value is computed in: one of a group's, or a new one.
+        What is reduced by several calls goes over memory as each of them does."""
+        space = self._space(value)[0]
+        if not space.reduced:
+            return space.key
+        call = self.placement.calls.get(value, value) if self.placement else None
+
+        def fits(key: object) -> bool:
+            return all(self.alike(self._whole(v), self._whole(value)) for v in groups.get(key, ()))
+
+        return next(filter(fits, ((space.key, call, number) for number in count())))
 
     def _copy(self, value: Value, target: int) -> None:
         space = Space(value.shape, len(value.shape))

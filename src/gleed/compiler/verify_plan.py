@@ -111,6 +111,8 @@ class _Verifier:
             yield "a kernel gets its operands and params"
         if kernel.reduces and parallel == len(axes):
             yield "a kernel that reduces needs axes to reduce"
+        if not (kernel.reduces or kernel.sequential) and parallel < len(axes):
+            yield "a kernel that reduces nothing has axes to reduce"
         for (what, *rest), operand in zip(operands, kernel.operands, strict=True):
             if isinstance(what, str):
                 if what != operand.kind:
