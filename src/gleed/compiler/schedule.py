@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from graphlib import CycleError
-from itertools import count
+from itertools import count, filterfalse
 from typing import Any
 
 from gleed.compiler import kernel as k
@@ -455,16 +455,17 @@ class Schedule(Dependencies):
         """Give memory to what a kernel of too many operands would compute on the way: to the first
         of the sums that are written out, which read a value at many places, or to one halfway."""
         under = set[Value]().union(*map(self.under, values)).difference(values)
-        inside = [v for v in under if v.node.kind in ("pointwise", "reduce") and v.shape]
-        inside = [v for v in inside if not self.is_real(v)]
-        inside.sort(key=lambda v: self.order[v.node])
+        made = [v for v in under if v.node.kind in ("pointwise", "reduce") and v.shape]
+        inside = sorted(filterfalse(self.is_real, made), key=lambda v: self.order[v.node])
         self.real(next(filter(written_out, inside), inside[len(inside) // 2]))
 
     def _whole(self, value: Value) -> set[Point]:
         """What is computed or read for a value at every point of its space."""
         space, mapping = self._space(value)
         builder = self._builder(space)
+        begun, self._begun = self._begun, self._begun | {value}
         builder.build(value, mapping)
+        self._begun = begun
         return builder.whole()
 
     def _companions(self, root: Value, builder: KernelBuilder) -> dict[Value, Mapping]:
@@ -540,10 +541,7 @@ class Schedule(Dependencies):
     def _put_aside(self, value: Value) -> int:
         """Memory of its own for a value."""
         number = self._alloc(value)
-        if self.is_real(value):
-            self._copy(value, number)
-        else:
-            self._fill(value, number)
+        (self._copy if self.is_real(value) else self._fill)(value, number)
         return number
 
     def _store(self, writes: Sequence[tuple[Value, int]]) -> None:
