@@ -38,12 +38,8 @@ from gleed.compiler.planning import (
 from gleed.trace import Entry, Standin, Trace
 
 _PLAIN = (str, int, float, bool, type(None))
-_FOLDERS = (
-    "",
-    "captured",
-    "ops",
-    "primitives",
-)  # whose code plans follow from, with compiler's
+# The folders whose code plans follow from, with the compiler's.
+_FOLDERS = ("", "captured", "ops", "primitives")
 
 
 class Answer(NamedTuple):
