@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.captured.changes import Case, Make, check_captured_again, collector
 
 import gleed
 from gleed import nn
@@ -23,14 +24,8 @@ from gleed.captured.function import CompiledFunction
 from gleed.errors import TraceError
 
 F = nn.functional
-Case = tuple[Callable[..., Any], Callable[[], Any]]
-CASES: list[Callable[[], Case]] = []
-
-
-def case(make: Callable[[], Case]) -> Callable[[], Case]:
-    """A function, and what changes what it computes."""
-    CASES.append(make)
-    return make
+CASES: list[Make] = []
+case = collector(CASES)
 
 
 # ---- functions
@@ -229,14 +224,8 @@ def one_of_two_places_of_a_tensor() -> Case:
 
 
 @pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)
-def test_what_has_changed_is_captured_again(make: Callable[[], Case]) -> None:
-    function, change = make()
-    compiled = gleed.compile(function, fullgraph=True)
-    x = gleed.ones(2)
-    before = compiled(x).tolist()
-    assert compiled(x).tolist() == before == function(x).tolist()
-    change()
-    assert compiled(x).tolist() == function(x).tolist() != before
+def test_what_has_changed_is_captured_again(make: Make) -> None:
+    check_captured_again(make)
 
 
 # ---- arguments

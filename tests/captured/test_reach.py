@@ -18,18 +18,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.captured.changes import Case, Make, check_captured_again, collector
 
 import gleed
 from gleed.errors import TraceError
 
-Case = tuple[Callable[..., Any], Callable[[], Any]]
-CASES: list[Callable[[], Case]] = []
-
-
-def case(make: Callable[[], Case]) -> Callable[[], Case]:
-    """A function that depends on something, and what changes that."""
-    CASES.append(make)
-    return make
+CASES: list[Make] = []
+case = collector(CASES)
 
 
 class Scale:
@@ -278,14 +273,8 @@ def an_array_of_numpy() -> Case:
 
 
 @pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)
-def test_what_has_changed_is_captured_again(make: Callable[[], Case]) -> None:
-    function, change = make()
-    compiled = gleed.compile(function, fullgraph=True)
-    x = gleed.ones(2)
-    before = compiled(x).tolist()
-    assert compiled(x).tolist() == before == function(x).tolist()
-    change()
-    assert compiled(x).tolist() == function(x).tolist() != before
+def test_what_has_changed_is_captured_again(make: Make) -> None:
+    check_captured_again(make)
 
 
 @pytest.mark.parametrize(
